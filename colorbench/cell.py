@@ -1,0 +1,231 @@
+"""Names and numbers of one cell: Recipe x Protocol x seed, and the key that names it. Imports no torch.
+
+A key is the sha256 of canonical JSON: sorted keys, no paths, no order of cells, no cosmetic fields. Two people who run
+the same cell on the same photos get the same key.
+"""
+
+import hashlib
+import json
+import math
+import re
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+RULES_VERSION = "1"
+"""Changes when a change of code moves scores. Records of different rules never share a board."""
+
+Value = bool | int | float | str | None
+
+
+class Strict(BaseModel):
+    """Frozen settings; an unknown field is an error that lists the known ones."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_unknown_fields(cls, values: Any) -> Any:
+        if isinstance(values, dict) and (unknown := sorted(set(values) - set(cls.model_fields), key=str)):
+            raise ValueError(
+                f"{cls.__name__}: unknown field {', '.join(map(repr, unknown))}; known fields: {', '.join(cls.model_fields)}"
+            )
+        return values
+
+
+class Budget(Strict):
+    """How much training every cell gets, in one currency.
+
+    `seconds`: device seconds on this machine's clock. `reference-seconds`: seconds on the reference GPU, turned into steps
+    by a frozen step table. `steps`: optimiser steps. `samples`: photos seen. `flops`: model FLOPs, forward and backward.
+    """
+
+    kind: Literal["seconds", "reference-seconds", "steps", "samples", "flops"]
+    amount: float = Field(gt=0)
+
+    @classmethod
+    def parse(cls, text: str) -> "Budget":
+        """`60s`, `500steps`, `8rs` (reference seconds), `20000samples`, `1e15flops`.
+
+        >>> Budget.parse("500steps")
+        Budget(kind='steps', amount=500.0)
+        """
+        units = {
+            "s": "seconds", "rs": "reference-seconds", "steps": "steps", "samples": "samples", "flops": "flops"
+        }  # fmt: skip
+        match = re.fullmatch(r"\s*([0-9.]+(?:e\+?[0-9]+)?)\s*([a-z-]+)\s*", text.lower())
+        unit = match and (units.get(match[2]) or (match[2] if match[2] in units.values() else None))
+        if not unit:
+            raise ValueError(
+                f"budget {text!r} is not a number and a unit; write 60s, 8rs, 500steps, 20000samples or 1e15flops"
+            )
+        try:
+            return cls(kind=unit, amount=float(match[1]))
+        except ValueError:
+            raise ValueError(
+                f"budget {text!r} must be a number above 0; write for instance 60s or 500steps"
+            ) from None
+
+    def __str__(self) -> str:
+        unit = {"seconds": "s", "reference-seconds": "rs"}.get(self.kind, self.kind)
+        return f"{self.amount:g}{unit}"
+
+
+class Optimizer(Strict):
+    """One optimiser for the generator; critics bring their own settings from the loss table."""
+
+    name: Literal["adamw", "adam"] = "adamw"
+    lr: float = Field(default=3e-4, gt=0)
+    betas: tuple[float, float] = (0.9, 0.99)
+    weight_decay: float = Field(default=0.01, ge=0)
+    schedule: Literal["cosine", "constant", "linear"] = "cosine"
+    warmup_share: float = Field(default=0.05, ge=0, lt=1)
+    clip_norm: float | None = Field(default=1.0, gt=0)
+    ema: float | None = Field(default=None, gt=0, lt=1)
+
+
+class Phases(Strict):
+    """What happens when, as shares of the budget.
+
+    `joint` trains generator and critics together throughout. `pretrain-then-adversarial` (DeOldify's NoGAN) trains the
+    generator without its critics for `pretrain_share`, then each critic alone for `critic_share`, then both together.
+    `sizes_px`, when given, raises the picture size through equal shares of the budget (progressive training).
+    """
+
+    plan: Literal["joint", "pretrain-then-adversarial"] = "joint"
+    pretrain_share: float = Field(default=0.85, ge=0, lt=1)
+    critic_share: float = Field(default=0.1, ge=0, lt=1)
+    sizes_px: tuple[int, ...] = ()
+
+    @model_validator(mode="after")
+    def _shares_fit(self) -> "Phases":
+        if self.pretrain_share + self.critic_share >= 1:
+            raise ValueError("pretrain_share + critic_share must stay below 1, so that a joint phase is left")
+        return self
+
+
+class Recipe(Strict):
+    """What is compared: a generator with its options, a head, a loss expression, an optimiser. Names and numbers only."""
+
+    generator: str
+    loss: str = "none"
+    head: Literal["auto", "ab", "luv", "rgb", "bins"] = "auto"
+    keep_lightness: bool = True
+    options: dict[str, Value] = {}
+    optimizer: Optimizer = Optimizer()
+    phases: Phases = Phases()
+    name: str | None = Field(default=None, pattern=r"^[a-z0-9][a-z0-9.+-]*$", max_length=80)
+
+    @property
+    def label(self) -> str:
+        """File-name-safe name: its own, or generator+loss, and the head when it was chosen.
+
+        >>> Recipe(generator="unet", loss="100*l1 + patchgan").label
+        'unet+100xl1+patchgan'
+        """
+        if self.name:
+            return self.name
+        parts = [self.generator, loss_slug(self.loss)] + ([self.head] if self.head != "auto" else [])
+        return "+".join(part for part in parts if part != "none")
+
+
+def loss_slug(expression: str) -> str:
+    """A loss expression as part of a file name: `100*l1 + patchgan(mode='hinge')` -> `100xl1+patchgan-mode-hinge`."""
+    compact = re.sub(r"\s", "", expression).replace("*", "x")
+    return re.sub(r"-+", "-", re.sub(r"[^a-zA-Z0-9.+-]", "-", compact)).replace("-+", "+").strip("-").lower()
+
+
+class Protocol(Strict):
+    """What a board holds fixed for everybody, as far as it moves a number: part of every cell's key."""
+
+    dataset: str
+    size_px: int = Field(ge=16, le=4096)
+    fit: Literal["crop", "squash", "tiles"] = "crop"
+    test_share: float = Field(default=0.2, gt=0, lt=1)
+    limit_train: int | None = Field(default=None, ge=1)
+    limit_test: int | None = Field(default=None, ge=1)
+    batch: int = Field(default=16, ge=1)
+    eval_batch: int = Field(default=16, ge=1)
+    precision: Literal["fp32", "bf16"] = "fp32"
+    channels_last: bool = True
+    compile: bool = False
+    flip: bool = True
+    budget: Budget
+    table_sha256: str | None = None
+    rules: str = RULES_VERSION
+
+
+class Suite(Strict):
+    """A board: a protocol, the recipes of its matrix, its seeds, metrics and baselines."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=60)
+    title: str
+    note: str = ""
+    rankable: bool = True
+    protocol: Protocol
+    seeds: int = Field(default=3, ge=1)
+    metrics: tuple[str, ...]
+    primary: str
+    baselines: tuple[str, ...] = ("gray", "mean-ab", "shuffled-ab", "oracle-quarter")
+    recipes: tuple[Recipe, ...]
+    download_mb: float | None = None
+    cell_timeout_seconds: float | None = Field(default=None, gt=0)
+
+    @field_validator("recipes")
+    @classmethod
+    def _labels_differ(cls, recipes: tuple[Recipe, ...]) -> tuple[Recipe, ...]:
+        labels = [recipe.label for recipe in recipes]
+        if twice := sorted({label for label in labels if labels.count(label) > 1}):
+            raise ValueError(f"two recipes are called {', '.join(twice)}; give them a `name` of their own")
+        return recipes
+
+    @model_validator(mode="after")
+    def _primary_is_measured(self) -> "Suite":
+        if self.primary not in self.metrics:
+            raise ValueError(
+                f"primary metric {self.primary!r} is not among the suite's metrics: {', '.join(self.metrics)}"
+            )
+        return self
+
+
+class Cell(Strict):
+    """One run: what is trained, under which protocol, on which photos, from which seed."""
+
+    suite: str
+    protocol: Protocol
+    recipe: Recipe
+    seed: int = Field(ge=0)
+    data_hash: str
+
+    @property
+    def key(self) -> str:
+        """sha256 of what moves the numbers: not the suite's name, not the recipe's name."""
+        facts = self.model_dump(mode="json", exclude={"suite": True, "recipe": {"name"}})
+        return hashlib.sha256(canonical_json(facts).encode()).hexdigest()
+
+    @property
+    def folder(self) -> str:
+        """`<suite>/<recipe>/seed-<n>`, where a run keeps what belongs to this cell."""
+        return f"{self.suite}/{self.recipe.label}/seed-{self.seed}"
+
+    @property
+    def is_baseline(self) -> bool:
+        """Baselines have no loss and are not trained."""
+        return self.recipe.loss == "none"
+
+
+def canonical_json(facts: Any) -> str:
+    """JSON with one spelling: sorted keys, no spaces, whole floats as integers (8.0 and 8 are one number)."""
+    return json.dumps(
+        _plain(facts), sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=True
+    )
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and math.isfinite(value) and value.is_integer():
+        return int(value)
+    return value

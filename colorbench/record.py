@@ -1,0 +1,192 @@
+"""Record: what one run was and what it gave. Strict schema <-> JSON. Imports no torch.
+
+A record is a fact: written once, last, atomically, and never changed; a correction is a new record that `supersedes` the
+old one. Numbers are numbers; there are no host names and no paths in it.
+"""
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, ValidationError
+
+from colorbench.cell import Cell, Strict
+
+SCHEMA_VERSION = 1
+STATUSES = ("done", "out-of-memory", "nan", "timeout", "crash", "skipped")
+"""`done` trained to the end of its budget. The next four are results too, scored as the gray baseline. `skipped` could not
+start here (weights missing) and is tried again by the next run."""
+
+FILE_NAME = "record.json"
+_MAX_BYTES = 4_000_000  # a record of a real run has 10 kB; more is not a record
+
+
+class GeneratorFacts(Strict):
+    """What was trained. `version` is the package's that built it; `source_sha256` the hash of its source file."""
+
+    version: str
+    parameters: int = Field(ge=0)
+    trainable_parameters: int = Field(ge=0)
+    macs: int | None = Field(default=None, ge=0)
+    source_sha256: str | None = None
+    source: str = ""
+    licence: str = ""
+    citation: str = ""
+    pretrained: str | None = None
+
+
+class DataFacts(Strict):
+    """Which photos. `hash` covers contents, preprocessing and split."""
+
+    id: str
+    hash: str
+    split: str
+    n_train: int = Field(ge=0)
+    n_test: int = Field(ge=0)
+    n_skipped: int = Field(default=0, ge=0)
+
+
+class Spent(Strict):
+    """What of the budget was used. `model_flops` counts forward and backward of the generator; null when uncounted."""
+
+    kind: str
+    table_sha256: str | None = None
+    provisional: bool = False
+    steps: int = Field(ge=0)
+    planned_steps: int | None = Field(default=None, ge=0)
+    images: int = Field(ge=0)
+    micro_batch: int | None = Field(default=None, ge=1)
+    model_flops: float | None = Field(default=None, ge=0)
+
+
+class Cost(Strict):
+    """What it cost, over all attempts. `joules` is null, never 0, without a meter."""
+
+    train_seconds: float = Field(ge=0)
+    evaluation_seconds: float = Field(default=0, ge=0)
+    setup_seconds: float = Field(default=0, ge=0)
+    data_wait_seconds: float = Field(default=0, ge=0)
+    checkpoint_seconds: float = Field(default=0, ge=0)
+    joules: float | None = Field(default=None, ge=0)
+    peak_bytes: int | None = Field(default=None, ge=0)
+    exclusive: bool | None = None
+    throttled: bool | None = None
+
+
+class Environment(Strict):
+    """Where: versions and kinds of hardware, no names of machines."""
+
+    colorbench: str
+    python: str
+    torch: str
+    cuda: str | None = None
+    driver: str | None = None
+    gpu: str | None = None
+    cpu: str = ""
+    threads: int | None = None
+    platform: str = ""
+    git_commit: str | None = None
+    git_dirty: bool | None = None
+    deterministic: bool = False
+
+
+class Attempt(Strict):
+    """One try at the cell: from which step to which, for how long, and how it ended."""
+
+    start_step: int = Field(ge=0)
+    end_step: int = Field(ge=0)
+    train_seconds: float = Field(ge=0)
+    ended: str
+
+
+class Score(Strict):
+    """A metric's mean over the test photos, and over the color-only ones. `value` is null with a `reason` when it could not be measured."""
+
+    value: float | None
+    n: int = Field(ge=0)
+    color_only_value: float | None = None
+    color_only_n: int = Field(default=0, ge=0)
+    infinite: int = Field(default=0, ge=0)
+    unit: str = ""
+    higher_is_better: bool | None = None
+    version: str = "1"
+    reason: str | None = None
+
+
+class Record(Strict):
+    """What happened in one cell."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    key: str = Field(pattern=r"^[0-9a-f]{64}$")
+    cell: Cell
+    origin: Literal["harness", "submission"] = "harness"
+    status: Literal["done", "out-of-memory", "nan", "timeout", "crash", "skipped"]
+    message: str = Field(default="", max_length=4000)
+    generator: GeneratorFacts
+    data: DataFacts
+    spent: Spent
+    cost: Cost
+    environment: Environment
+    attempts: tuple[Attempt, ...] = ()
+    scores: dict[str, Score] = {}
+    files: dict[str, str] = {}  # name -> sha256 of checkpoint, per-image scores, the predictions' manifest
+    supersedes: str | None = None
+
+    def to_json(self) -> str:
+        return self.model_dump_json(indent=1) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> "Record":
+        """Raises ValueError that names each wrong field."""
+        try:
+            record = cls.model_validate_json(text, strict=False)
+        except ValidationError as error:
+            lines = [f"{'.'.join(map(str, e['loc'])) or 'record'}: {e['msg']}" for e in error.errors()[:5]]
+            raise ValueError("not a colorbench record: " + "; ".join(lines)) from None
+        if record.key != record.cell.key:
+            raise ValueError(
+                f"key {record.key[:12]} is not the key of its cell ({record.cell.key[:12]}): the record was edited"
+            )
+        return record
+
+
+def read_record(path: Path) -> Record:
+    """The record at `path`. Raises ValueError when it is too large, not JSON, or breaks the schema."""
+    size = path.stat().st_size
+    if size > _MAX_BYTES:
+        raise ValueError(f"{path.name} has {size} bytes; a record has at most {_MAX_BYTES}")
+    try:
+        return Record.from_json(path.read_bytes())
+    except ValueError as error:
+        raise ValueError(f"{path.parent.name}/{path.name}: {error}") from None
+
+
+def write_record(record: Record, path: Path) -> None:
+    """Write atomically: a reader sees the old state or the whole record, whatever dies when."""
+    write_atomically(path, record.to_json().encode())
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Temporary file beside it, fsync, rename, fsync of the folder."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def json_schema() -> dict:
+    """The JSON Schema of a record, for validators in other languages."""
+    return Record.model_json_schema()
