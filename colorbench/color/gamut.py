@@ -1,0 +1,36 @@
+"""Clipping to the sRGB gamut, and a clip whose gradient still points back.
+
+Only 15 % of the Lab box is inside sRGB, so early in training most of a picture may be outside, where a plain
+clip gives no gradient at all. The soft clip has the same values; its gradient passes where following it
+(downhill) leads back into [0, 1], and stops where it would lead further out.
+"""
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+
+def clip_to_gamut(rgb: Tensor, clip: bool | Literal["soft"]) -> Tensor:
+    """True: clip; "soft": the same values with a gradient that points back; False: as it is."""
+    if clip == "soft":
+        return _SoftClip.apply(rgb)
+    if clip not in (True, False):
+        raise ValueError(f"clip is True, False or 'soft', got {clip!r}")
+    return rgb.clamp(0, 1) if clip else rgb
+
+
+class _SoftClip(torch.autograd.Function):
+    @staticmethod
+    def forward(rgb: Tensor) -> Tensor:
+        return rgb.clamp(0, 1)
+
+    @staticmethod
+    def setup_context(ctx, inputs, output) -> None:
+        ctx.save_for_backward(*inputs)
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor) -> Tensor:
+        (rgb,) = ctx.saved_tensors
+        outward = ((rgb > 1) & (gradient < 0)) | ((rgb < 0) & (gradient > 0))
+        return gradient.masked_fill(outward, 0)
