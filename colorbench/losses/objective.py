@@ -1,0 +1,151 @@
+"""Objective: the one module that turns an expression of losses into what a training loop minimises.
+
+A *term* is a module `forward(output, batch) -> (b,) | scalar | {part: value}`; the first part of a dict is
+minimised, the others are only logged. Pure functions become terms through `PlainTerm`; losses with weights or
+state bring their own.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from colorbench.batch import Batch, Output
+from colorbench.losses.expression import Term, canonical, parse, slug
+from colorbench.losses.precision import full_precision
+from colorbench.losses.row import LossRow
+from colorbench.tensors import Scalar
+
+AB_SCALE = 110.0
+
+
+class Losses(NamedTuple):
+    """What a step gives: the scalar to minimise, and each part's own detached value, without its weight."""
+
+    total: Scalar
+    parts: dict[str, Scalar]
+
+
+class PlainTerm(nn.Module):
+    """A loss on plain tensors, shown the view its row names; ab is shown divided by 110."""
+
+    def __init__(self, row: LossRow, **settings):
+        super().__init__()
+        self.view = settings.pop("view", row.view)
+        if row.views and self.view not in row.views:
+            raise ValueError(f"{row.key} has no view {self.view!r}; known views: {', '.join(row.views)}")
+        self.function, self.settings = row.function, settings
+
+    def forward(self, output: Output, batch: Batch) -> Tensor:
+        scale = AB_SCALE if self.view == "ab" else 1.0
+        pred, target = output.view(self.view).float(), batch.view(self.view)
+        return self.function(pred / scale, target / scale, **self.settings)
+
+
+class Objective(nn.Module):
+    """A weighted sum of terms. Made by `build_loss`.
+
+    Its state_dict holds the critics, the second generator of `cycle` and the prior; frozen pretrained nets
+    are not in it. A step of training:
+
+        losses = objective(output, batch)              # does not touch the critics' gradients
+        losses.total.backward(); generator_optimizer.step()
+        for critic, optimizer in zip(objective.critics, critic_optimizers):
+            optimizer.zero_grad(); critic.critic_loss(output.detach(), batch).backward(); optimizer.step()
+
+    Attributes:
+        expression: the canonical expression; `slug` is its name for files.
+        views: the views of the output it reads.
+        needs_head: `bins`, or None when any head will do.
+        needs: `unpaired` when `batch` holds other photos than those `output` was made from, else None.
+        needs_extras: names in `Output.extras` it cannot do without.
+    """
+
+    def __init__(self, terms: list[Term], table: Mapping[str, LossRow]):
+        super().__init__()
+        rows = [table[term.key] for term in terms]
+        if len(rows) > 1 and any(row.needs == "unpaired" for row in rows):
+            raise ValueError(
+                f"{canonical(terms)!r}: an unpaired loss stands alone, the others compare with the photo itself"
+            )
+        self.expression, self.slug = canonical(terms), slug(terms)
+        self.names, self.weights = _names(terms), [term.weight for term in terms]
+        self.terms = nn.ModuleList(map(_build, terms, rows))
+        self.views = frozenset(getattr(t, "view", row.view) for t, row in zip(self.terms, rows))
+        self.needs_head = next((row.needs_head for row in rows if row.needs_head), None)
+        self.needs = next((row.needs for row in rows if row.needs == "unpaired"), None)
+        self.needs_extras = frozenset(row.needs_extra for row in rows if row.needs_extra)
+        _share_critics(self.terms)
+
+    @property
+    def needs_prior(self) -> bool:
+        """Does a term need the train split's distribution over the colour bins (`set_prior`)?"""
+        return any(getattr(term, "needs_prior", False) for term in self.terms)
+
+    def set_prior(self, prior: Tensor) -> None:
+        """Give every term that needs it the smoothed prior `(313,)` of the own train split."""
+        for term in self.terms:
+            if getattr(term, "needs_prior", False):
+                term.set_prior(prior)
+
+    @property
+    def critics(self) -> list[nn.Module]:
+        """The modules that train against the generator, each with `critic_parameters()`, `critic_loss(output,
+        batch)`
+        and `optimizer`, the settings of its Adam."""
+        return [critic for term in self.terms for critic in getattr(term, "critics", ())]
+
+    def trainable_parameters(self) -> Iterator[nn.Parameter]:
+        """What trains together with the generator, in its optimiser: the second generator of `cycle`."""
+        for term in self.terms:
+            yield from getattr(term, "trainable_parameters", lambda: ())()
+
+    def attach(self, colorize: Callable[[Tensor], Output]) -> None:
+        """Give an unpaired objective the way back through the generator: gray `(b, 1, h, w)` -> Output."""
+        for term in self.terms:
+            if hasattr(term, "attach"):
+                term.attach(colorize)
+
+    @full_precision
+    def forward(self, output: Output, batch: Batch) -> Losses:
+        """The losses of a prediction; with auxiliary outputs (`extras['deep']`) the mean over it and them."""
+        every = [self._one(each, batch) for each in (output, *output.extras.get("deep", ()))]
+        parts = {name: torch.stack([losses.parts[name] for losses in every]).mean() for name in every[0].parts}
+        return Losses(torch.stack([losses.total for losses in every]).mean(), parts)
+
+    def _one(self, output: Output, batch: Batch) -> Losses:
+        total, parts = output.lightness.new_zeros(()), {}
+        for name, weight, term in zip(self.names, self.weights, self.terms):
+            values = term(output, batch)
+            values = values if isinstance(values, dict) else {"": values}
+            values = {f"{name}-{part}" if part else name: value.mean() for part, value in values.items()}
+            total = total + weight * next(iter(values.values()))
+            parts |= {part: value.detach() for part, value in values.items()}
+        return Losses(total, parts)
+
+    def extra_repr(self) -> str:
+        return repr(self.expression)
+
+
+def build_objective(expression: str, table: Mapping[str, LossRow]) -> Objective:
+    """The objective of an expression over a table of losses."""
+    return Objective(parse(expression, table), table)
+
+
+def _build(term: Term, row: LossRow) -> nn.Module:
+    return row.term(**term.settings) if row.term else PlainTerm(row, **term.settings)
+
+
+def _names(terms: list[Term]) -> list[str]:
+    """The key where it is unique in the expression, the key with its settings where it is not."""
+    keys = [term.key for term in terms]
+    return [term.key if keys.count(term.key) == 1 else term.name for term in terms]
+
+
+def _share_critics(terms: nn.ModuleList) -> None:
+    """A term that looks through a critic uses the first one that the expression trains anyway."""
+    critic = next((c for t in terms if not hasattr(t, "share") for c in getattr(t, "critics", ())), None)
+    for term in terms:
+        if critic is not None and hasattr(term, "share"):
+            term.share(critic)
