@@ -15,12 +15,12 @@ from colorbench.color.lab import rgb_to_lab
 from colorbench.tensors import Ab
 
 FACE_SAMPLES = 21
-REACH = 140  # of the grid on either side of gray; the gamut ends at 108
+START = -110  # the corner of the authors' grid; the gamut ends at a = 98, b = -108
 
 
 @lru_cache(maxsize=16)
 def _bins(step: int) -> Tensor:
-    lines = torch.arange(-(REACH // step) * step, REACH + 1, step, dtype=torch.float64)
+    lines = torch.arange(START, -START + step, step, dtype=torch.float64)
     grid = torch.cartesian_prod(lines, lines)
     return grid[_meets_hull(grid, _gamut_faces(), step)].float()
 
