@@ -1,0 +1,128 @@
+"""The InceptionV3 that FID is defined on (the TensorFlow graph of 2015-12-05), up to its 2048 pooled features.
+
+It is torchvision's network but for two details of the old graph: average pools do not count the padding, and the last
+block pools with a maximum. Heusel 2017; the differences as found by the pytorch-fid project.
+"""
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from colorbench.tensors import Rgb, Rgb8
+
+INCEPTION_SIZE = 299
+INCEPTION_WIDTH = 2048
+
+Pool = Callable[[Tensor], Tensor]
+Branches = Callable[[nn.Module, Tensor], list[Tensor]]
+
+
+def _average_pool(x: Tensor) -> Tensor:
+    return F.avg_pool2d(x, kernel_size=3, stride=1, padding=1, count_include_pad=False)
+
+
+def _max_pool(x: Tensor) -> Tensor:
+    return F.max_pool2d(x, kernel_size=3, stride=1, padding=1)
+
+
+class _PooledBlock(nn.Module):
+    """torchvision's block of the same name, with the pool before `branch_pool` that the old graph used."""
+
+    def __init__(self, block: nn.Module, branches: Branches, pool: Pool):
+        super().__init__()
+        self.branches, self.pool = branches, pool
+        for name, child in block.named_children():
+            self.add_module(name, child)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([*self.branches(self, x), self.branch_pool(self.pool(x))], dim=1)
+
+
+def _chain(block: nn.Module, x: Tensor, *names: str) -> Tensor:
+    for name in names:
+        x = getattr(block, name)(x)
+    return x
+
+
+def _branches_a(block: nn.Module, x: Tensor) -> list[Tensor]:
+    return [
+        block.branch1x1(x),
+        _chain(block, x, "branch5x5_1", "branch5x5_2"),
+        _chain(block, x, "branch3x3dbl_1", "branch3x3dbl_2", "branch3x3dbl_3"),
+    ]
+
+
+def _branches_c(block: nn.Module, x: Tensor) -> list[Tensor]:
+    return [
+        block.branch1x1(x),
+        _chain(block, x, "branch7x7_1", "branch7x7_2", "branch7x7_3"),
+        _chain(block, x, *(f"branch7x7dbl_{step}" for step in range(1, 6))),
+    ]
+
+
+def _branches_e(block: nn.Module, x: Tensor) -> list[Tensor]:
+    narrow = block.branch3x3_1(x)
+    double = _chain(block, x, "branch3x3dbl_1", "branch3x3dbl_2")
+    return [
+        block.branch1x1(x),
+        torch.cat([block.branch3x3_2a(narrow), block.branch3x3_2b(narrow)], dim=1),
+        torch.cat([block.branch3x3dbl_3a(double), block.branch3x3dbl_3b(double)], dim=1),
+    ]
+
+
+class FidInception(nn.Module):
+    """RGB -> `(b, 2048)` pooled features, frozen.
+
+    RGB float in [0, 1] is first rounded to 8 bits (what a saved PNG would hold). The resize to 299 px is bilinear and
+    antialiased (`align_corners=False`): the old graph's resize aliases when it shrinks, so its published FID figures
+    are not comparable; `forward_resized` takes pictures that are 299 px already.
+    """
+
+    def __init__(self):
+        super().__init__()
+        from torchvision.models import inception as tv
+
+        conv = tv.BasicConv2d
+        self.Conv2d_1a_3x3 = conv(3, 32, kernel_size=3, stride=2)
+        self.Conv2d_2a_3x3 = conv(32, 32, kernel_size=3)
+        self.Conv2d_2b_3x3 = conv(32, 64, kernel_size=3, padding=1)
+        self.Conv2d_3b_1x1 = conv(64, 80, kernel_size=1)
+        self.Conv2d_4a_3x3 = conv(80, 192, kernel_size=3)
+        for name, width, pool in (("5b", 192, 32), ("5c", 256, 64), ("5d", 288, 64)):
+            self._add(name, tv.InceptionA(width, pool_features=pool), _branches_a)
+        self.Mixed_6a = tv.InceptionB(288)
+        for name, width in (("6b", 128), ("6c", 160), ("6d", 160), ("6e", 192)):
+            self._add(name, tv.InceptionC(768, channels_7x7=width), _branches_c)
+        self.Mixed_7a = tv.InceptionD(768)
+        self._add("7b", tv.InceptionE(1280), _branches_e)
+        self._add("7c", tv.InceptionE(2048), _branches_e, pool=_max_pool)
+        self.requires_grad_(False).eval()
+
+    def _add(self, name: str, block: nn.Module, branches: Branches, pool: Pool = _average_pool) -> None:
+        self.add_module(f"Mixed_{name}", _PooledBlock(block, branches, pool))
+
+    def train(self, mode: bool = True) -> "FidInception":
+        """Frozen: stays in evaluation mode."""
+        return super().train(False)
+
+    def forward(self, rgb: Rgb | Rgb8) -> Tensor:
+        """Pooled features of pictures of any size, float in [0, 1] or uint8."""
+        levels = rgb.float() if rgb.dtype == torch.uint8 else (rgb.float() * 255).round()
+        if levels.shape[-2:] != (INCEPTION_SIZE, INCEPTION_SIZE):
+            size = (INCEPTION_SIZE, INCEPTION_SIZE)
+            levels = F.interpolate(levels, size, mode="bilinear", align_corners=False, antialias=True)
+        return self.forward_resized(levels)
+
+    def forward_resized(self, levels: Tensor) -> Tensor:
+        """Pooled features of pictures at 299 px whose channels are 0..255."""
+        with torch.autocast(levels.device.type, enabled=False):
+            x = (levels.float() - 128) / 128
+            x = self.Conv2d_2b_3x3(self.Conv2d_2a_3x3(self.Conv2d_1a_3x3(x)))
+            x = F.max_pool2d(x, kernel_size=3, stride=2)
+            x = self.Conv2d_4a_3x3(self.Conv2d_3b_1x1(x))
+            x = F.max_pool2d(x, kernel_size=3, stride=2)
+            for name in ("5b", "5c", "5d", "6a", "6b", "6c", "6d", "6e", "7a", "7b", "7c"):
+                x = getattr(self, f"Mixed_{name}")(x)
+            return x.mean(dim=(2, 3))

@@ -1,0 +1,134 @@
+"""`load_features(name)`: one frozen network a name, its weights found or fetched, kept for the life of the process."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from colorbench.features import networks
+from colorbench.features.inception import FidInception
+from colorbench.features.weights import WeightFile, WeightsMissing, find_weights, read_state
+
+INCEPTION_FILE = WeightFile(
+    name="inception",
+    url="https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/weights-inception-2015-12-05-6726825d.pth",
+    megabytes=92,
+    aliases=("inception_fid_2015_12_05_pool3_fp32.pth", "pt_inception-2015-12-05-6726825d.pth"),
+)
+
+
+@dataclass(frozen=True)
+class FeatureRow:
+    """One network: how it is built without weights, and which file holds them."""
+
+    name: str
+    build: Callable[[], nn.Module]
+    file: Callable[[], WeightFile]
+    source: str
+
+
+def _torchvision_file(name: str, weights: str, megabytes: float) -> Callable[[], WeightFile]:
+    def file() -> WeightFile:
+        from torchvision import models
+
+        url = getattr(models, weights).IMAGENET1K_V1.url
+        return WeightFile(name, url, megabytes, aliases=(f"{name}_features.pth",))
+
+    return file
+
+
+def _torchvision_maps(name: str, layers: dict[str, int], default: tuple[str, ...]) -> Callable[[], nn.Module]:
+    def build() -> nn.Module:
+        from torchvision import models
+
+        with torch.device("meta"):
+            features = getattr(models, name)(weights=None).features
+        return networks.FeatureMaps(features.to_empty(device="cpu"), layers, default)
+
+    return build
+
+
+LPIPS_VGG16 = ("relu1_2", "relu2_2", "relu3_3", "relu4_3", "relu5_3")
+
+FEATURES = {
+    row.name: row
+    for row in (
+        FeatureRow(
+            "alexnet",
+            _torchvision_maps("alexnet", networks.ALEXNET_LAYERS, tuple(networks.ALEXNET_LAYERS)),
+            _torchvision_file("alexnet", "AlexNet_Weights", 233.1),
+            "Krizhevsky 2014, one weird trick",
+        ),
+        FeatureRow(
+            "vgg16",
+            _torchvision_maps("vgg16", networks.VGG16_LAYERS, LPIPS_VGG16),
+            _torchvision_file("vgg16", "VGG16_Weights", 527.8),
+            "Simonyan & Zisserman 2015",
+        ),
+        FeatureRow(
+            "squeezenet1_1",
+            _torchvision_maps("squeezenet1_1", networks.SQUEEZENET_LAYERS, tuple(networks.SQUEEZENET_LAYERS)),
+            _torchvision_file("squeezenet1_1", "SqueezeNet1_1_Weights", 4.8),
+            "Iandola 2016",
+        ),
+        FeatureRow("inception", FidInception, lambda: INCEPTION_FILE, "Szegedy 2016, as FID uses it (2015-12-05)"),
+    )
+}
+
+
+def load_features(name: str, device: torch.device | str | None = None) -> nn.Module:
+    """The frozen network of this name on this device. The same object at every call; do not train it.
+
+    Args:
+        name: `vgg16`, `alexnet`, `squeezenet1_1` (FeatureMaps: RGB in [0, 1] -> dict of named maps) or
+            `inception` (FidInception: RGB in [0, 1] -> `(b, 2048)`).
+        device: where; default the CPU.
+
+    Raises:
+        KeyError: for an unknown name; lists the known ones.
+        WeightsMissing: when the weights are neither here nor to be fetched; one line that says how to get them.
+    """
+    if name not in FEATURES:
+        raise KeyError(f"unknown network {name!r}; known networks: {', '.join(FEATURES)}")
+    path = find_weights(FEATURES[name].file())
+    return _loaded(name, path, str(torch.device(device or "cpu")))
+
+
+@cache
+def _loaded(name: str, path: Path, device: str) -> nn.Module:
+    network = FEATURES[name].build()
+    state = read_state(path)
+    fill(network, state, path)
+    return network.to(device)
+
+
+def fill(network: nn.Module, state: Mapping[str, Tensor], path: Path) -> None:
+    """Load the network's own keys from a state dict that may hold more (a classifier, batch counters)."""
+    own = network.state_dict()
+    absent = [key for key in own if key not in state and not key.endswith("num_batches_tracked")]
+    if absent:
+        raise WeightsMissing(
+            f"{path} holds other weights: {len(absent)} keys are absent, the first {absent[0]!r}; "
+            "replace the file by the published one"
+        )
+    network.load_state_dict({key: state[key] for key in own if key in state}, strict=False)
+
+
+@cache
+def load_classifier(name: str = "vgg16", device: torch.device | str | None = None) -> nn.Module:
+    """torchvision's whole classifier of this name, frozen: ImageNet-normalised RGB -> 1000 logits.
+
+    Raises:
+        WeightsMissing: a file with the convolutions alone does not do; the line says which file does.
+    """
+    from torchvision import models
+
+    if name not in ("vgg16", "alexnet", "squeezenet1_1"):
+        raise KeyError(f"unknown classifier {name!r}; known: vgg16, alexnet, squeezenet1_1")
+    path = find_weights(FEATURES[name].file(), features_only=False)
+    network = getattr(models, name)(weights=None)
+    fill(network, read_state(path), path)
+    return network.requires_grad_(False).eval().to(device or "cpu")

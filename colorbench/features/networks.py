@@ -1,0 +1,80 @@
+"""The convolutional parts of AlexNet, VGG16 and SqueezeNet 1.1, frozen, with every layer under its published name.
+
+Names as in the papers that use them: VGG16 conv1_1, relu1_1 ... pool5 (Johnson 2016); AlexNet relu1 ... relu5 and
+SqueezeNet relu1 ... relu7 (LPIPS, Zhang 2018). Input is RGB in [0, 1]; the ImageNet mean and standard deviation are
+applied here (LPIPS's own scaling of [-1, 1] is the same map).
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from colorbench.tensors import Rgb
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+ALEXNET_LAYERS = {"relu1": 1, "relu2": 4, "relu3": 7, "relu4": 9, "relu5": 11}
+SQUEEZENET_LAYERS = {"relu1": 1, "relu2": 4, "relu3": 7, "relu4": 9, "relu5": 10, "relu6": 11, "relu7": 12}
+VGG16_BLOCKS = (2, 2, 3, 3, 3)
+
+
+def _vgg16_layers() -> dict[str, int]:
+    """conv1_1 is index 0 of torchvision's `features`, relu1_1 is 1, ... pool5 is 30."""
+    layers, index = {}, 0
+    for block, convolutions in enumerate(VGG16_BLOCKS, start=1):
+        for convolution in range(1, convolutions + 1):
+            layers[f"conv{block}_{convolution}"] = index
+            layers[f"relu{block}_{convolution}"] = index + 1
+            index += 2
+        layers[f"pool{block}"] = index
+        index += 1
+    return layers
+
+
+VGG16_LAYERS = _vgg16_layers()
+
+
+class FeatureMaps(nn.Module):
+    """A frozen stack of layers that returns the named feature maps asked for, and computes nothing beyond the last.
+
+    Args:
+        features: torchvision's `features`.
+        layers: name -> index into `features`.
+        default_layers: what `forward` returns when it is not told.
+    """
+
+    def __init__(self, features: nn.Sequential, layers: dict[str, int], default_layers: Sequence[str]):
+        super().__init__()
+        self.features = features
+        self.layers = dict(layers)
+        self.default_layers = tuple(default_layers)
+        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(IMAGENET_STD).view(1, 3, 1, 1), persistent=False)
+        for module in self.features.modules():
+            if isinstance(module, nn.ReLU):
+                module.inplace = False  # a conv's own map must survive the ReLU behind it
+        self.requires_grad_(False).eval()
+
+    def train(self, mode: bool = True) -> "FeatureMaps":
+        """Frozen: stays in evaluation mode."""
+        return super().train(False)
+
+    def forward(self, rgb: Rgb, layers: Sequence[str] | None = None) -> dict[str, Tensor]:
+        """The maps of these layers (default: LPIPS's), in the order asked for; RGB in [0, 1], float32."""
+        wanted = self.default_layers if layers is None else tuple(layers)
+        stops = {self._index(name): name for name in wanted}
+        with torch.autocast(rgb.device.type, enabled=False):
+            x = (rgb.float() - self.mean) / self.std
+            found = {}
+            for index in range(max(stops) + 1):
+                x = self.features[index](x)
+                if index in stops:
+                    found[stops[index]] = x
+        return {name: found[name] for name in wanted}
+
+    def _index(self, name: str) -> int:
+        if name not in self.layers:
+            raise KeyError(f"unknown layer {name!r}; known layers: {', '.join(self.layers)}")
+        return self.layers[name]

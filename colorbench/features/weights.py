@@ -1,0 +1,141 @@
+"""Where pretrained weights come from: the folder COLORBENCH_WEIGHTS, torch's hub cache, or one quick download.
+
+Nothing here waits for a network that is not there: a download that fails says so at once, is not tried again in this
+process, and costs at most a few seconds.
+"""
+
+import hashlib
+import os
+import re
+import tempfile
+import urllib.request
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+CONNECT_SECONDS = 5.0
+BLOCK_BYTES = 1 << 20
+
+_failed_downloads: dict[str, str] = {}
+
+
+class WeightsMissing(RuntimeError):
+    """Pretrained weights are not on this machine and could not be fetched. The message is one line: what, and how."""
+
+
+@dataclass(frozen=True)
+class WeightFile:
+    """One published state dict.
+
+    Args:
+        name: the network, as `load_features` calls it.
+        url: where it is published; its last part is the file's name in torch's hub cache.
+        megabytes: size of that download.
+        aliases: other file names the same weights go by in a COLORBENCH_WEIGHTS folder.
+    """
+
+    name: str
+    url: str
+    megabytes: float
+    aliases: tuple[str, ...] = ()
+
+    @property
+    def file_name(self) -> str:
+        return self.url.rsplit("/", 1)[-1]
+
+
+def weights_folder() -> Path | None:
+    """The folder named by the environment variable COLORBENCH_WEIGHTS, or None."""
+    folder = os.environ.get("COLORBENCH_WEIGHTS")
+    return Path(folder).expanduser() if folder else None
+
+
+def hub_folder() -> Path:
+    """Torch's own cache of downloaded weights."""
+    return Path(torch.hub.get_dir()) / "checkpoints"
+
+
+def candidates(file: WeightFile, features_only: bool = True) -> Iterator[Path]:
+    """Every local path these weights may have, in the order they are tried."""
+    folder = weights_folder()
+    names = (*file.aliases, file.file_name) if features_only else (file.file_name,)
+    if folder is not None:
+        yield from (folder / name for name in names)
+    yield hub_folder() / file.file_name
+
+
+def find_weights(file: WeightFile, *, features_only: bool = True) -> Path:
+    """The path of these weights: found on this machine, or downloaded into torch's hub cache.
+
+    Args:
+        file: which weights.
+        features_only: whether a file that holds the convolutions without the classifier will do.
+
+    Raises:
+        WeightsMissing: when they are nowhere and cannot be fetched.
+    """
+    for path in candidates(file, features_only):
+        if path.is_file():
+            return path
+    return _download(file)
+
+
+def read_state(path: Path) -> Mapping[str, Tensor]:
+    """The state dict in this file, loaded without running anything in it."""
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise WeightsMissing(
+            f"the weights in {path} cannot be read ({type(error).__name__}): delete the file and fetch it again"
+        ) from error
+
+
+def _download(file: WeightFile) -> Path:
+    limit = os.environ.get("COLORBENCH_DOWNLOAD_MB")
+    if limit is not None and file.megabytes > float(limit):
+        raise WeightsMissing(
+            f"{file.name} weights are a download of {file.megabytes:g} MB, over COLORBENCH_DOWNLOAD_MB={limit}: "
+            f"{_cure(file)}, or raise the limit"
+        )
+    if file.url in _failed_downloads:
+        raise WeightsMissing(_failed_downloads[file.url])
+    try:
+        return _fetch(file)
+    except (OSError, ValueError) as error:
+        message = f"{file.name} weights could not be downloaded ({error}): {_cure(file)}"
+        _failed_downloads[file.url] = " ".join(message.split())
+        raise WeightsMissing(_failed_downloads[file.url]) from error
+
+
+def _cure(file: WeightFile) -> str:
+    return f"put {file.file_name} (from {file.url}) into the folder that COLORBENCH_WEIGHTS names"
+
+
+def _fetch(file: WeightFile) -> Path:
+    """Stream the file beside its place, compare its hash with the one in its name, then move it there."""
+    folder = hub_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    digest = hashlib.sha256()
+    with (
+        urllib.request.urlopen(file.url, timeout=CONNECT_SECONDS) as response,
+        tempfile.NamedTemporaryFile(dir=folder, delete=False) as part,
+    ):
+        try:
+            while block := response.read(BLOCK_BYTES):
+                part.write(block)
+                digest.update(block)
+            _check_hash(file, digest.hexdigest())
+            part.close()
+            os.replace(part.name, folder / file.file_name)
+        finally:
+            Path(part.name).unlink(missing_ok=True)
+    return folder / file.file_name
+
+
+def _check_hash(file: WeightFile, digest: str) -> None:
+    wanted = re.search(r"-([0-9a-f]{8,})\.pth$", file.file_name)
+    if wanted and not digest.startswith(wanted[1]):
+        raise ValueError(f"what {file.url} sent has sha256 {digest[:8]}, its name says {wanted[1]}")

@@ -1,0 +1,72 @@
+"""Raw accuracy on ab: the area under the curve "share of pixels within a distance of the true ab", 0..150.
+
+Zhang, Isola, Efros 2016, section 3.1. 1 is exact, 0 is nowhere within 150 Lab units. The curve is sampled at the
+thresholds 0, 1 .. 150 and integrated by trapezoids; a pixel at distance d adds 150 - ceil(d) + 1/2 to that integral (150
+when d is 0), so one pass gives the same number as the 151-threshold sweep. Without sampling it would be
+1 - E[min(d, 150)] / 150. `ab_auc_rebalanced` weights each pixel by 1 / p(its true colour bin), so that rare colours count.
+"""
+
+import torch
+from torch import Tensor
+
+from colorbench.color import AbPrior, class_weights, nearest_bin, rgb_to_lab
+from colorbench.metrics.shapes import two
+from colorbench.tensors import PerImage, Rgb
+
+LARGEST = 150
+
+
+def ab_auc(pred: Rgb, target: Rgb) -> PerImage:
+    """Area under the accuracy curve, [0, 1].
+
+    >>> import torch
+    >>> ab_auc(torch.rand(1, 3, 4, 4), torch.full((1, 3, 4, 4), 0.5)).item() < 1
+    True
+    """
+    pred, target = two(pred, target)
+    return ab_auc_lab(rgb_to_lab(pred), rgb_to_lab(target))
+
+
+def ab_auc_rebalanced(pred: Rgb, target: Rgb, prior: Tensor | None = None) -> PerImage:
+    """The same with each pixel weighted by 1 / p(bin of its true colour).
+
+    Args:
+        pred: RGB in [0, 1].
+        target: RGB in [0, 1].
+        prior: p over the 313 bins, as `AbPrior.prior()` gives it; default: that of these targets. `score()` takes the
+            prior of its whole reference set, so that a picture's value does not depend on its batch.
+    """
+    pred, target = two(pred, target)
+    pred, target = rgb_to_lab(pred), rgb_to_lab(target)
+    return ab_auc_rebalanced_lab(pred, target, rebalancing(prior_of(target) if prior is None else prior))
+
+
+def ab_auc_lab(pred: Tensor, target: Tensor) -> PerImage:
+    """`ab_auc` from Lab."""
+    return _areas(pred, target).mean(dim=(1, 2))
+
+
+def ab_auc_rebalanced_lab(pred: Tensor, target: Tensor, weights: Tensor) -> PerImage:
+    """`ab_auc_rebalanced` from Lab and the weight of each bin."""
+    weight = weights.to(pred)[nearest_bin(target[:, 1:])]
+    weight = weight.reshape(pred.shape[0], *pred.shape[-2:])
+    return (weight * _areas(pred, target)).sum(dim=(1, 2)) / weight.sum(dim=(1, 2))
+
+
+def prior_of(lab: Tensor) -> Tensor:
+    """The smoothed prior of these pictures over the 313 bins."""
+    prior = AbPrior()
+    prior.update(lab[:, 1:])
+    return prior.prior()
+
+
+def rebalancing(prior: Tensor) -> Tensor:
+    """Weights 1 / p, scaled to a mean of 1 over the pixels the prior was counted on."""
+    return class_weights(prior, lam=0.0)
+
+
+def _areas(pred: Tensor, target: Tensor) -> Tensor:
+    """Each pixel's share of the integral, `(b, h, w)`."""
+    distance = (pred[:, 1:] - target[:, 1:]).square().sum(dim=1).sqrt()
+    missed = distance.ceil() - 0.5 * (distance > 0)
+    return 1 - torch.where(distance <= LARGEST, missed, LARGEST) / LARGEST

@@ -1,0 +1,44 @@
+"""Semantic interpretability: does a frozen classifier see the same thing in the prediction as in the truth?
+
+Zhang, Isola, Efros 2016, section 3.1, there with VGG. Per image 1 or 0; the mean is the share of photos that keep their
+label. Labels are compared with each other, not with an annotation, so any photos will do. Optional: it needs a whole
+classifier (VGG16 is a download of 528 MB), not only the features that other metrics use.
+"""
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from colorbench.features import load_classifier
+from colorbench.features.networks import IMAGENET_MEAN, IMAGENET_STD
+from colorbench.metrics.shapes import two
+from colorbench.tensors import PerImage, Rgb
+
+SIZE_PX = 224
+
+
+def top1_agreement(pred: Rgb, target: Rgb, classifier: Callable[[Tensor], Tensor] | None = None) -> PerImage:
+    """1 where both pictures get the same label, else 0.
+
+    Args:
+        pred: RGB in [0, 1].
+        target: RGB in [0, 1].
+        classifier: ImageNet-normalised RGB at 224 px -> logits; default torchvision's VGG16.
+
+    Raises:
+        WeightsMissing: without the classifier's weights.
+    """
+    pred, target = two(pred, target)
+    return (top1(pred, classifier) == top1(target, classifier)).to(pred)
+
+
+@torch.no_grad()
+def top1(rgb: Tensor, classifier: Callable[[Tensor], Tensor] | None = None) -> Tensor:
+    """The label of each picture, `(b,)`."""
+    classifier = classifier or load_classifier("vgg16", str(rgb.device))
+    small = F.interpolate(rgb.float(), (SIZE_PX, SIZE_PX), mode="bilinear", antialias=True)
+    mean, std = (small.new_tensor(x).view(1, 3, 1, 1) for x in (IMAGENET_MEAN, IMAGENET_STD))
+    with torch.autocast(rgb.device.type, enabled=False):
+        return classifier((small - mean) / std).argmax(dim=1)

@@ -1,0 +1,50 @@
+"""Two checks on a prediction: does it keep the photo's lightness, and how much of it was clipped to sRGB."""
+
+import torch
+from torch import Tensor
+
+from colorbench.color import lab_to_rgb, rgb_to_lab
+from colorbench.metrics.shapes import one, two
+from colorbench.tensors import Lab, PerImage, Rgb
+
+ROUNDING = 1e-4
+"""Float32 conversions leave a colour of the gamut's surface this far outside."""
+
+
+def lightness_error(pred: Rgb, target: Rgb) -> PerImage:
+    """Mean abs(L* of the prediction - L* of the photo), 0..100: a colorizer should leave the gray alone.
+
+    >>> import torch
+    >>> round(lightness_error(torch.zeros(1, 3, 2, 2), torch.ones(1, 3, 2, 2)).item(), 2)
+    100.0
+    """
+    pred, target = two(pred, target)
+    return lightness_error_lab(rgb_to_lab(pred), rgb_to_lab(target))
+
+
+def lightness_error_lab(pred: Tensor, target: Tensor) -> PerImage:
+    """The same from Lab."""
+    return (pred[:, 0] - target[:, 0]).abs().mean(dim=(1, 2))
+
+
+def out_of_gamut(rgb: Rgb) -> PerImage:
+    """Share of pixels clipped, [0, 1]: coloured pixels with a channel at or beyond 0 or 1.
+
+    In a finished picture the values beyond the limits lie on them. Black, white and every other gray are in gamut, so a
+    burnt-out sky does not count. Before clipping, `out_of_gamut_lab` is the exact share.
+
+    >>> import torch
+    >>> out_of_gamut(torch.tensor([[1.0, 1.0], [1.0, 0.5], [1.0, 0.2]]).reshape(1, 3, 1, 2)).item()
+    0.5
+    """
+    rgb = one(rgb, "rgb")
+    highest, lowest = rgb.amax(dim=1), rgb.amin(dim=1)
+    clipped = ((highest >= 1) | (lowest <= 0)) & (highest > lowest)
+    return clipped.to(rgb).mean(dim=(1, 2))
+
+
+def out_of_gamut_lab(lab: Lab) -> PerImage:
+    """Share of pixels of a Lab prediction that no sRGB colour shows."""
+    rgb = lab_to_rgb(one(lab, "lab"), clip=False)
+    outside = (rgb < -ROUNDING) | (rgb > 1 + ROUNDING)
+    return torch.any(outside, dim=1).to(rgb).mean(dim=(1, 2))

@@ -1,0 +1,80 @@
+"""Learned perceptual distance LPIPS v0.1, per image. 0 is identical; around 0.7 is nothing in common.
+
+Zhang 2018. The backbone is part of the name and values of different backbones are never mixed. The linear heads are those
+of the `lpips` package, read from its files; the backbones come from `colorbench.features`. Input is RGB in [0, 1]: the
+package's own [-1, 1], which it does not check, is applied inside.
+"""
+
+from collections.abc import Mapping
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from colorbench.features import WeightsMissing, load_features
+from colorbench.metrics.shapes import check_size, two
+from colorbench.tensors import PerImage, Rgb
+
+BACKBONES = {"alex": "alexnet", "vgg": "vgg16", "squeeze": "squeezenet1_1"}
+LEAST_PX = {"alex": 31, "vgg": 16, "squeeze": 17}
+ZERO_FEATURE = 1e-10
+"""Squared length below which a feature vector counts as zero; its direction, and the gradient of that, is 0."""
+
+
+def lpips(pred: Rgb, target: Rgb, net: str = "alex") -> PerImage:
+    """LPIPS v0.1 with this backbone.
+
+    Args:
+        pred: RGB in [0, 1].
+        target: RGB in [0, 1].
+        net: `alex`, `vgg` or `squeeze`.
+
+    Raises:
+        WeightsMissing: when the backbone's weights are not to be had.
+    """
+    check_net(net)
+    pred, target = two(pred, target)
+    check_size(pred, LEAST_PX[net], f"lpips-{net}")
+    return lpips_of(lpips_features(pred, net), lpips_features(target, net), net)
+
+
+def check_net(net: str) -> None:
+    """Refuse an unknown backbone."""
+    if net not in BACKBONES:
+        raise KeyError(f"unknown LPIPS backbone {net!r}; known: {', '.join(BACKBONES)}")
+
+
+def lpips_features(rgb: Tensor, net: str) -> dict[str, Tensor]:
+    """The backbone's maps, each pixel's feature vector scaled to length 1. What a reference keeps."""
+    check_size(rgb, LEAST_PX[net], f"lpips-{net}")
+    maps = load_features(BACKBONES[net], rgb.device)(rgb.float())
+    return {name: _directions(x) for name, x in maps.items()}
+
+
+def lpips_of(pred: Mapping[str, Tensor], target: Mapping[str, Tensor], net: str) -> PerImage:
+    """LPIPS from the features of both."""
+    heads = _heads(net)
+    total = 0
+    for head, name in zip(heads, pred):
+        squared = (pred[name] - target[name]).square()
+        total = total + (squared * head.to(squared)).sum(dim=1).mean(dim=(1, 2))
+    return total
+
+
+def _directions(x: Tensor) -> Tensor:
+    squared = x.square().sum(dim=1, keepdim=True)
+    some = squared > ZERO_FEATURE
+    return x * torch.where(some, torch.where(some, squared, 1.0).rsqrt(), 0.0)
+
+
+@cache
+def _heads(net: str) -> tuple[Tensor, ...]:
+    """The linear layers `(1, c, 1, 1)` of the package, without importing it (that would pull in its own backbones)."""
+    package = find_spec("lpips")
+    if package is None:
+        raise WeightsMissing("the LPIPS heads are in the package `lpips`, which is not installed: pip install lpips")
+    path = Path(package.submodule_search_locations[0]) / "weights" / "v0.1" / f"{net}.pth"
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    return tuple(state[f"lin{layer}.model.1.weight"] for layer in range(len(state)))

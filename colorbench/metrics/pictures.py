@@ -1,0 +1,141 @@
+"""Pictures: a sequence of named pictures from a tensor, an array, a list or a folder, checked at the door.
+
+This is where values are looked at: a range, a dtype or a shape that cannot be right is refused here in a sentence, so that
+the metrics themselves never have to (a look at a value would make a GPU wait).
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from colorbench.photo import PhotoError, decode_photo
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".jp2", ".avif")
+SLACK = 1e-3
+"""How far float pictures may leave [0, 1] before they are refused; within it they are clipped."""
+
+
+class Pictures:
+    """Named pictures, read one at a time.
+
+    Args:
+        names: one a picture.
+        read: index -> `(3, h, w)`, uint8 or float in [0, 1]; raises PhotoError when there is no picture to be had.
+        stack: all of them as one tensor `(n, 3, h, w)`, when they are one.
+    """
+
+    def __init__(self, names: Sequence[str], read: Callable[[int], Tensor], stack: Tensor | None = None):
+        self.names, self.read, self.stack = list(names), read, stack
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def batches(self, size: int) -> Iterator[tuple[list[int], Tensor]]:
+        """Indices and pictures `(b, 3, h, w)`: neighbours of one size together; the unreadable are in `unreadable`."""
+        self.unreadable: dict[str, str] = {}
+        if self.stack is not None:
+            for start in range(0, len(self), size):
+                batch = self.stack[start : start + size]
+                yield list(range(start, start + len(batch))), batch
+            return
+        yield from self._batches_of_one_size(size)
+
+    def _batches_of_one_size(self, size: int) -> Iterator[tuple[list[int], Tensor]]:
+        indices: list[int] = []
+        pictures: list[Tensor] = []
+        for index, name in enumerate(self.names):
+            try:
+                picture = self.read(index)
+            except PhotoError as error:
+                self.unreadable[name] = str(error)
+                continue
+            if pictures and (len(pictures) == size or picture.shape != pictures[0].shape):
+                yield indices, torch.stack(pictures)
+                indices, pictures = [], []
+            indices.append(index)
+            pictures.append(picture)
+        if pictures:
+            yield indices, torch.stack(pictures)
+
+
+def pictures_of(source, name: str) -> Pictures:
+    """Pictures from whatever a user has.
+
+    Args:
+        source: a tensor or array (one picture or many, channels first or last, uint8 or float in [0, 1]), a list of
+            those (sizes may differ), or the path of a folder.
+        name: what to call it in an error.
+    """
+    if isinstance(source, Pictures):
+        return source
+    if isinstance(source, str | Path):
+        return folder_pictures(source)
+    if isinstance(source, Tensor | np.ndarray):
+        stack = as_rgb(source, name)
+        return Pictures([str(i) for i in range(len(stack))], stack.__getitem__, stack)
+    if isinstance(source, Sequence):
+        singles = [as_rgb(picture, f"{name}[{i}]") for i, picture in enumerate(source)]
+        for i, single in enumerate(singles):
+            if len(single) != 1:
+                raise ValueError(
+                    f"{name}[{i}] holds {len(single)} pictures, wanted one an entry: pass one tensor instead"
+                )
+        return Pictures([str(i) for i in range(len(singles))], lambda i: singles[i][0])
+    raise TypeError(
+        f"{name} is a {type(source).__name__}, wanted a tensor, an array, a list of them or the path of a folder"
+    )
+
+
+def folder_pictures(folder: str | Path) -> Pictures:
+    """The picture files of a folder (not of its subfolders), by stem, sorted."""
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise ValueError(f"{folder} is not a folder: pass the folder that holds the pictures")
+    files = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
+    if not files:
+        raise ValueError(f"{folder} holds no pictures: wanted files ending in {' '.join(SUFFIXES)}")
+    stems: dict[str, Path] = {}
+    for path in files:
+        if path.stem in stems:
+            raise ValueError(
+                f"{folder} holds both {stems[path.stem].name} and {path.name}: pictures are matched by stem, keep one"
+            )
+        stems[path.stem] = path
+    return Pictures(list(stems), lambda index: read_picture(files[index]))
+
+
+def read_picture(path: Path) -> Tensor:
+    """One file as uint8 `(3, h, w)`; PhotoError says why when it gives no picture."""
+    return torch.from_numpy(decode_photo(path)).movedim(-1, 0).contiguous()
+
+
+def as_rgb(source: Tensor | np.ndarray, name: str) -> Tensor:
+    """One picture or many as `(n, 3, h, w)`, uint8 or float32 in [0, 1]; anything else is a sentence."""
+    pictures = torch.as_tensor(np.ascontiguousarray(source)) if isinstance(source, np.ndarray) else source.detach()
+    shape = tuple(pictures.shape)
+    if pictures.ndim == 3:
+        pictures = pictures[None]
+    if pictures.ndim == 4 and pictures.shape[1] != 3 and pictures.shape[-1] == 3:
+        pictures = pictures.movedim(-1, 1)
+    if pictures.ndim != 4 or pictures.shape[1] != 3 or 0 in pictures.shape[-2:]:
+        raise ValueError(f"{name} has shape {shape}, wanted RGB pictures (n, 3, h, w) or (n, h, w, 3)")
+    if pictures.dtype == torch.uint8:
+        return pictures
+    if not pictures.is_floating_point():
+        raise ValueError(f"{name} is {pictures.dtype}, wanted uint8 (0..255) or float in [0, 1]: convert it first")
+    return _in_range(pictures.float(), name)
+
+
+def _in_range(pictures: Tensor, name: str) -> Tensor:
+    if pictures.numel() == 0:
+        return pictures
+    low, high = (x.item() for x in pictures.aminmax())
+    if not (low >= -SLACK and high <= 1 + SLACK):
+        cure = "map [-1, 1] by (x + 1) / 2" if -1 - SLACK <= low < 0 and high <= 1 + SLACK else "divide 0..255 by 255"
+        if low != low or high != high:
+            cure = "it holds NaN: look at what made it"
+        raise ValueError(f"{name} has values {low:.4g} .. {high:.4g}, wanted float in [0, 1]: {cure}")
+    return pictures.clamp(0, 1) if low < 0 or high > 1 else pictures

@@ -1,0 +1,57 @@
+"""MetricRow: one line of the METRICS table. Direction, unit and source are data, read by plots, CLI, docs and tests."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from torch import Tensor
+
+from colorbench.metrics.pair import Pair
+
+INPUTS = ("pair", "single", "set")
+
+
+@dataclass(frozen=True)
+class MetricRow:
+    """One metric.
+
+    Args:
+        key: kebab-case name, the same in the CLI, records, tables and file names.
+        function: `(pred, target) -> (b,)` in RGB; `(rgb) -> (b,)` when `inputs` is "single"; `(pred, target) -> ()`
+            over two whole sets when it is "set".
+        unit: for axis labels; "" for a pure number.
+        higher_is_better: None when neither is (a signed bias, a plain amount of colour).
+        source: paper or definition.
+        version: changes whenever a value changes; part of the protocol of a board.
+        per_image: whether it gives one value an image.
+        inputs: "pair", "single" (the prediction alone) or "set" (features of all pictures).
+        needs: the pretrained network it cannot work without, as `load_features` names it, or None.
+        on_pair: the same value from a `Pair`, which shares colour conversions and reference features; None uses `function`.
+        on_features: for a set metric, its value from the features of both sets.
+    """
+
+    key: str
+    function: Callable[..., Tensor]
+    unit: str
+    higher_is_better: bool | None
+    source: str
+    version: str = "1"
+    per_image: bool = True
+    inputs: Literal["pair", "single", "set"] = "pair"
+    needs: str | None = None
+    on_pair: Callable[[Pair], Tensor] | None = None
+    on_features: Callable[[Tensor, Tensor], float] | None = None
+
+    def __post_init__(self):
+        if self.inputs not in INPUTS:
+            raise ValueError(f"metric {self.key}: inputs is {self.inputs!r}, known: {', '.join(INPUTS)}")
+        if self.per_image == (self.inputs == "set"):
+            raise ValueError(f"metric {self.key}: a metric is either per image or over a set, not {self.inputs!r}")
+
+    def of_pair(self, pair: Pair) -> Tensor:
+        """The per-image values `(b,)` of a pair."""
+        if self.on_pair is not None:
+            return self.on_pair(pair)
+        if self.inputs == "single":
+            return self.function(pair.pred)
+        return self.function(pair.pred, pair.target)

@@ -1,0 +1,258 @@
+"""`score`: any colorizer's pictures against the true photos, one row a picture."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from colorbench.features import WeightsMissing
+from colorbench.metrics.fid import INDICATIVE_BELOW
+from colorbench.metrics.pair import Pair, Reference
+from colorbench.metrics.pictures import Pictures, pictures_of
+from colorbench.metrics.references import References, as_float
+from colorbench.metrics.row import MetricRow
+from colorbench.metrics.shapes import PictureTooSmall
+from colorbench.metrics.table import METRICS
+from colorbench.photo import PhotoError
+
+if TYPE_CHECKING:
+    import pandas
+
+Progress = Callable[[int, int], None]
+"""Called with pictures done and pictures in all."""
+
+
+def score(
+    pred: Any,
+    target: Any,
+    metrics: Sequence[str | MetricRow] | None = None,
+    *,
+    resize: bool = False,
+    on_progress: Progress | None = None,
+) -> "pandas.DataFrame":
+    """Score pictures against the true photos.
+
+    Each of `pred` and `target` is a tensor or an array (uint8, or float in [0, 1]; `(n, 3, h, w)` or `(n, h, w, 3)`), a list
+    of such pictures of any sizes, or the path of a folder. Two folders are matched by file stem. Score several generators
+    against one `References(target)`: what the metrics need of the photos is then computed once.
+
+    The size rule: a prediction is compared at the photo's size. Another size is an error, unless `resize=True` enlarges or
+    shrinks the prediction (bilinear, antialiased).
+
+    Args:
+        pred: the colorizer's pictures.
+        target: the true photos, or `References`.
+        metrics: keys of METRICS or rows of your own; default every per-image metric.
+        resize: see the size rule.
+        on_progress: called with (pictures done, pictures in all).
+
+    Returns:
+        One row a picture, index `image`, one column a per-image metric. In `.attrs`: `missing` (key -> why a column or part
+        of it is NaN), `set` (key -> value of set metrics), `notes` (key -> caution), `versions` (key -> version),
+        `identical` (how many pictures equal their photo: their psnr is inf), `unreadable` (name -> why),
+        `unmatched` (names that only one folder holds).
+    """
+    rows = metric_rows(metrics)
+    references = target if isinstance(target, References) else References(target)
+    predictions = _Aligned(pictures_of(pred, "pred"), references, resize)
+    tally = _Tally([row for row in rows if row.per_image], [row for row in rows if not row.per_image])
+    done = 0
+    with torch.inference_mode():
+        for indices, reference in references:
+            for kept, pair in predictions.pairs(indices, reference):
+                tally.add([references.names[index] for index in kept], pair)
+            done += len(indices)
+            if on_progress is not None:
+                on_progress(done, len(references))
+    return tally.frame(references, predictions)
+
+
+def score_folders(
+    predictions_dir: Any,
+    references_dir: Any,
+    metrics: Sequence[str | MetricRow] | None = None,
+    *,
+    resize: bool = False,
+    device: torch.device | str | None = None,
+    on_progress: Progress | None = None,
+) -> "pandas.DataFrame":
+    """`score` on two folders: files are matched by stem, read one batch at a time, and computed on `device`."""
+    references = References(references_dir, device=device, keep_bytes=0)
+    return score(predictions_dir, references, metrics, resize=resize, on_progress=on_progress)
+
+
+def set_score(pred: Any, target: Any, key: str) -> float:
+    """The value of a set metric (`fid`, `kid`) between all these pictures and the photos.
+
+    Raises:
+        WeightsMissing: without the Inception weights.
+    """
+    row = metric_rows([key])[0]
+    if row.per_image:
+        raise ValueError(f"{key} is a per-image metric: use score(pred, target, [{key!r}])")
+    frame = score(pred, target, [row])
+    if key in frame.attrs["missing"]:
+        raise WeightsMissing(frame.attrs["missing"][key])
+    return frame.attrs["set"][key]
+
+
+def mean_scores(frame: "pandas.DataFrame") -> dict[str, float]:
+    """The mean of each column over its images: infinite PSNR (identical pictures) is left out, unless all are."""
+    means = {}
+    for key in frame.columns:
+        column = frame[key].dropna()
+        finite = column[column.abs() != float("inf")]
+        means[key] = float((finite if len(finite) else column).mean())
+    return means
+
+
+def metric_rows(metrics: Sequence[str | MetricRow] | None) -> list[MetricRow]:
+    """Rows by key; None is every per-image metric."""
+    if metrics is None:
+        return [row for row in METRICS.values() if row.per_image]
+    if isinstance(metrics, str):
+        raise TypeError(f"metrics is the text {metrics!r}, wanted a list of keys: [{metrics!r}]")
+    for metric in metrics:
+        if not isinstance(metric, MetricRow) and metric not in METRICS:
+            raise KeyError(f"unknown metric {metric!r}; known metrics: {', '.join(METRICS)}")
+    return [metric if isinstance(metric, MetricRow) else METRICS[metric] for metric in metrics]
+
+
+class _Aligned:
+    """Predictions in the order of the references: by stem when both have names of files, else by position."""
+
+    def __init__(self, predictions: Pictures, references: References, resize: bool):
+        self.predictions, self.references, self.resize = predictions, references, resize
+        self.unreadable: dict[str, str] = {}
+        self.by_name = predictions.stack is None and predictions.names != references.names
+        if self.by_name:
+            self.index_of = {name: index for index, name in enumerate(predictions.names)}
+            if not set(self.index_of) & set(references.names):
+                raise ValueError(
+                    f"no prediction has the name of a reference: predictions {_some(predictions.names)}, "
+                    f"references {_some(references.names)}; pictures are matched by file stem"
+                )
+        else:
+            if len(predictions) != len(references):
+                raise ValueError(
+                    f"{len(predictions)} predictions for {len(references)} references: pass one for each, in order"
+                )
+            self.index_of = {name: index for index, name in enumerate(references.names)}
+
+    @property
+    def unmatched(self) -> list[str]:
+        """Names that only one side has."""
+        if not self.by_name:
+            return []
+        return sorted(set(self.predictions.names) ^ set(self.references.names))
+
+    def pairs(self, indices: list[int], reference: Reference) -> Iterator[tuple[list[int], Pair]]:
+        """The predictions of this batch of references beside them; fewer when some are missing."""
+        if self.predictions.stack is not None and self.predictions.stack.shape[-2:] == reference.rgb.shape[-2:]:
+            pred = self.predictions.stack[indices[0] : indices[-1] + 1]
+            if len(pred) == len(indices):
+                yield indices, Pair(as_float(pred, reference.rgb.device), reference)
+                return
+        found = {index: picture for index in indices if (picture := self._read(index, reference)) is not None}
+        if not found:
+            return
+        if len(found) < len(indices):
+            rows = [indices.index(index) for index in found]
+            reference = Reference(reference.rgb[rows], reference.room, reference._bin_weights)
+        yield list(found), Pair(torch.cat(list(found.values())), reference)
+
+    def _read(self, index: int, reference: Reference) -> Tensor | None:
+        name = self.references.names[index]
+        if name not in self.index_of:
+            return None
+        try:
+            picture = self.predictions.read(self.index_of[name])
+        except PhotoError as error:
+            self.unreadable[name] = str(error)
+            return None
+        return self._at_size(as_float(picture[None], reference.rgb.device), name, reference.rgb.shape[-2:])
+
+    def _at_size(self, picture: Tensor, name: str, size: torch.Size) -> Tensor:
+        if picture.shape[-2:] == size:
+            return picture
+        if not self.resize:
+            raise ValueError(
+                f"prediction {name} is {picture.shape[-2]} x {picture.shape[-1]}, its reference {size[0]} x {size[1]}: "
+                "save it at the reference's size, or pass resize=True"
+            )
+        mode = {"mode": "bilinear", "antialias": True, "align_corners": False}
+        return torch.nn.functional.interpolate(picture, tuple(size), **mode).clamp(0, 1)
+
+
+class _Tally:
+    """Values as they come in: one list a per-image metric, features for set metrics."""
+
+    def __init__(self, image_rows: list[MetricRow], set_rows: list[MetricRow]):
+        self.image_rows, self.set_rows = image_rows, set_rows
+        self.names: list[str] = []
+        self.values: dict[str, list[Tensor]] = {row.key: [] for row in image_rows}
+        self.missing: dict[str, str] = {}
+        self.without_weights: set[str] = set()
+        self.features: list[tuple[Tensor, Tensor]] = []
+
+    def add(self, names: list[str], pair: Pair) -> None:
+        self.names += names
+        for row in self.image_rows:
+            values = self._attempt([row.key], lambda row=row: row.of_pair(pair))
+            self.values[row.key].append(_nan(pair) if values is None else values)
+        if self.set_rows:
+            keys = [row.key for row in self.set_rows]
+            features = self._attempt(keys, lambda: (pair.inception, pair.reference.inception))
+            self.features += [] if features is None else [features]
+
+    def _attempt(self, keys: list[str], compute: Callable[[], Any]) -> Any:
+        """The value, or None and the reason under `missing`; weights that were not found are not asked for again."""
+        if self.without_weights.issuperset(keys):
+            return None
+        try:
+            return compute()
+        except (WeightsMissing, PictureTooSmall) as error:
+            self.missing.update(dict.fromkeys(keys, str(error)))
+            if isinstance(error, WeightsMissing):
+                self.without_weights.update(keys)
+            return None
+
+    def set_values(self) -> dict[str, float]:
+        if not self.features:
+            return {}
+        pred, target = (torch.cat(features) for features in zip(*self.features))
+        return {row.key: row.on_features(pred, target) for row in self.set_rows}
+
+    def frame(self, references: References, predictions: _Aligned) -> "pandas.DataFrame":
+        import pandas as pd
+
+        columns = {
+            key: torch.cat(values).double().cpu().numpy() if values else [] for key, values in self.values.items()
+        }
+        frame = pd.DataFrame(columns, index=pd.Index(self.names, name="image"), dtype=float)
+        frame.attrs = {
+            "missing": self.missing,
+            "set": self.set_values(),
+            "notes": self._notes(),
+            "versions": {row.key: row.version for row in (*self.image_rows, *self.set_rows)},
+            "unreadable": {**references.unreadable, **predictions.unreadable},
+            "unmatched": predictions.unmatched,
+        }
+        if "psnr" in frame:
+            frame.attrs["identical"] = int((frame["psnr"] == float("inf")).sum())
+        return frame
+
+    def _notes(self) -> dict[str, str]:
+        count = len(self.names)
+        if count >= INDICATIVE_BELOW or "fid" not in (row.key for row in self.set_rows):
+            return {}
+        return {"fid": f"indicative: {count} pictures, fewer than {INDICATIVE_BELOW}; read kid instead"}
+
+
+def _nan(pair: Pair) -> Tensor:
+    return pair.pred.new_full((len(pair.pred),), float("nan"))
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (" ..." if len(names) > 3 else "")
