@@ -48,9 +48,7 @@ def _luv_from_xyz(xyz: Tensor) -> Tensor:
     total = x + 15 * y + 3 * z
     lightness = 116 * _cube_root(y) - 16
     scale = 13 * lightness / total.clamp(min=1e-6)
-    return torch.stack(
-        [lightness, scale * (4 * x - WHITE_U * total), scale * (9 * y - WHITE_V * total)], dim=1
-    )
+    return torch.stack([lightness, scale * (4 * x - WHITE_U * total), scale * (9 * y - WHITE_V * total)], dim=1)
 
 
 def _xyz_from_luv(luv: Tensor) -> Tensor:
@@ -60,6 +58,4 @@ def _xyz_from_luv(luv: Tensor) -> Tensor:
     scaled_v = torch.maximum(v + WHITE_V * thirteen_l, SMALLEST_V * thirteen_l).clamp(min=1e-6)
     y = _cube((lightness + 16) / 116)
     share = y / (4 * scaled_v)
-    return torch.stack(
-        [9 * share * scaled_u, y, share * (12 * thirteen_l - 3 * scaled_u - 20 * scaled_v)], dim=1
-    )
+    return torch.stack([9 * share * scaled_u, y, share * (12 * thirteen_l - 3 * scaled_u - 20 * scaled_v)], dim=1)

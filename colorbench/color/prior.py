@@ -58,9 +58,7 @@ class AbPrior:
         """The smoothed distribution `(n,)` float32, sum 1."""
         if self.pixels == 0:
             raise ValueError("no pixel was counted yet: call update(ab) with the train split first")
-        spread = (
-            torch.cdist(self.bins.double(), self.bins.double()).square().div(-2 * self.sigma**2).softmax(0)
-        )
+        spread = torch.cdist(self.bins.double(), self.bins.double()).square().div(-2 * self.sigma**2).softmax(0)
         share = self.counts.double() / self.counts.sum()
         return (spread @ share).float()
 

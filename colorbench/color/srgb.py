@@ -14,9 +14,7 @@ XYZ_FROM_RGB = (
     (0.212671, 0.715160, 0.072169),
     (0.019334, 0.119193, 0.950227),
 )
-RGB_FROM_XYZ = tuple(
-    tuple(row) for row in torch.linalg.inv(torch.tensor(XYZ_FROM_RGB, dtype=torch.float64)).tolist()
-)
+RGB_FROM_XYZ = tuple(tuple(row) for row in torch.linalg.inv(torch.tensor(XYZ_FROM_RGB, dtype=torch.float64)).tolist())
 CODE_KNEE = 0.04045
 LINEAR_KNEE = 0.0031308
 

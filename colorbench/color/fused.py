@@ -1,0 +1,138 @@
+"""The compile switch: one decorator for every pointwise or reducing kernel of the package.
+
+    from colorbench.color.fused import fused
+
+    @fused
+    def _psnr(pred, target):          # plain torch on tensors, plain numbers as settings, no value guards
+        return ...
+
+A call of the decorated function
+
+- turns float16 and bfloat16 tensors into float32, and switches autocast off: the values never depend on it;
+- runs compiled (torch.compile, forward and backward fused) when that pays and is possible, else eagerly; the
+  values agree to rounding.
+
+When it pays is decided by the environment variable COLORBENCH_COMPILE, read at every call:
+
+- `auto` (default): compile a kernel once it has been given 2**26 elements in calls of at least 2**17 elements
+  (about 20 batches of 16 x 3 x 256 x 256): a script that scores ten photos never waits for a compiler, a
+  training run soon stops paying for eager kernels;
+- `1`: compile from the first call, whatever the size; benchmarks do this;
+- `0`: never. With 0 or 1, two runs are equal bit for bit; `auto` may differ in the last bit from then on.
+
+Always eager: float64 (the precise path, and gradcheck), double backward (pass `create_graph=True` under
+COLORBENCH_COMPILE=0), other devices than CPU and CUDA, tensor subclasses, inside torch.func transforms and
+dispatch modes (FlopCounterMode, fake tensors), and inside somebody else's torch.compile or torch.export,
+which then fuse the kernel themselves. When compilation fails, one warning says so and the kernel stays eager.
+
+Shapes: the first shape is compiled as it is; when another comes, torch compiles once more with those sizes
+left open, so a short last batch does not compile for ever. Write kernels on tensors whose leading axis is the
+batch, and keep Python numbers (k, sigma) few: each value is a kernel of its own.
+"""
+
+import functools
+import os
+import shutil
+import warnings
+from collections.abc import Callable
+from importlib.util import find_spec
+
+import torch
+from torch import Tensor
+
+LARGE = 1 << 17
+PATIENCE = 1 << 26
+MODES = ("auto", "0", "1")
+_HALF = (torch.float16, torch.bfloat16)
+
+
+def compile_mode() -> str:
+    """The value of COLORBENCH_COMPILE: auto, 0 or 1."""
+    mode = os.environ.get("COLORBENCH_COMPILE", "auto")
+    if mode not in MODES:
+        raise ValueError(f"COLORBENCH_COMPILE is {mode!r}; use one of {', '.join(MODES)}")
+    return mode
+
+
+@functools.cache
+def has_compiler(device: str) -> bool:
+    """Whether torch.compile can make code for `cpu` or `cuda` here: a C++ compiler, and Triton for CUDA."""
+    cpp = any(shutil.which(name) for name in (os.environ.get("CXX", "g++"), "g++", "clang++", "c++"))
+    return cpp and (device == "cpu" or (device == "cuda" and find_spec("triton") is not None))
+
+
+def fused(function: Callable) -> Callable:
+    """Decorate a kernel: float32 whatever the autocast, compiled where it pays (see the module's docstring)."""
+    switch = _Switch(function)
+
+    @functools.wraps(function)
+    def call(*args, **kwargs):
+        args = tuple(_widen(value) for value in args)
+        kwargs = {name: _widen(value) for name, value in kwargs.items()}
+        tensors = [value for value in (*args, *kwargs.values()) if isinstance(value, Tensor)]
+        if torch.compiler.is_compiling():
+            with torch.autocast(tensors[0].device.type, enabled=False):
+                return function(*args, **kwargs)
+        with torch.autocast(tensors[0].device.type, enabled=False):
+            return switch.choose(tensors)(*args, **kwargs)
+
+    call.eager = function
+    return call
+
+
+class _Switch:
+    """Chooses between a kernel and its compiled form, and remembers what it was given."""
+
+    def __init__(self, function: Callable):
+        self.function = function
+        self.elements = 0
+        self.broken = False
+
+    def choose(self, tensors: list[Tensor]) -> Callable:
+        mode = compile_mode()
+        if mode == "0" or self.broken or not _compilable(tensors):
+            return self.function
+        if mode == "1" or self._patience_is_over(max(tensor.numel() for tensor in tensors)):
+            return self._compiled_or_eager
+        return self.function
+
+    def _patience_is_over(self, elements: int) -> bool:
+        if elements < LARGE:
+            return False
+        self.elements += elements
+        return self.elements > PATIENCE
+
+    @functools.cached_property
+    def compiled(self) -> Callable:
+        return torch.compile(self.function, fullgraph=True)
+
+    def _compiled_or_eager(self, *args, **kwargs):
+        try:
+            return self.compiled(*args, **kwargs)
+        except torch.OutOfMemoryError:
+            raise
+        except Exception as error:
+            result = self.function(*args, **kwargs)  # the kernel's own errors come out of this line
+            self.broken = True
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            warnings.warn(
+                f"{self.function.__name__} runs uncompiled from here on, with the same values: {reason} "
+                "(COLORBENCH_COMPILE=0 silences this)",
+                RuntimeWarning,
+                stacklevel=4,
+            )
+            return result
+
+
+def _compilable(tensors: list[Tensor]) -> bool:
+    return (
+        all(type(t) in (Tensor, torch.nn.Parameter) and t.dtype != torch.float64 for t in tensors)
+        and has_compiler(tensors[0].device.type)
+        and not torch._C._len_torch_dispatch_stack()
+        and torch._C._functorch.peek_interpreter_stack() is None
+        and not torch.jit.is_tracing()
+    )
+
+
+def _widen(value):
+    return value.float() if isinstance(value, Tensor) and value.dtype in _HALF else value
