@@ -22,7 +22,7 @@ BLOCK_BYTES = 1 << 20
 _failed_downloads: dict[str, str] = {}
 
 
-class WeightsMissing(RuntimeError):
+class WeightsMissing(RuntimeError):  # noqa: N818
     """Pretrained weights are not on this machine and could not be fetched. The message is one line: what, and how."""
 
 

@@ -21,6 +21,7 @@ from colorbench.metrics.score import mean_scores, score, score_folders, set_scor
 from colorbench.metrics.shapes import PictureTooSmall
 from colorbench.metrics.ssim import ms_ssim, ssim
 from colorbench.metrics.table import METRICS
+from colorbench.metrics.torchmetric import as_torchmetric
 
 __all__ = [
     "METRICS",
@@ -31,6 +32,7 @@ __all__ = [
     "References",
     "ab_auc",
     "ab_auc_rebalanced",
+    "as_torchmetric",
     "colorfulness",
     "colorfulness_abs",
     "colorfulness_bias",

@@ -1,9 +1,10 @@
 """Raw accuracy on ab: the area under the curve "share of pixels within a distance of the true ab", 0..150.
 
 Zhang, Isola, Efros 2016, section 3.1. 1 is exact, 0 is nowhere within 150 Lab units. The curve is sampled at the
-thresholds 0, 1 .. 150 and integrated by trapezoids; a pixel at distance d adds 150 - ceil(d) + 1/2 to that integral (150
-when d is 0), so one pass gives the same number as the 151-threshold sweep. Without sampling it would be
-1 - E[min(d, 150)] / 150. `ab_auc_rebalanced` weights each pixel by 1 / p(its true colour bin), so that rare colours count.
+thresholds 0, 1 .. 150 and integrated by trapezoids; a pixel at distance d adds 150 - ceil(d) + 1/2 to that integral
+(150 when d is 0), so one pass gives the same number as the 151-threshold sweep. Without sampling it would be
+1 - E[min(d, 150)] / 150. `ab_auc_rebalanced` weights each pixel by 1 / p(its true colour bin), so that rare colours
+count.
 """
 
 import torch

@@ -31,7 +31,7 @@ def colorfulness_abs(rgb: Rgb) -> PerImage:
 
 
 def colorfulness_bias(pred: Rgb, target: Rgb) -> PerImage:
-    """Colourfulness of the prediction minus that of the truth. Its mean over a set is the difference of the set means."""
+    """Colourfulness of the prediction minus that of the truth. Its mean over a set is the dataset-level difference."""
     pred, target = two(pred, target)
     return colorfulness(pred) - colorfulness(target)
 

@@ -1,8 +1,8 @@
 """Colour differences, mean over pixels, per image. One unit is about one just noticeable difference.
 
-`delta_e_76`: Euclidean distance in Lab (CIE 1976). `delta_e_2000`: CIEDE2000 with kL = kC = kH = 1, after Sharma, Wu and
-Dalal 2005, whose 34 pairs it meets. Gradients are finite everywhere, where a colour is gray too: a square root or an
-angle of nothing has gradient 0.
+`delta_e_76`: Euclidean distance in Lab (CIE 1976). `delta_e_2000`: CIEDE2000 with kL = kC = kH = 1, after Sharma, Wu
+and Dalal 2005, whose 34 pairs it meets. Gradients are finite everywhere, where a colour is gray too: a square root
+or an angle of nothing has gradient 0.
 """
 
 import math
@@ -17,6 +17,9 @@ from colorbench.tensors import Lab, PerImage, Rgb
 POW25_7 = 25.0**7
 NOTHING = 1e-24
 """Squared chroma below which a pixel is gray: without hue."""
+HALF_TURN = math.pi + 2e-6
+"""Opposite hues, give or take a rounding in float32: the mean hue is then the plain mean, as Sharma's pairs 10, 14
+want."""
 
 
 def delta_e_76(pred: Rgb, target: Rgb) -> PerImage:
@@ -99,7 +102,7 @@ def _hues(a1, b1, c1, a2, b2, c2) -> tuple[Tensor, Tensor]:
     gray1, gray2 = c1 <= 0, c2 <= 0
     h1, h2 = _angle(a1, b1, gray1), _angle(a2, b2, gray2)
     turn = h2 - h1
-    turn = turn - (2 * math.pi) * ((turn > math.pi).to(turn) - (turn < -math.pi).to(turn))
+    turn = turn - (2 * math.pi) * ((turn > HALF_TURN).to(turn) - (turn < -HALF_TURN).to(turn))
     either = gray1 | gray2
     turn = turn.masked_fill(either, 0.0)
     return turn, torch.where(either, h1 + h2, h1 + turn / 2)
@@ -108,7 +111,7 @@ def _hues(a1, b1, c1, a2, b2, c2) -> tuple[Tensor, Tensor]:
 def _angle(a: Tensor, b: Tensor, gray: Tensor) -> Tensor:
     """Hue in [0, 2 pi); 0 for gray."""
     angle = torch.atan2(b.masked_fill(gray, 0.0), a.masked_fill(gray, 1.0))
-    return angle + (2 * math.pi) * (angle < 0)
+    return angle + (2 * math.pi) * (angle < 0).to(angle)
 
 
 def _hue_weight(hue: Tensor) -> Tensor:

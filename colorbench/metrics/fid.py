@@ -1,8 +1,9 @@
 """Frechet Inception distance between two sets of pictures; 0 is the same distribution.
 
 Heusel 2017: |mu1 - mu2|^2 + tr(S1 + S2 - 2 (S1 S2)^1/2) over the 2048 pooled Inception features, sample covariance in
-float64. Pictures are resized to 299 px by an antialiased bilinear filter, so values are comparable among colorbench's own
-rows, not with papers. Below 2048 pictures the covariance is singular and the value indicative only: prefer KID.
+float64. Pictures are resized to 299 px by an antialiased bilinear filter, so values are comparable among
+colorbench's own rows, not with papers. Below 2048 pictures the covariance is singular and the value indicative only:
+prefer KID.
 """
 
 import torch

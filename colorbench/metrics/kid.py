@@ -1,8 +1,8 @@
 """Kernel Inception distance between two sets of pictures; 0 in expectation for the same distribution.
 
 Binkowski 2018: the unbiased squared maximum mean discrepancy under the kernel (x.y / d + 1)^3 on Inception features.
-Unlike FID it has no bias of set size, so it is the one to read below some thousand pictures; it may be slightly negative.
-Above 1000 pictures it is the mean over 100 random subsets of 1000, drawn as torch-fidelity draws them.
+Unlike FID it has no bias of set size, so it is the one to read below some thousand pictures; it may be slightly
+negative. Above 1000 pictures it is the mean over 100 random subsets of 1000, drawn as torch-fidelity draws them.
 """
 
 import numpy as np

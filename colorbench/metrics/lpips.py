@@ -1,8 +1,8 @@
 """Learned perceptual distance LPIPS v0.1, per image. 0 is identical; around 0.7 is nothing in common.
 
-Zhang 2018. The backbone is part of the name and values of different backbones are never mixed. The linear heads are those
-of the `lpips` package, read from its files; the backbones come from `colorbench.features`. Input is RGB in [0, 1]: the
-package's own [-1, 1], which it does not check, is applied inside.
+Zhang 2018. The backbone is part of the name and values of different backbones are never mixed. The linear heads are
+those of the `lpips` package, read from its files; the backbones come from `colorbench.features`. Input is RGB in [0,
+1]: the package's own [-1, 1], which it does not check, is applied inside.
 """
 
 from collections.abc import Mapping

@@ -1,7 +1,7 @@
 """Pictures: a sequence of named pictures from a tensor, an array, a list or a folder, checked at the door.
 
-This is where values are looked at: a range, a dtype or a shape that cannot be right is refused here in a sentence, so that
-the metrics themselves never have to (a look at a value would make a GPU wait).
+This is where values are looked at: a range, a dtype or a shape that cannot be right is refused here in a sentence,
+so that the metrics themselves never have to (a look at a value would make a GPU wait).
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -29,13 +29,13 @@ class Pictures:
 
     def __init__(self, names: Sequence[str], read: Callable[[int], Tensor], stack: Tensor | None = None):
         self.names, self.read, self.stack = list(names), read, stack
+        self.unreadable: dict[str, str] = {}
 
     def __len__(self) -> int:
         return len(self.names)
 
     def batches(self, size: int) -> Iterator[tuple[list[int], Tensor]]:
         """Indices and pictures `(b, 3, h, w)`: neighbours of one size together; the unreadable are in `unreadable`."""
-        self.unreadable: dict[str, str] = {}
         if self.stack is not None:
             for start in range(0, len(self), size):
                 batch = self.stack[start : start + size]
@@ -44,6 +44,7 @@ class Pictures:
         yield from self._batches_of_one_size(size)
 
     def _batches_of_one_size(self, size: int) -> Iterator[tuple[list[int], Tensor]]:
+        self.unreadable.clear()
         indices: list[int] = []
         pictures: list[Tensor] = []
         for index, name in enumerate(self.names):

@@ -1,4 +1,5 @@
-"""References: the true photos of a board, with all that metrics need of them computed once and shared by all generators.
+"""References: the true photos of a board, with all that metrics need of them computed once and shared by all
+generators.
 
 >>> import torch
 >>> photos = References(torch.rand(3, 3, 16, 16), batch=2)
@@ -27,8 +28,8 @@ class References:
         source: a tensor, an array, a list or a folder: see `score`.
         batch: pictures at a time.
         device: where metrics are computed; default where the photos are.
-        keep_bytes: how much may be kept; beyond it (in the order of use) it is computed anew for every generator. An image
-            of 256 px takes 0.8 MB of Lab, 2.5 MB of LPIPS features (alex), 9 (squeeze), 32 (vgg).
+        keep_bytes: how much may be kept; beyond it (in the order of use) it is computed anew for every generator. An
+            image of 256 px takes 0.8 MB of Lab, 2.5 MB of LPIPS features (alex), 9 (squeeze), 32 (vgg).
         prior: p over the 313 ab bins for `ab-auc-rebalanced`; default: counted over these photos.
     """
 
@@ -59,7 +60,7 @@ class References:
     @property
     def unreadable(self) -> dict[str, str]:
         """Name -> why, of the files that gave no picture."""
-        return getattr(self.pictures, "unreadable", {})
+        return self.pictures.unreadable
 
     def __iter__(self) -> Iterator[tuple[list[int], Reference]]:
         """Batches: the indices of their photos, and the photos."""

@@ -26,7 +26,9 @@ class MetricRow:
         per_image: whether it gives one value an image.
         inputs: "pair", "single" (the prediction alone) or "set" (features of all pictures).
         needs: the pretrained network it cannot work without, as `load_features` names it, or None.
-        on_pair: the same value from a `Pair`, which shares colour conversions and reference features; None uses `function`.
+        default: whether `score` computes it when no metrics are named.
+        on_pair: the same value from a `Pair`, which shares colour conversions and reference features; None uses
+            `function`.
         on_features: for a set metric, its value from the features of both sets.
     """
 
@@ -39,6 +41,7 @@ class MetricRow:
     per_image: bool = True
     inputs: Literal["pair", "single", "set"] = "pair"
     needs: str | None = None
+    default: bool = True
     on_pair: Callable[[Pair], Tensor] | None = None
     on_features: Callable[[Tensor, Tensor], float] | None = None
 

@@ -33,24 +33,24 @@ def score(
 ) -> "pandas.DataFrame":
     """Score pictures against the true photos.
 
-    Each of `pred` and `target` is a tensor or an array (uint8, or float in [0, 1]; `(n, 3, h, w)` or `(n, h, w, 3)`), a list
-    of such pictures of any sizes, or the path of a folder. Two folders are matched by file stem. Score several generators
-    against one `References(target)`: what the metrics need of the photos is then computed once.
+    Each of `pred` and `target` is a tensor or an array (uint8, or float in [0, 1]; `(n, 3, h, w)` or `(n, h, w,
+    3)`), a list of such pictures of any sizes, or the path of a folder. Two folders are matched by file stem. Score
+    several generators against one `References(target)`: what the metrics need of the photos is then computed once.
 
-    The size rule: a prediction is compared at the photo's size. Another size is an error, unless `resize=True` enlarges or
-    shrinks the prediction (bilinear, antialiased).
+    The size rule: a prediction is compared at the photo's size. Another size is an error, unless `resize=True`
+    enlarges or shrinks the prediction (bilinear, antialiased).
 
     Args:
         pred: the colorizer's pictures.
         target: the true photos, or `References`.
-        metrics: keys of METRICS or rows of your own; default every per-image metric.
+        metrics: keys of METRICS or rows of your own; default every per-image metric that needs no classifier.
         resize: see the size rule.
         on_progress: called with (pictures done, pictures in all).
 
     Returns:
-        One row a picture, index `image`, one column a per-image metric. In `.attrs`: `missing` (key -> why a column or part
-        of it is NaN), `set` (key -> value of set metrics), `notes` (key -> caution), `versions` (key -> version),
-        `identical` (how many pictures equal their photo: their psnr is inf), `unreadable` (name -> why),
+        One row a picture, index `image`, one column a per-image metric. In `.attrs`: `missing` (key -> why a column
+        or part of it is NaN), `set` (key -> value of set metrics), `notes` (key -> caution), `versions` (key ->
+        version), `identical` (how many pictures equal their photo: their psnr is inf), `unreadable` (name -> why),
         `unmatched` (names that only one folder holds).
     """
     rows = metric_rows(metrics)
@@ -108,9 +108,9 @@ def mean_scores(frame: "pandas.DataFrame") -> dict[str, float]:
 
 
 def metric_rows(metrics: Sequence[str | MetricRow] | None) -> list[MetricRow]:
-    """Rows by key; None is every per-image metric."""
+    """Rows by key; None is every per-image metric that is on by default."""
     if metrics is None:
-        return [row for row in METRICS.values() if row.per_image]
+        return [row for row in METRICS.values() if row.per_image and row.default]
     if isinstance(metrics, str):
         raise TypeError(f"metrics is the text {metrics!r}, wanted a list of keys: [{metrics!r}]")
     for metric in metrics:

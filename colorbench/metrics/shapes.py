@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 
-class PictureTooSmall(ValueError):
+class PictureTooSmall(ValueError):  # noqa: N818
     """The pictures have fewer pixels a side than this metric is defined for."""
 
 

@@ -1,7 +1,7 @@
 """Structural similarity on RGB, and its multi-scale form, per image.
 
-Wang 2004 and 2003: Gaussian window of 11 taps, sigma 1.5, population covariance, K = (0.01, 0.03), only windows that lie
-inside the picture; mean over the three channels. MS-SSIM: 5 scales, 2 x 2 average pooling between them.
+Wang 2004 and 2003: Gaussian window of 11 taps, sigma 1.5, population covariance, K = (0.01, 0.03), only windows that
+lie inside the picture; mean over the three channels. MS-SSIM: 5 scales, 2 x 2 average pooling between them.
 
 The window is separable and is unrolled into shifted adds, taps that share a weight first: the compiler then fuses the
 whole of it, and no convolution library is needed. Values are centred on 0.5 first, which keeps float32 variances exact.

@@ -134,6 +134,7 @@ _ROWS = (
         True,
         "Zhang 2016, VGG16",
         needs="vgg16-classifier",
+        default=False,
         on_pair=lambda pair: pair.same_label,
     ),
     MetricRow(
