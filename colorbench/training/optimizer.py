@@ -1,0 +1,49 @@
+"""Optimisers, the schedule as a function of the consumed budget, and the moving average of the weights."""
+
+import math
+from collections.abc import Iterable
+
+import torch
+from torch import nn
+
+from colorbench.cell import Optimizer
+
+
+def build_optimizer(parameters: Iterable[nn.Parameter], settings: Optimizer, device: torch.device):
+    """Adam or AdamW over the parameters that train. Biases and norms decay like the rest: one rule for all generators."""
+    trained = [parameter for parameter in parameters if parameter.requires_grad]
+    kind = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}[settings.name]
+    decay = {"weight_decay": settings.weight_decay} if settings.name == "adamw" else {}
+    return kind(trained, lr=settings.lr, betas=settings.betas, fused=device.type == "cuda", **decay)
+
+
+def rate(settings: Optimizer, share: float) -> float:
+    """The learning rate's factor in [0, 1] after this share of the budget: linear warm-up, then the schedule.
+
+    >>> rate(Optimizer(warmup_share=0.1), 0.05), rate(Optimizer(), 1.0)
+    (0.5, 0.0)
+    """
+    if share < settings.warmup_share:
+        return share / settings.warmup_share
+    rest = (share - settings.warmup_share) / (1 - settings.warmup_share)
+    if settings.schedule == "cosine":
+        return 0.5 * (1 + math.cos(math.pi * rest))
+    return 1 - rest if settings.schedule == "linear" else 1.0
+
+
+class Average:
+    """Exponential moving average of parameters and buffers, in float32, corrected for its start."""
+
+    def __init__(self, model: nn.Module, decay: float):
+        self.decay, self.steps = decay, 0
+        self.state = {key: value.detach().clone() for key, value in model.state_dict().items()}
+
+    @torch.no_grad()
+    def update(self, model: nn.Module) -> None:
+        self.steps += 1
+        decay = min(self.decay, self.steps / (self.steps + 10))
+        for key, value in model.state_dict().items():
+            if value.is_floating_point():
+                self.state[key].lerp_(value, 1 - decay)
+            else:
+                self.state[key].copy_(value)
