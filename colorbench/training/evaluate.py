@@ -1,0 +1,153 @@
+"""Evaluation: off the clock, the same for trained generators, baselines and failures.
+
+Predictions are rounded (not truncated) to 8 bits, scored as such, and kept as PNG; so a score can be computed again from
+the files, to the last digit.
+"""
+
+import hashlib
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from colorbench.batch import Batch, Output
+from colorbench.data.photoset import PhotoSet
+from colorbench.record import Score, write_atomically
+from colorbench.tensors import Rgb, Rgb8
+
+if TYPE_CHECKING:
+    import pandas
+
+Predict = Callable[[Batch, list[int]], Output]
+"""A batch of photos and their rows in the set -> the prediction."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What evaluation gives: predictions uint8 `(n, 3, h, w)`, one row of scores a photo, and the record's scores."""
+
+    predictions: Rgb8
+    frame: "pandas.DataFrame"
+    scores: dict[str, Score]
+
+
+def evaluate(
+    predict: Predict,
+    photos: PhotoSet,
+    metrics: Sequence[str],
+    *,
+    batch: int = 16,
+    device: torch.device | str = "cpu",
+) -> Evaluation:
+    """Predict and score every photo of a test set.
+
+    Args:
+        predict: see `Predict`; called under `inference_mode`.
+        photos: the test photos.
+        metrics: keys of METRICS. Those whose weights are missing give null scores with the reason.
+        batch: photos at a time; fixed by the protocol.
+        device: where to predict and score.
+    """
+    predictions = predict_all(predict, photos, batch=batch, device=torch.device(device))
+    return rate_predictions(predictions, photos, metrics, batch=batch, device=device)
+
+
+def predict_all(predict: Predict, photos: PhotoSet, *, batch: int, device: torch.device) -> Rgb8:
+    """uint8 predictions of all photos, on the CPU."""
+    parts = []
+    with torch.inference_mode():
+        for start in range(0, len(photos), batch):
+            rows = list(range(start, min(start + batch, len(photos))))
+            truth = Batch.from_rgb(torch.from_numpy(np.array(photos.pixels[rows])).to(device))
+            parts.append(to_uint8(predict(truth, rows).rgb).cpu())
+    return torch.cat(parts)
+
+
+def rate_predictions(
+    predictions: Rgb8,
+    photos: PhotoSet,
+    metrics: Sequence[str],
+    *,
+    batch: int = 16,
+    device: torch.device | str = "cpu",
+) -> Evaluation:
+    """Scores of predictions that exist already, in the order of the photos."""
+    from colorbench.metrics import METRICS, score
+    from colorbench.metrics.references import References
+
+    references = References(torch.from_numpy(np.array(photos.pixels)), batch=batch, device=device)
+    frame = score(predictions, references, list(metrics))
+    frame.index = list(photos.ids)
+    color_only = photos.color_only
+    return Evaluation(predictions, frame, {key: _score(frame, METRICS[key], color_only) for key in metrics})
+
+
+def to_uint8(rgb: Rgb) -> Rgb8:
+    """Rounded to 8 bits."""
+    return (rgb.clamp(0, 1) * 255).round().to(torch.uint8)
+
+
+def _score(frame: "pandas.DataFrame", row, color_only: np.ndarray) -> Score:
+    facts = {"unit": row.unit, "higher_is_better": row.higher_is_better, "version": row.version}
+    reason = frame.attrs["missing"].get(row.key)
+    if not row.per_image:
+        value = frame.attrs["set"].get(row.key)
+        return Score(value=value, n=len(frame) if value is not None else 0, reason=reason, **facts)
+    values = frame[row.key].to_numpy()
+    value, n, infinite = _finite_mean(values)
+    color_value, color_n, _ = _finite_mean(values[color_only])
+    return Score(
+        value=value, n=n, color_only_value=color_value, color_only_n=color_n, infinite=infinite, reason=reason, **facts
+    )
+
+
+def _finite_mean(values: np.ndarray) -> tuple[float | None, int, int]:
+    """Mean and count of the finite values, and how many were infinite (identical pictures have infinite PSNR)."""
+    finite = values[np.isfinite(values)]
+    return (float(finite.mean()) if len(finite) else None), len(finite), int(np.isinf(values).sum())
+
+
+def save_scores(folder: Path, evaluation: Evaluation, photos: PhotoSet) -> str:
+    """`scores.parquet`: photo, color_only, one column a per-image metric. Returns its sha256."""
+    frame = evaluation.frame.astype("float64")
+    frame.attrs = {}
+    frame.insert(0, "color_only", photos.color_only)
+    frame.insert(0, "photo", list(photos.ids))
+    buffer = io.BytesIO()
+    frame.to_parquet(buffer, index=False)
+    write_atomically(folder / "scores.parquet", buffer.getvalue())
+    return hashlib.sha256(buffer.getvalue()).hexdigest()
+
+
+def save_pictures(folder: Path, pictures: Rgb8, names: Sequence[str]) -> str:
+    """One PNG a picture; returns the sha256 of the manifest: lines `name sha256-of-pixels`, in order of names."""
+    from PIL import Image
+
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = []
+    for name, picture in zip(names, pictures):
+        pixels = np.ascontiguousarray(picture.permute(1, 2, 0).numpy())
+        Image.fromarray(pixels).save(folder / f"{name}.png", compress_level=1)
+        lines.append(f"{name} {hashlib.sha256(pixels.tobytes()).hexdigest()}")
+    return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
+
+
+def save_samples(folder: Path, evaluation: Evaluation, photos: PhotoSet, count: int = 4) -> None:
+    """`samples.png`: gray | prediction | truth, a row a photo."""
+    from PIL import Image
+
+    rows = []
+    for row in range(min(count, len(photos))):
+        truth = torch.from_numpy(np.array(photos.pixels[row : row + 1]))
+        batch = Batch.from_rgb(truth)
+        gray = to_uint8(Output.from_ab(torch.zeros_like(batch.ab), batch.lightness).rgb)
+        rows.append(torch.cat([gray[0], evaluation.predictions[row], truth[0]], dim=2))
+    strip: Tensor = torch.cat(rows, dim=1)
+    buffer = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(strip.permute(1, 2, 0).numpy())).save(buffer, format="PNG")
+    write_atomically(folder / "samples.png", buffer.getvalue())
