@@ -108,15 +108,20 @@ class Objective(nn.Module):
                 term.attach(colorize)
 
     @full_precision
-    def forward(self, output: Output, batch: Batch) -> Losses:
-        """The losses of a prediction; with auxiliary outputs (`extras['deep']`) the mean over it and them."""
-        every = [self._one(each, batch) for each in (output, *output.extras.get("deep", ()))]
+    def forward(self, output: Output, batch: Batch, adversarial: bool = True) -> Losses:
+        """The losses of a prediction; with auxiliary outputs (`extras['deep']`) the mean over it and them.
+
+        `adversarial=False` leaves the terms with critics out: the pretraining of a generator that meets them later.
+        """
+        every = [self._one(each, batch, adversarial) for each in (output, *output.extras.get("deep", ()))]
         parts = {name: torch.stack([losses.parts[name] for losses in every]).mean() for name in every[0].parts}
         return Losses(torch.stack([losses.total for losses in every]).mean(), parts)
 
-    def _one(self, output: Output, batch: Batch) -> Losses:
+    def _one(self, output: Output, batch: Batch, adversarial: bool) -> Losses:
         total, parts = output.lightness.new_zeros(()), {}
         for name, weight, term in zip(self.names, self.weights, self.terms):
+            if not adversarial and getattr(term, "critics", ()):
+                continue
             values = term(output, batch)
             values = values if isinstance(values, dict) else {"": values}
             values = {f"{name}-{part}" if part else name: value.mean() for part, value in values.items()}

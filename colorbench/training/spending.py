@@ -13,9 +13,7 @@ class Spending:
         table_steps: steps of this cell in the reference table; needed by `reference-seconds`.
     """
 
-    def __init__(
-        self, budget: Budget, batch: int, flops_per_step: float | None = None, table_steps: int | None = None
-    ):
+    def __init__(self, budget: Budget, batch: int, flops_per_step: float | None = None, table_steps: int | None = None):
         self.budget = budget
         self.planned_steps = _planned(budget, batch, flops_per_step, table_steps)
 

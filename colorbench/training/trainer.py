@@ -180,8 +180,6 @@ def size_at(phases: Phases, share: float, full_px: int) -> int:
     return min(full_px, phases.sizes_px[min(len(phases.sizes_px) - 1, int(share * len(phases.sizes_px)))])
 
 
-
-
 def _neutral(lightness: Tensor) -> Tensor:
     from colorbench.color import lab_to_rgb
 

@@ -1,0 +1,261 @@
+"""train(cell) -> Record: the whole life of one cell, and every way it can end."""
+
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from colorbench.batch import Batch, Output
+from colorbench.cell import Cell
+from colorbench.data import Photos, load_dataset_photos
+from colorbench.features import WeightsMissing
+from colorbench.generators import BASELINES
+from colorbench.record import FILE_NAME, Cost, Record, Spent, write_record
+from colorbench.training.checkpoint import STATE_NAME, load_state, save_weights
+from colorbench.training.clock import Joules
+from colorbench.training.environment import describe_environment
+from colorbench.training.evaluate import Predict, evaluate, save_pictures, save_samples, save_scores
+from colorbench.training.heads import with_true_lightness
+from colorbench.training.loop import Ledger, TimedOut, is_out_of_memory, train_loop
+from colorbench.training.progress import Progress
+from colorbench.training.setup import build_parts, data_facts, generator_facts
+from colorbench.training.statistics import split_statistics
+from colorbench.training.trainer import Diverged, Trainer
+
+DEFAULT_METRICS = ("psnr", "ssim", "delta-e-2000", "colorfulness-error")
+
+
+def train(
+    cell: Cell,
+    folder: Path | str,
+    *,
+    source: str | Path | None = None,
+    metrics: Sequence[str] = DEFAULT_METRICS,
+    device: torch.device | str | None = None,
+    timeout_seconds: float | None = None,
+    table_steps: int | None = None,
+    flops_per_step: float | None = None,
+    checkpoint_seconds: float = 20.0,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Record:
+    """Train one cell (or evaluate one baseline) and write everything about it into `folder`, `record.json` last.
+
+    Resumes from the training state in `folder`. Out of memory, a loss that is not finite, a time-out and a crash of the
+    network's code are results: the record carries their status and the scores of the gray baseline. Missing weights give
+    status `skipped`. What is not the recipe's fault (no photos, no disk) is raised, and the cell stays resumable.
+
+    Args:
+        cell: what to train.
+        folder: where this cell's files go.
+        source: where the photos are, when the dataset needs one.
+        metrics: keys of METRICS.
+        device: default the first GPU, else the CPU.
+        timeout_seconds: wall time for training; beyond it the status is `timeout`.
+        table_steps: steps of this cell in the suite's step table (`reference-seconds`).
+        flops_per_step: of this cell (`flops`).
+        checkpoint_seconds: least time between two checkpoints.
+        should_stop: asked at block ends; when true the state is saved and KeyboardInterrupt raised.
+    """
+    folder, began = Path(folder), time.monotonic()
+    folder.mkdir(parents=True, exist_ok=True)
+    device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    progress = Progress(folder)
+    progress.tell("photos")
+    photos = load_photos(cell, source)
+    check_photos(cell, photos)
+    run = _Run(cell, folder, photos, device, tuple(metrics), progress, began)
+    if cell.is_baseline:
+        return run.baseline()
+    deadline = began + timeout_seconds if timeout_seconds else None
+    options = {"deadline": deadline, "checkpoint_seconds": checkpoint_seconds, "should_stop": should_stop}
+    return run.trained(table_steps=table_steps, flops_per_step=flops_per_step, **options)
+
+
+def fail(cell: Cell, folder: Path | str, status: str, message: str, *, source=None, metrics=DEFAULT_METRICS) -> Record:
+    """Write the record of a cell whose process died too hard to write its own; scored as gray."""
+    photos, folder = load_photos(cell, source), Path(folder)
+    run = _Run(cell, folder, photos, torch.device("cpu"), tuple(metrics), Progress(folder), time.monotonic())
+    return run.failed(status, message, run.saved_ledger())
+
+
+def load_photos(cell: Cell, source: str | Path | None) -> Photos:
+    """The photos of a cell's protocol."""
+    protocol = cell.protocol
+    return load_dataset_photos(
+        protocol.dataset,
+        source=source,
+        size_px=protocol.size_px,
+        fit=protocol.fit,
+        test_share=protocol.test_share,
+        limit_train=protocol.limit_train,
+        limit_test=protocol.limit_test,
+    )
+
+
+def check_photos(cell: Cell, photos: Photos) -> None:
+    """Refuse to mix two data sets under one key."""
+    if photos.hash != cell.data_hash:
+        raise ValueError(
+            f"the photos have hash {photos.hash[:12]}, the cell was made for {cell.data_hash[:12]}: "
+            "the folder changed since; run the suite again into another --out"
+        )
+
+
+class _Run:
+    """One attempt at a cell: its facts, and the ways to write them down."""
+
+    def __init__(self, cell, folder: Path, photos: Photos, device, metrics, progress: Progress, began: float):
+        self.cell, self.folder, self.photos, self.device = cell, folder, photos, device
+        self.metrics, self.progress, self.began = metrics, progress, began
+        self.model: torch.nn.Module | None = None
+
+    def baseline(self) -> Record:
+        """Evaluate a baseline: no training, no budget."""
+        predict = self._baseline_predict(self.cell.recipe.generator)
+        return self._write("done", "", predict, Ledger(), steps=0)
+
+    def trained(self, **options) -> Record:
+        """Train, evaluate, write. See `train` for what is caught and what is not."""
+        ledger, joules = self.saved_ledger(), Joules(self.device)
+        self.progress.tell("set-up")
+        try:
+            trainer = train_loop(self.cell, self.photos, self.folder, self.device, ledger=ledger, **options)
+        except WeightsMissing as error:
+            return self._write("skipped", str(error), None, ledger, steps=0)
+        except (OSError, KeyboardInterrupt):
+            raise
+        except Diverged as error:
+            return self.failed("nan", str(error), ledger)
+        except TimedOut as error:
+            return self.failed("timeout", str(error), ledger)
+        except Exception as error:
+            if is_out_of_memory(error):
+                return self.failed("out-of-memory", _first_line(error), ledger)
+            return self.failed("crash", f"{type(error).__name__}: {_first_line(error)}", ledger)
+        spent = joules.read()
+        ledger.joules = None if spent is None else spent + (ledger.joules or 0.0)
+        self.model = trainer.model
+        self.model.load_state_dict(trainer.final_state())
+        return self._write("done", "", self._model_predict(trainer), ledger, steps=trainer.step_count)
+
+    def failed(self, status: str, message: str, ledger: Ledger) -> Record:
+        """A result that is a failure: gray's scores under this cell's name."""
+        steps = ledger.attempts[-1]["end_step"] if ledger.attempts else 0
+        return self._write(status, message, self._baseline_predict("gray"), ledger, steps=steps)
+
+    def saved_ledger(self) -> Ledger:
+        """The ledger of earlier attempts, as the last checkpoint kept it."""
+        try:
+            saved = load_state(self.folder, torch.device("cpu"))
+        except ValueError:
+            return Ledger()
+        return Ledger(**saved["ledger"]) if saved and saved["key"] == self.cell.key else Ledger()
+
+    def _model_predict(self, trainer: Trainer) -> Predict:
+        keep = self.cell.recipe.keep_lightness
+
+        def predict(truth: Batch, rows: list[int]) -> Output:
+            trainer.model.eval()
+            output = trainer._predict(truth)
+            return with_true_lightness(output, truth) if keep and trainer.head == "rgb" else output
+
+        return predict
+
+    def _baseline_predict(self, key: str) -> Predict:
+        statistics = split_statistics(self.photos.train, torch.device("cpu"))
+        pixels = self.photos.test.pixels
+        order = np.random.default_rng(self.cell.seed).permutation(len(pixels))
+        other = np.empty_like(order)
+        other[order] = np.roll(order, 1)  # a cycle through all photos: nobody keeps its own colours
+
+        def predict(truth: Batch, rows: list[int]) -> Output:
+            others = Batch.from_rgb(torch.from_numpy(np.array(pixels[other[rows]])).to(self.device))
+            mean_ab = statistics.mean_ab.to(self.device)
+            return Output.from_ab(BASELINES[key].function(truth, mean_ab=mean_ab, other_ab=others.ab), truth.lightness)
+
+        return predict
+
+    def _write(self, status: str, message: str, predict: Predict | None, ledger: Ledger, *, steps: int) -> Record:
+        setup_seconds = max(0.0, time.monotonic() - self.began - ledger.train_seconds - ledger.checkpoint_seconds)
+        began, scores, files = time.monotonic(), {}, {}
+        if predict is not None:
+            self.progress.tell("evaluation", 1.0)
+            scores, files = self._evaluate(predict)
+        if status == "done" and self.model is not None:
+            extra = {"head": _head_of(self.cell), "version": "1"}
+            files["checkpoint.safetensors"] = save_weights(self.folder, self.model.state_dict(), self.cell, extra)
+        record = self._record(status, message, ledger, steps, scores, files)
+        cost = {"evaluation_seconds": time.monotonic() - began, "setup_seconds": setup_seconds}
+        record = record.model_copy(update={"cost": record.cost.model_copy(update=cost)})
+        write_record(record, self.folder / FILE_NAME)
+        (self.folder / STATE_NAME).unlink(missing_ok=True)
+        self.progress.tell(status, 1.0)
+        return record
+
+    def _evaluate(self, predict: Predict):
+        protocol, test = self.cell.protocol, self.photos.test
+        found = evaluate(predict, test, self.metrics, batch=protocol.eval_batch, device=self.device)
+        shutil.rmtree(self.folder / "predictions", ignore_errors=True)
+        files = {
+            "scores.parquet": save_scores(self.folder, found, test),
+            "predictions": save_pictures(self.folder / "predictions", found.predictions, test.ids),
+        }
+        save_samples(self.folder, found, test)
+        return found.scores, files
+
+    def _record(self, status, message, ledger: Ledger, steps: int, scores, files) -> Record:
+        protocol = self.cell.protocol
+        model = self.model if self.model is not None or self.cell.is_baseline else _unstarted(self.cell)
+        return Record(
+            key=self.cell.key,
+            cell=self.cell,
+            status=status,
+            message=message[:4000],
+            generator=generator_facts(self.cell.recipe, model),
+            data=data_facts(self.cell, self.photos),
+            spent=Spent(
+                kind=protocol.budget.kind,
+                table_sha256=protocol.table_sha256,
+                steps=steps,
+                images=steps * protocol.batch,
+                micro_batch=ledger.micro_batch,
+            ),
+            cost=Cost(
+                train_seconds=ledger.train_seconds,
+                data_wait_seconds=ledger.data_wait_seconds,
+                checkpoint_seconds=ledger.checkpoint_seconds,
+                joules=ledger.joules,
+                peak_bytes=ledger.peak_bytes,
+            ),
+            environment=describe_environment(self.device),
+            attempts=ledger.as_attempts(),
+            scores=scores,
+            files=files,
+        )
+
+
+def _unstarted(cell: Cell) -> torch.nn.Module | None:
+    """A generator that failed or was skipped, on the meta device, so that its size stands in the record."""
+    try:
+        with torch.device("meta"):
+            return build_parts(cell.recipe.model_copy(update={"options": _untrained(cell.recipe.options)}), 0).model
+    except Exception:  # the very thing that failed
+        return None
+
+
+def _untrained(options: dict) -> dict:
+    return {key: value for key, value in options.items() if key != "pretrained"}
+
+
+def _head_of(cell: Cell) -> str:
+    from colorbench.losses import build_loss
+    from colorbench.training.setup import choose_head
+
+    return choose_head(cell.recipe, build_loss(cell.recipe.loss))
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error) or type(error).__name__).strip().splitlines()[0]
