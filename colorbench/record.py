@@ -1,4 +1,4 @@
-"""Record: what one run was and what it gave. Strict schema <-> JSON. Imports no torch.
+"""Record: what one run was and what it gave. Strict schema <-> JSON; imports no torch.
 
 A record is a fact: written once, last, atomically, and never changed; a correction is a new record that `supersedes` the
 old one. Numbers are numbers; there are no host names and no paths in it.
@@ -101,7 +101,7 @@ class Attempt(Strict):
 
 
 class Score(Strict):
-    """A metric's mean over the test photos, and over the color-only ones. `value` is null with a `reason` when it could not be measured."""
+    """A metric's mean over the test photos and over the color-only ones; null with a `reason` when it could not be measured."""
 
     value: float | None
     n: int = Field(ge=0)
