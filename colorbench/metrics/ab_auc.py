@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from colorbench.color import AbPrior, class_weights, nearest_bin, rgb_to_lab
+from colorbench.color.fused import fused
 from colorbench.metrics.shapes import two
 from colorbench.tensors import PerImage, Rgb
 
@@ -66,6 +67,7 @@ def rebalancing(prior: Tensor) -> Tensor:
     return class_weights(prior, lam=0.0)
 
 
+@fused
 def _areas(pred: Tensor, target: Tensor) -> Tensor:
     """Each pixel's share of the integral, `(b, h, w)`."""
     distance = (pred[:, 1:] - target[:, 1:]).square().sum(dim=1).sqrt()

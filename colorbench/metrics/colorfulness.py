@@ -7,6 +7,7 @@ report it; on the same photos it reads about a tenth lower, so the two are never
 
 from torch import Tensor
 
+from colorbench.color.fused import fused
 from colorbench.metrics.shapes import one, two
 from colorbench.tensors import PerImage, Rgb
 
@@ -21,13 +22,12 @@ def colorfulness(rgb: Rgb) -> PerImage:
     >>> round(colorfulness(red_and_green).item(), 3)
     293.25
     """
-    return _spread(*_opponents(one(rgb, "rgb")))
+    return _colorfulness(one(rgb, "rgb"))
 
 
 def colorfulness_abs(rgb: Rgb) -> PerImage:
     """The variant on absolute differences."""
-    rg, yb = _opponents(one(rgb, "rgb"))
-    return _spread(rg.abs(), yb.abs())
+    return _colorfulness_abs(one(rgb, "rgb"))
 
 
 def colorfulness_bias(pred: Rgb, target: Rgb) -> PerImage:
@@ -39,6 +39,17 @@ def colorfulness_bias(pred: Rgb, target: Rgb) -> PerImage:
 def colorfulness_error(pred: Rgb, target: Rgb) -> PerImage:
     """abs(colorfulness_bias): another photo's colours score 15.9 here, 2.4 by the difference of the set means."""
     return colorfulness_bias(pred, target).abs()
+
+
+@fused
+def _colorfulness(rgb: Tensor) -> Tensor:
+    return _spread(*_opponents(rgb))
+
+
+@fused
+def _colorfulness_abs(rgb: Tensor) -> Tensor:
+    rg, yb = _opponents(rgb)
+    return _spread(rg.abs(), yb.abs())
 
 
 def _opponents(rgb: Tensor) -> tuple[Tensor, Tensor]:

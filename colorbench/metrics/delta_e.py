@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from colorbench.color import rgb_to_lab
+from colorbench.color.fused import fused
 from colorbench.metrics.shapes import one, two
 from colorbench.tensors import Lab, PerImage, Rgb
 
@@ -47,7 +48,7 @@ def delta_e_2000(pred: Rgb, target: Rgb) -> PerImage:
 def delta_e_76_lab(pred: Lab, target: Lab) -> Tensor:
     """CIE 1976 difference of every pixel, `(b, h, w)`, from Lab."""
     pred, target = one(pred, "pred"), one(target, "target")
-    return _root((pred - target).square().sum(dim=1))
+    return _distance(pred, target)
 
 
 def delta_e_2000_lab(pred: Lab, target: Lab) -> Tensor:
@@ -62,10 +63,16 @@ def delta_e_2000_lab(pred: Lab, target: Lab) -> Tensor:
     return _ciede2000(pred, target)
 
 
+@fused
+def _distance(pred: Tensor, target: Tensor) -> Tensor:
+    return _root((pred - target).square().sum(dim=1))
+
+
 def _mean(difference: Tensor) -> Tensor:
     return difference.mean(dim=(1, 2))
 
 
+@fused
 def _ciede2000(pred: Tensor, target: Tensor) -> Tensor:
     (l1, a1, b1), (l2, a2, b2) = pred.unbind(1), target.unbind(1)
     a1, a2 = _stretched(a1, b1, a2, b2)

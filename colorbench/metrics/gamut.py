@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from colorbench.color import lab_to_rgb, rgb_to_lab
+from colorbench.color.fused import fused
 from colorbench.metrics.shapes import one, two
 from colorbench.tensors import Lab, PerImage, Rgb
 
@@ -24,6 +25,11 @@ def lightness_error(pred: Rgb, target: Rgb) -> PerImage:
 
 def lightness_error_lab(pred: Tensor, target: Tensor) -> PerImage:
     """The same from Lab."""
+    return _mean_gap(pred, target)
+
+
+@fused
+def _mean_gap(pred: Tensor, target: Tensor) -> Tensor:
     return (pred[:, 0] - target[:, 0]).abs().mean(dim=(1, 2))
 
 
@@ -37,7 +43,11 @@ def out_of_gamut(rgb: Rgb) -> PerImage:
     >>> out_of_gamut(torch.tensor([[1.0, 1.0], [1.0, 0.5], [1.0, 0.2]]).reshape(1, 3, 1, 2)).item()
     0.5
     """
-    rgb = one(rgb, "rgb")
+    return _clipped(one(rgb, "rgb"))
+
+
+@fused
+def _clipped(rgb: Tensor) -> Tensor:
     highest, lowest = rgb.amax(dim=1), rgb.amin(dim=1)
     clipped = ((highest >= 1) | (lowest <= 0)) & (highest > lowest)
     return clipped.to(rgb).mean(dim=(1, 2))

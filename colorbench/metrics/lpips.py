@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from colorbench.color.fused import fused
 from colorbench.features import WeightsMissing, load_features
 from colorbench.metrics.shapes import check_size, two
 from colorbench.tensors import PerImage, Rgb
@@ -58,11 +59,16 @@ def lpips_of(pred: Mapping[str, Tensor], target: Mapping[str, Tensor], net: str)
     heads = _heads(net)
     total = 0
     for head, name in zip(heads, pred):
-        squared = (pred[name] - target[name]).square()
-        total = total + (squared * head.to(squared)).sum(dim=1).mean(dim=(1, 2))
+        total = total + _weighted(pred[name], target[name], head.to(pred[name]))
     return total
 
 
+@fused
+def _weighted(pred: Tensor, target: Tensor, head: Tensor) -> Tensor:
+    return ((pred - target).square() * head).sum(dim=1).mean(dim=(1, 2))
+
+
+@fused
 def _directions(x: Tensor) -> Tensor:
     squared = x.square().sum(dim=1, keepdim=True)
     some = squared > ZERO_FEATURE

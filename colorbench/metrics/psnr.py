@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from colorbench.color import rgb_to_lab
+from colorbench.color.fused import fused
 from colorbench.metrics.shapes import two
 from colorbench.tensors import PerImage, Rgb
 
@@ -22,7 +23,7 @@ def psnr(pred: Rgb, target: Rgb) -> PerImage:
     20.0
     """
     pred, target = two(pred, target)
-    return _decibel(pred, target, peak=1.0)
+    return -10 * torch.log10(_mse(pred, target))
 
 
 def psnr_ab(pred: Rgb, target: Rgb) -> PerImage:
@@ -33,9 +34,14 @@ def psnr_ab(pred: Rgb, target: Rgb) -> PerImage:
 
 def psnr_ab_lab(pred: Tensor, target: Tensor) -> PerImage:
     """The same from Lab."""
-    return _decibel(pred[:, 1:], target[:, 1:], peak=AB_RANGE)
+    return 10 * torch.log10(AB_RANGE**2 / _mse_ab(pred, target))
 
 
-def _decibel(pred: Tensor, target: Tensor, peak: float) -> Tensor:
-    mse = (pred - target).square().mean(dim=(1, 2, 3))
-    return 10 * torch.log10(peak**2 / mse)
+@fused
+def _mse(pred: Tensor, target: Tensor) -> Tensor:
+    return (pred - target).square().mean(dim=(1, 2, 3))
+
+
+@fused
+def _mse_ab(pred: Tensor, target: Tensor) -> Tensor:
+    return (pred[:, 1:] - target[:, 1:]).square().mean(dim=(1, 2, 3))

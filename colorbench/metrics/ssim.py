@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from colorbench.color.fused import fused
 from colorbench.metrics.shapes import check_size, two
 from colorbench.tensors import PerImage, Rgb
 
@@ -87,6 +88,7 @@ def _weighted_product(factors: Sequence[Tensor], weights: Sequence[float]) -> Te
     return math.prod(powers[1:], start=powers[0])
 
 
+@fused
 def _structure(pred: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
     x, y = pred - 0.5, target - 0.5
     mean_x, mean_y = _blur(x), _blur(y)
