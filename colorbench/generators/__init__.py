@@ -1,0 +1,8 @@
+"""Generators: gray in, color out. One paper a file, one table, one way to build; and baselines that learn nothing."""
+
+from colorbench.generators.baselines import BASELINES, BaselineRow
+from colorbench.generators.build import build_generator
+from colorbench.generators.row import GeneratorRow
+from colorbench.generators.table import GENERATORS
+
+__all__ = ["BASELINES", "GENERATORS", "BaselineRow", "GeneratorRow", "build_generator"]

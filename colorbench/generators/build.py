@@ -1,0 +1,63 @@
+"""`build_generator(key, out_channels, **options)`: a fresh network of the table, its options checked."""
+
+from torch import nn
+
+from colorbench.generators.row import GeneratorRow
+from colorbench.generators.table import GENERATORS
+
+
+def find_row(key: str) -> GeneratorRow:
+    """The row of this key.
+
+    Raises:
+        KeyError: unknown key; lists the known ones.
+    """
+    if key not in GENERATORS:
+        raise KeyError(f"unknown generator {key!r}; known generators: {', '.join(GENERATORS)}")
+    return GENERATORS[key]
+
+
+def build_generator(key: str, out_channels: int = 2, **options) -> nn.Module:
+    """A fresh generator: gray `(b, 1, h, w)` in [-1, 1] -> raw `(b, out_channels, h', w')`.
+
+    Args:
+        key: of the GENERATORS table.
+        out_channels: what the head asks for: 2 (ab, luv), 3 (rgb) or 313 (bins).
+        options: plain ints and names; `GENERATORS[key].options` has them with their defaults.
+
+    Raises:
+        KeyError: unknown generator or option; lists the known ones.
+        ValueError: an option of the wrong kind, or a value the network cannot have.
+        WeightsMissing: `pretrained=` was asked for and the weights cannot be had.
+
+    >>> sum(p.numel() for p in build_generator("unet", width=4, depth=2).parameters())
+    8386
+    """
+    return build_row(find_row(key), out_channels, **options)
+
+
+def build_row(row: GeneratorRow, out_channels: int = 2, **options) -> nn.Module:
+    """The same from a row that need not be in the table."""
+    if not isinstance(out_channels, int) or out_channels < 1:
+        raise ValueError(f"out_channels is {out_channels!r}; give the head's number of channels: 2, 3 or 313")
+    known = row.options
+    for name, value in options.items():
+        if name not in known:
+            listed = ", ".join(f"{option}={default!r}" for option, default in known.items()) or "none"
+            raise KeyError(f"generator {row.key} has no option {name!r}; its options: {listed}")
+        _check_kind(row.key, name, value, known[name])
+    return row.builder(out_channels=out_channels, **options)
+
+
+def _check_kind(key: str, name: str, value: object, default: object) -> None:
+    """An int stays an int; a number that must be positive is. None as default takes what the builder takes."""
+    kinds = (int, float) if isinstance(default, float) else type(default)
+    wrong = default is not None and (
+        not isinstance(value, kinds) or isinstance(value, bool) != isinstance(default, bool)
+    )
+    if wrong:
+        raise ValueError(
+            f"generator {key}: {name}={value!r} should be {type(default).__name__}, like its default {default!r}"
+        )
+    if isinstance(value, int) and not isinstance(value, bool) and value < 1:
+        raise ValueError(f"generator {key}: {name}={value!r} must be at least 1")
