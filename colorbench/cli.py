@@ -1,0 +1,191 @@
+"""The command line: each verb is one public function. Heavy imports wait until a verb needs them."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    help="Train every colorization generator with every loss for the same money, and publish the board.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+boards = typer.Typer(help="Build, check, submit, publish or look at a board.", no_args_is_help=True)
+app.add_typer(boards, name="leaderboard")
+
+Plugins = Annotated[
+    list[Path] | None, typer.Option("--plugin", help="Python file with tables of your own; repeatable.")
+]
+Source = Annotated[str | None, typer.Option("--data", help="A folder of photos, or a Hugging Face dataset id.")]
+Out = Annotated[Path, typer.Option("--out", help="Where results go.")]
+Device = Annotated[str | None, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")]
+
+
+@app.command("list")
+def list_tables(
+    kind: Annotated[
+        str | None, typer.Argument(help="generators, losses, metrics, datasets or suites; default all.")
+    ] = None,
+    plugin: Plugins = None,
+) -> None:
+    """What there is to choose from."""
+    from colorbench.listing import print_tables
+
+    print_tables(kind, plugin or [])
+
+
+@app.command()
+def run(
+    suite: Annotated[str, typer.Argument(help="A shipped suite (see `colorbench list suites`) or a .toml file.")],
+    data: Source = None,
+    generator: Annotated[list[str] | None, typer.Option(help="Only this generator; repeatable.")] = None,
+    loss: Annotated[
+        list[str] | None, typer.Option(help='A loss expression, such as "100*l1 + patchgan"; repeatable.')
+    ] = None,
+    head: Annotated[str | None, typer.Option(help="ab, luv, rgb or bins, with --generator or --loss.")] = None,
+    seeds: Annotated[int | None, typer.Option(min=1, help="Seeds per recipe.")] = None,
+    budget: Annotated[str | None, typer.Option(help="60s, 8rs, 500steps, 20000samples or 1e15flops.")] = None,
+    size: Annotated[int | None, typer.Option(min=16, help="Side of the pictures in pixels.")] = None,
+    batch: Annotated[int | None, typer.Option(min=1, help="Photos a step.")] = None,
+    dataset: Annotated[
+        str | None, typer.Option(help="embedded, folder, paired or hub; default as the suite says.")
+    ] = None,
+    out: Out = Path("runs"),
+    executor: Annotated[str, typer.Option(help="local, ray or slurm.")] = "local",
+    device: Device = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Cells side by side on the CPU.")] = 1,
+    plugin: Plugins = None,
+    rescore: Annotated[
+        bool, typer.Option(help="Score stored predictions again, for instance once weights are there.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option(help="Show the cells, what is done and the expected time; start nothing.")
+    ] = False,
+) -> None:
+    """Train a suite's cells under its budget, score them, and build the board. Run it again to finish what is left."""
+    from colorbench.running import run_suite
+
+    overrides = {
+        "generators": generator or (),
+        "losses": loss or (),
+        "head": head,
+        "seeds": seeds,
+        "budget": budget,
+        "size_px": size,
+        "batch": batch,
+        "dataset": dataset,
+    }
+    raise typer.Exit(
+        run_suite(
+            suite,
+            source=data,
+            overrides=overrides,
+            out=out,
+            executor=executor,
+            device=device,
+            jobs=jobs,
+            plugins=plugin or [],
+            rescore=rescore,
+            dry_run=dry_run,
+        )
+    )
+
+
+@app.command()
+def status(
+    folder: Annotated[Path, typer.Argument(help="An output folder of `colorbench run`.")] = Path("runs"),
+    watch: Annotated[bool, typer.Option(help="Show it again every second until all is done.")] = False,
+) -> None:
+    """What every cell under a folder is doing now."""
+    from colorbench.running import show_status
+
+    show_status(folder, watch)
+
+
+@app.command()
+def score(
+    predictions: Annotated[Path, typer.Argument(help="Folder of a colorizer's pictures.")],
+    references: Annotated[Path, typer.Argument(help="Folder of the true photos; matched by file name without ending.")],
+    metrics: Annotated[
+        list[str] | None, typer.Option("--metrics", help="Keys, repeatable or with commas; default all per-image ones.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Write one row a picture to this .csv or .parquet file.")] = None,
+    resize: Annotated[bool, typer.Option(help="Bring predictions of another size to the photo's size.")] = False,
+    device: Device = None,
+    plugin: Plugins = None,
+) -> None:
+    """Score any colorizer's pictures, folder against folder."""
+    from colorbench.scoring import score_and_print
+
+    keys = [key.strip() for group in metrics or [] for key in group.split(",") if key.strip()]
+    score_and_print(predictions, references, keys or None, out=out, resize=resize, device=device, plugins=plugin or [])
+
+
+@app.command()
+def colorize(
+    checkpoint: Annotated[Path, typer.Argument(help="checkpoint.safetensors of a run.")],
+    photos: Annotated[list[Path], typer.Argument(help="Photo files or folders.")],
+    out: Out = Path("colorized"),
+    size: Annotated[
+        int | None, typer.Option(min=16, help="Short side that the generator sees; default as trained.")
+    ] = None,
+    device: Device = None,
+) -> None:
+    """Colour your own photos with a trained generator."""
+    from colorbench.scoring import colorize_and_print
+
+    colorize_and_print(checkpoint, photos, out=out, size_px=size, device=device)
+
+
+@app.command()
+def doctor() -> None:
+    """What this machine has, what is missing, and what to do about it."""
+    from colorbench.doctor import examine
+
+    raise typer.Exit(examine())
+
+
+@app.command()
+def check(file: Annotated[Path, typer.Argument(help="A plug-in file.")]) -> None:
+    """Does this plug-in keep the promises of its table?"""
+    from colorbench.listing import check_plugin
+
+    raise typer.Exit(check_plugin(file))
+
+
+@boards.command("build")
+def build_board(folder: Annotated[Path, typer.Argument(help="A suite's folder, such as runs/mini.")]) -> None:
+    """Tables, plots and the page from the records."""
+    from colorbench.leaderboard import build
+
+    typer.echo(f"written to {build(folder)}")
+
+
+def main() -> None:
+    """Entry point. Expected errors are one line on standard error and status 1 (2 for unknown names), never a traceback."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        _say("stopped; the same command goes on from here")
+        sys.exit(130)
+    except KeyError as error:
+        _say(str(error.args[0]) if error.args else str(error))
+        sys.exit(2)
+    except (ValueError, OSError, RuntimeError) as error:
+        import os
+
+        if os.environ.get("COLORBENCH_TRACEBACK"):
+            raise
+        _say(f"{type(error).__name__}: {error}" if isinstance(error, OSError) else str(error))
+        sys.exit(1)
+
+
+def _say(text: str) -> None:
+    typer.secho(f"colorbench: {text}", err=True, fg=typer.colors.RED)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,54 @@
+"""The cells of a suite: recipes x seeds, and the baselines once. Everything that can be refused by name is refused here."""
+
+from colorbench.cell import Cell, Recipe, Suite
+
+
+def expand_suite(suite: Suite, data_hash: str) -> list[Cell]:
+    """All cells: baselines first, then seed by seed, so that an early look sees every recipe.
+
+    Raises:
+        KeyError: an unknown generator, loss, option, baseline or metric; lists the known ones.
+        ValueError: a loss under a head it cannot use.
+    """
+    _check_names(suite)
+    recipes = [_checked(recipe) for recipe in suite.recipes]
+    baselines = [Recipe(generator=baseline) for baseline in suite.baselines]
+    pairs = [(recipe, 0) for recipe in baselines] + [
+        (recipe, seed) for seed in range(suite.seeds) for recipe in recipes
+    ]
+    return [
+        Cell(suite=suite.name, protocol=suite.protocol, recipe=recipe, seed=seed, data_hash=data_hash)
+        for recipe, seed in pairs
+    ]
+
+
+def _check_names(suite: Suite) -> None:
+    from colorbench.generators import BASELINES
+    from colorbench.metrics import METRICS
+
+    for kind, names, table in (("metric", suite.metrics, METRICS), ("baseline", suite.baselines, BASELINES)):
+        for name in names:
+            if name not in table:
+                raise KeyError(f"unknown {kind} {name!r}; known {kind}s: {', '.join(table)}")
+
+
+def _checked(recipe: Recipe) -> Recipe:
+    """The recipe with its loss in canonical spelling, after asking generator, options, loss and head for their names."""
+    from colorbench.generators import GENERATORS
+    from colorbench.losses import build_loss
+    from colorbench.losses.expression import canonical, parse
+    from colorbench.training.setup import choose_head
+
+    if recipe.generator not in GENERATORS:
+        raise KeyError(f"unknown generator {recipe.generator!r}; known generators: {', '.join(GENERATORS)}")
+    known = GENERATORS[recipe.generator].options
+    if unknown := sorted(set(recipe.options) - set(known)):
+        raise KeyError(
+            f"generator {recipe.generator!r} has no option {', '.join(unknown)}; its options: {', '.join(known) or 'none'}"
+        )
+    from colorbench.losses import LOSSES
+
+    spelled = recipe.model_copy(update={"loss": canonical(parse(recipe.loss, LOSSES))})
+    if all(LOSSES[term.key].needs != "weights" for term in parse(recipe.loss, LOSSES)):
+        choose_head(spelled, build_loss(spelled.loss))
+    return spelled

@@ -1,0 +1,226 @@
+"""run(suite): cells that are not done yet, through an executor, and then the board. Calling it again finishes what is left."""
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol as Interface
+
+from colorbench.cell import Cell, Suite
+from colorbench.grid.cells import expand_suite
+from colorbench.grid.job import Job
+from colorbench.grid.state import CellState, state_of
+from colorbench.record import Record, read_record, write_atomically
+
+SUITE_NAME = "suite.json"
+REFERENCES = "references"
+
+
+class Executor(Interface):
+    """Who runs jobs: `execute(jobs, on_event) -> problems`."""
+
+    def execute(self, jobs: Sequence[Job], on_event: Callable) -> list[str]: ...
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run would do: every cell with its state; `todo` and `rescore` are the ones to work on."""
+
+    suite: Suite
+    out: Path
+    source: str | None
+    states: tuple[tuple[Cell, CellState], ...]
+    photos: str = ""
+
+    @property
+    def todo(self) -> list[Cell]:
+        return [cell for cell, state in self.states if state.name != "done"]
+
+    @property
+    def rescore(self) -> list[Cell]:
+        """Done cells whose record lacks a metric of the suite."""
+        return [
+            cell
+            for cell, state in self.states
+            if state.name == "done" and set(self.suite.metrics) - set(state.record.scores)
+        ]
+
+    def expected_seconds(self, cell: Cell) -> float | None:
+        """Device time a cell should take: the budget, when it is in seconds; else what the same recipe took here before."""
+        if cell.is_baseline:
+            return 0.0
+        if cell.protocol.budget.kind in ("seconds", "reference-seconds"):
+            return cell.protocol.budget.amount
+        for other, state in self.states:
+            if state.name == "done" and other.recipe == cell.recipe and state.record.spent.steps:
+                return state.record.cost.train_seconds
+        return None
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """What a run did. `problems` are sentences about cells that are not recorded and can be run again."""
+
+    plan: Plan
+    records: tuple[Record, ...]
+    ran: int
+    problems: tuple[str, ...]
+    board: Path | None
+
+    def by_status(self, status: str) -> list[Record]:
+        return [record for record in self.records if record.status == status]
+
+    @property
+    def missing(self) -> dict[str, str]:
+        """Metrics that could not be measured, each with its reason."""
+        return {
+            key: score.reason
+            for record in self.records
+            for key, score in record.scores.items()
+            if score.value is None and score.reason
+        }
+
+
+def plan_run(suite: Suite, *, out: Path | str = "runs", source: str | Path | None = None, on_photos=None) -> Plan:
+    """Look at the photos and at what is on disk; start nothing.
+
+    Raises:
+        ValueError: the folder holds another protocol's cells, or the photos cannot be used.
+        KeyError: a name in the suite is unknown.
+    """
+    from colorbench.data import load_dataset_photos
+
+    out, protocol = Path(out), suite.protocol
+    expand_suite(suite, "0" * 64)  # wrong names are refused before any photo is read
+    photos = load_dataset_photos(
+        protocol.dataset,
+        source=source,
+        size_px=protocol.size_px,
+        fit=protocol.fit,
+        test_share=protocol.test_share,
+        limit_train=protocol.limit_train,
+        limit_test=protocol.limit_test,
+        on_progress=on_photos,
+    )
+    cells = expand_suite(suite, photos.hash)
+    states = tuple((cell, state_of(cell, out)) for cell in cells)
+    if foreign := [cell.folder for cell, state in states if state.name == "foreign"]:
+        raise ValueError(
+            f"{out / suite.name} holds results of another protocol, other photos or other settings (such as {foreign[0]}): "
+            "choose another --out, or remove that folder"
+        )
+    sentence = f"{photos.report.sentence()}; {len(photos.train)} to train on, {len(photos.test)} to test"
+    return Plan(suite, out, None if source is None else str(source), states, sentence)
+
+
+def run(
+    suite: Suite,
+    *,
+    out: Path | str = "runs",
+    source: str | Path | None = None,
+    executor: Executor | None = None,
+    plugins: Sequence[str] = (),
+    checkpoint_seconds: float = 20.0,
+    rescore: bool = False,
+    plan: Plan | None = None,
+    on_event: Callable | None = None,
+    build: bool = True,
+) -> RunReport:
+    """Run what is left of a suite and build its board.
+
+    Args:
+        suite: what to run; see load_suite.
+        out: output folder; cells go to `out/<suite>/<recipe>/seed-<n>`.
+        source: where the photos are, when the dataset needs one.
+        executor: default LocalExecutor on every GPU, or on the CPU.
+        plugins: plug-in files.
+        rescore: score stored predictions again where a metric is empty in the record.
+        plan: what plan_run gave, when it is known already.
+        on_event: told about starts, progress and ends.
+        build: write tables, plots and the page at the end.
+    """
+    from colorbench.grid.local import LocalExecutor, find_devices
+
+    plan = plan or plan_run(suite, out=out, source=source)
+    out = plan.out
+    _write_suite(plan)
+    executor = executor or LocalExecutor(find_devices(), worker_environment(suite))
+    jobs = [_job(plan, cell, plugins, checkpoint_seconds) for cell in plan.todo]
+    again = [cell for cell, _ in plan.states if cell not in plan.todo] if rescore else plan.rescore
+    jobs += [_job(plan, cell, plugins, checkpoint_seconds, rescore=True) for cell in again]
+    problems = executor.execute(jobs, on_event or (lambda event: None)) if jobs else []
+    records = tuple(_records(plan))
+    board = _board(plan) if build and records else None
+    return RunReport(plan, records, len(jobs), tuple(problems), board)
+
+
+def worker_environment(suite: Suite) -> dict[str, str]:
+    """Variables for workers: the suite's limit on downloads, unless the user set one."""
+    if suite.download_mb is None or "COLORBENCH_DOWNLOAD_MB" in os.environ:
+        return {}
+    return {"COLORBENCH_DOWNLOAD_MB": f"{suite.download_mb:g}"}
+
+
+def _job(plan: Plan, cell: Cell, plugins: Sequence[str], checkpoint_seconds: float, rescore: bool = False) -> Job:
+    return Job(
+        folder=(plan.out / cell.folder).resolve(),
+        cell=cell,
+        metrics=plan.suite.metrics,
+        source=plan.source and _absolute(plan.source),
+        timeout_seconds=plan.suite.cell_timeout_seconds,
+        checkpoint_seconds=checkpoint_seconds,
+        plugins=tuple(str(Path(plugin).resolve()) for plugin in plugins),
+        rescore=rescore,
+    )
+
+
+def _absolute(source: str) -> str:
+    return str(Path(source).resolve()) if Path(source).exists() else source
+
+
+def _write_suite(plan: Plan) -> None:
+    """`suite.json` beside the cells: the suite with all recipes that were ever run into this folder."""
+    path, suite = plan.out / plan.suite.name / SUITE_NAME, plan.suite
+    if path.exists():
+        labels = {recipe.label for recipe in suite.recipes}
+        before = Suite.model_validate(json.loads(path.read_text()))
+        if before.protocol != suite.protocol:
+            raise ValueError(
+                f"{path.parent} was made with another protocol (budget {before.protocol.budget}, {before.protocol.size_px} px, "
+                f"dataset {before.protocol.dataset}): choose another --out"
+            )
+        kept = tuple(recipe for recipe in before.recipes if recipe.label not in labels)
+        suite = suite.model_copy(update={"recipes": suite.recipes + kept, "seeds": max(before.seeds, suite.seeds)})
+    text = suite.model_dump_json(indent=1) + "\n"
+    if not path.exists() or path.read_text() != text:
+        write_atomically(path, text.encode())
+
+
+def _records(plan: Plan):
+    for cell, _ in plan.states:
+        path = plan.out / cell.folder / "record.json"
+        if path.exists():
+            yield read_record(path)
+
+
+def _board(plan: Plan) -> Path:
+    from colorbench.leaderboard import build
+
+    save_references(plan)
+    return build(plan.out / plan.suite.name)
+
+
+def save_references(plan: Plan) -> None:
+    """The true test photos as evaluated, beside the cells: what strips and re-scoring need."""
+    import numpy as np
+    import torch
+
+    from colorbench.training.evaluate import save_pictures
+    from colorbench.training.train import load_photos
+
+    folder, cell = plan.out / plan.suite.name / REFERENCES, plan.states[0][0]
+    test = load_photos(cell, plan.source).test
+    if folder.exists() and len(list(folder.glob("*.png"))) == len(test):
+        return
+    save_pictures(folder, torch.from_numpy(np.array(test.pixels)), test.ids)

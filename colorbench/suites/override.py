@@ -1,0 +1,70 @@
+"""A suite with parts replaced from the command line: other photos, generators, losses, seeds, budget."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from colorbench.cell import Budget, Protocol, Recipe, Suite
+
+
+def override_suite(
+    suite: Suite,
+    *,
+    source: str | Path | None = None,
+    dataset: str | None = None,
+    generators: Sequence[str] = (),
+    losses: Sequence[str] = (),
+    head: str | None = None,
+    seeds: int | None = None,
+    budget: str | None = None,
+    size_px: int | None = None,
+    batch: int | None = None,
+) -> Suite:
+    """The suite with these parts replaced.
+
+    Generators and losses span a new matrix: what is not given is taken from the suite's recipes. A generator that the suite
+    has keeps its options there. A source for a suite of embedded photos makes the dataset `folder`, or `hub` when there is
+    no such folder.
+    """
+    protocol = _protocol(suite.protocol, source, dataset, budget, size_px, batch)
+    recipes = suite.recipes
+    if generators or losses:
+        recipes = tuple(_matrix(suite.recipes, generators, losses, head))
+    return Suite(
+        **{
+            **dict(suite),
+            "protocol": protocol,
+            "recipes": recipes,
+            "seeds": suite.seeds if seeds is None else seeds,
+        }
+    )
+
+
+def _protocol(protocol: Protocol, source, dataset, budget, size_px, batch) -> Protocol:
+    changed: dict = {}
+    if dataset:
+        changed["dataset"] = dataset
+    elif source is not None and protocol.dataset == "embedded":
+        changed["dataset"] = "folder" if Path(source).exists() or str(source).startswith((".", "/", "~")) else "hub"
+    if changed.get("dataset", protocol.dataset) != "embedded" and protocol.fit == "tiles":
+        changed["fit"] = "crop"
+    if budget is not None:
+        changed["budget"] = Budget.parse(budget)
+    if size_px is not None:
+        changed["size_px"] = size_px
+    if batch is not None:
+        changed["batch"] = batch
+    return Protocol(**{**dict(protocol), **changed})
+
+
+def _matrix(recipes: Sequence[Recipe], generators, losses, head) -> list[Recipe]:
+    known = {recipe.generator: recipe for recipe in recipes}
+    chosen = list(generators) or list(known)
+    wanted = list(losses) or list(dict.fromkeys(recipe.loss for recipe in recipes if recipe.generator in chosen))
+    wanted = wanted or ["l1"]
+    plain = recipes[0].optimizer if recipes else None
+    made = []
+    for generator in chosen:
+        start = known.get(generator) or Recipe(generator=generator, **({"optimizer": plain} if plain else {}))
+        for loss in wanted:
+            made.append(start.model_copy(update={"loss": loss, "name": None, "head": head or "auto"}))
+    return made
