@@ -1,0 +1,63 @@
+"""From a run folder to its board: tables, plots and pages, from the records alone."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from colorbench.leaderboard.entries import read_board
+
+
+def build(
+    run_dir: Path,
+    out: Path | None = None,
+    *,
+    plots: bool = True,
+    pages: bool = True,
+    strips: int = 4,
+    photos: list[str] | None = None,
+    badges: dict[str, list[str]] | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> Path:
+    """Write the board of one suite's run folder and return its folder (default: `run_dir/board`).
+
+    Leaves table.csv, .parquet, .md, .tex, plots/*.png and *.svg, index.html and runs/*.html. Everything is a view: built
+    again from the same records it comes out the same.
+
+    Args:
+        plots: False leaves out the plots (a quick table).
+        strips: how many photos are shown; which ones, no score decides.
+        photos: ids of the photos to show instead; an empty list shows none (photos that may not be published).
+        badges: how far each record was checked, from `check`: sha256 of the record -> badge names.
+        progress: called with what is being made, for a progress bar.
+
+    Raises:
+        FileNotFoundError: no folder, or no readable record in it.
+        MixedBoard: the records do not belong in one table.
+    """
+    from colorbench.leaderboard.plots.strips import strip_photos
+    from colorbench.leaderboard.table import standings, write_tables
+
+    say = progress or (lambda _: None)
+    say("records")
+    board = read_board(Path(run_dir))
+    out = Path(out) if out is not None else board.folder / "board"
+    shown = strip_photos(board, photos, strips)
+    say("statistics")
+    results = standings(board)
+    write_tables(results, out)
+    drawn = {}
+    if plots:
+        from colorbench.leaderboard.plots import draw
+
+        say("plots")
+        drawn = draw(results, out / "plots", shown)
+    if pages:
+        say("pages")
+        _write_pages(results, out, drawn, shown, badges or {})
+    return out
+
+
+def _write_pages(results, out: Path, drawn: dict[str, Path], shown: list[str], badges: dict[str, list[str]]):
+    from colorbench.leaderboard.site import write_index, write_run_pages
+
+    addresses = write_run_pages(results.board, out, shown, badges)
+    write_index(results, out, drawn, addresses, badges)

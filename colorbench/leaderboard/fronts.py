@@ -1,0 +1,81 @@
+"""Quality against cost, and one number across metrics.
+
+The front shows what money buys; no single winner. The summary scales each metric so that the gray picture is 0 and a
+*fixed* reference row is 1, and takes the interquartile mean: no metric with an odd scale decides.
+"""
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from colorbench.leaderboard.entries import Board, Entry
+
+REFERENCE_ROW = "oracle-quarter"
+COSTS = {
+    "train_seconds": ("training time", "s"),
+    "parameters": ("parameters", "M"),
+    "peak_bytes": ("peak memory", "GB"),
+    "joules": ("energy", "kJ"),
+}
+_SCALE = {"train_seconds": 1.0, "parameters": 1e-6, "peak_bytes": 1e-9, "joules": 1e-3}
+
+
+def cost(entry: Entry, key: str) -> float:
+    """Mean cost over the seeds, in the unit of `COSTS`; NaN where it was not metered, and for baselines."""
+    if entry.kind == "baseline":
+        return float("nan")
+    facts = [run.record.generator if key == "parameters" else run.record.cost for run in entry.runs]
+    values = [value for fact in facts if (value := getattr(fact, key)) is not None]
+    measured = key == "parameters" or entry.kind == "trained"
+    return float(np.mean(values)) * _SCALE[key] if values and measured else float("nan")
+
+
+def pareto(
+    cost: Float[np.ndarray, "n"], quality: Float[np.ndarray, "n"], higher_is_better: bool
+) -> Bool[np.ndarray, "n"]:
+    """Which points no other one beats: nothing is as cheap and better, or cheaper and as good. NaN is never on it.
+
+    >>> pareto(np.array([1.0, 2.0, 3.0]), np.array([20.0, 19.0, 25.0]), True)
+    array([ True, False,  True])
+    """
+    gain = quality if higher_is_better else -quality
+    front = np.zeros(len(cost), bool)
+    best = -np.inf
+    usable = np.flatnonzero(np.isfinite(cost) & np.isfinite(gain))
+    for k in usable[np.lexsort((-gain[usable], cost[usable]))]:
+        if gain[k] > best:
+            front[k], best = True, gain[k]
+    return front
+
+
+def gray_normalised(board: Board, reference: str = REFERENCE_ROW):
+    """`(metrics, values)`: per entry and usable metric, 0 at gray and 1 at the reference row. None without those rows.
+
+    A metric is usable when it has a direction and gray and reference differ in the right direction.
+    """
+    gray, best = board.entry("gray"), board.entry(reference)
+    if gray is None or best is None:
+        return None
+    metrics, columns = [], []
+    for metric in board.metrics:
+        direction = board.higher_is_better(metric)
+        low, high = (float(np.mean(entry.seed_values(metric))) for entry in (gray, best))
+        if direction is None or not np.isfinite(high - low) or (high - low > 0) != direction or high == low:
+            continue
+        metrics.append(metric)
+        columns.append([(entry.seed_values(metric) - low) / (high - low) for entry in board.entries])
+    return (metrics, columns) if metrics else None
+
+
+def summary(board: Board, reference: str = REFERENCE_ROW) -> tuple[list[str], Float[np.ndarray, "n 2"]]:
+    """The metrics used, and each entry's interquartile mean over them with its standard deviation over seeds."""
+    from scipy import stats
+
+    scaled = gray_normalised(board, reference)
+    if scaled is None:
+        return [], np.full((len(board.entries), 2), np.nan)
+    metrics, columns = scaled
+    rows = []
+    for k in range(len(board.entries)):
+        per_seed = stats.trim_mean(np.stack([column[k] for column in columns]), 0.25, axis=0)
+        rows.append((per_seed.mean(), per_seed.std(ddof=1) if len(per_seed) > 1 else np.nan))
+    return metrics, np.array(rows)

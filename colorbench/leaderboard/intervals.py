@@ -1,0 +1,131 @@
+r"""Means and differences with intervals: replicated over seeds, paired over photos.
+
+A run's score moves with the seed it was trained from and with the photos it was tested on. Both enter the variance
+of a mean, and of a difference between entries A and B over the same P photos:
+
+    V = s^2_A / S_A + s^2_B / S_B + s^2_d / P
+
+(s^2_A: variance of A's seed means; s^2_d: variance of the per-photo differences of seed averages). Welch-Satterthwaite
+gives the degrees of freedom. Photos alone, from one seed, cover 0.42 of what a 95 % interval promises.
+
+Welch, B. L. (1947), Biometrika 34; Satterthwaite, F. E. (1946), Biometrics Bulletin 2.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+LEVEL = 0.95
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What is known of one metric of several entries; the arrays are aligned.
+
+    Attributes:
+        mean: over seeds and photos, `(n,)`.
+        seed_variance: variance of the mean due to seeds, `(n,)`; 0 for a fixed model, NaN when unknown.
+        seed_df: its degrees of freedom, `(n,)`; inf for a fixed model.
+        photos: per-photo means `(n, p)`, or None: then intervals run over seeds alone.
+        pooled: the variance came from the other entries, because the entry has one seed.
+    """
+
+    mean: Float[np.ndarray, "n"]
+    seed_variance: Float[np.ndarray, "n"]
+    seed_df: Float[np.ndarray, "n"]
+    photos: Float[np.ndarray, "n p"] | None
+    pooled: np.ndarray
+
+
+@dataclass(frozen=True)
+class Comparisons:
+    """All pairs: `difference[i, j] = mean[i] - mean[j]`, its standard error, degrees of freedom and two-sided p."""
+
+    difference: Float[np.ndarray, "n n"]
+    error: Float[np.ndarray, "n n"]
+    df: Float[np.ndarray, "n n"]
+    p: Float[np.ndarray, "n n"]
+
+    def half_width(self, level: float = LEVEL) -> Float[np.ndarray, "n n"]:
+        return _quantile(self.df, level) * self.error
+
+
+def sample(
+    seeds: list[Float[np.ndarray, "_"]],
+    photos: Float[np.ndarray, "n p"] | None = None,
+    fixed: np.ndarray | None = None,
+) -> Sample:
+    """Gather the entries' seed means (one array each, lengths may differ) and per-photo means.
+
+    An entry with one seed borrows the pooled seed variance of the others; without any, its variance is unknown.
+    """
+    fixed = np.zeros(len(seeds), bool) if fixed is None else np.asarray(fixed, bool)
+    clean = [values[np.isfinite(values)] for values in seeds]
+    count = np.array([len(values) for values in clean])
+    mean = np.array([values.mean() if len(values) else np.nan for values in clean])
+    spread = np.array([values.var(ddof=1) if len(values) > 1 else np.nan for values in clean])
+    known = (count > 1) & ~fixed
+    pooled_df = float((count[known] - 1).sum())
+    pooled = ((count[known] - 1) * spread[known]).sum() / pooled_df if pooled_df else np.nan
+    borrows = (count == 1) & ~fixed
+    variance = np.where(borrows, pooled, spread) / np.maximum(count, 1)
+    df = np.where(borrows, pooled_df, count - 1.0)
+    return Sample(mean, np.where(fixed, 0.0, variance), np.where(fixed, np.inf, df), photos, borrows & bool(pooled_df))
+
+
+def mean_intervals(data: Sample, level: float = LEVEL) -> tuple[Float[np.ndarray, "n"], Float[np.ndarray, "n"]]:
+    """Half widths and degrees of freedom of each mean's interval; NaN where the seed variance is unknown."""
+    photo_variance, photo_df = _photo_part(data)
+    variance = data.seed_variance + photo_variance
+    df = _satterthwaite(variance, (data.seed_variance, data.seed_df), (photo_variance, photo_df))
+    half = _quantile(df, level) * np.sqrt(variance)
+    return np.where(variance > 0, half, np.where(np.isnan(variance), np.nan, 0.0)), df
+
+
+def _photo_part(data: Sample):
+    if data.photos is None or data.photos.shape[1] < 2:
+        return np.zeros(len(data.mean)), np.inf
+    p = data.photos.shape[1]
+    return data.photos.var(axis=1, ddof=1) / p, p - 1.0
+
+
+def compare(data: Sample) -> Comparisons:
+    """Every entry against every other. `p` is NaN where no variance is known (one seed, or records of fixed models)."""
+    from scipy import stats
+
+    a, b = data.seed_variance[:, None], data.seed_variance[None, :]
+    photo, photo_df = _paired_photo_part(data)
+    variance = a + b + photo
+    df = _satterthwaite(variance, (a, data.seed_df[:, None]), (b, data.seed_df[None, :]), (photo, photo_df))
+    difference = data.mean[:, None] - data.mean[None, :]
+    error = np.sqrt(variance)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        p = 2 * stats.t.sf(np.abs(difference) / error, df)
+    p = np.where(error > 0, p, np.nan)
+    np.fill_diagonal(p, 1.0)
+    return Comparisons(difference, error, df, p)
+
+
+def _paired_photo_part(data: Sample):
+    n = len(data.mean)
+    if data.photos is None or data.photos.shape[1] < 2:
+        return np.zeros((n, n)), np.inf
+    p = data.photos.shape[1]
+    centred = data.photos - data.photos.mean(axis=1, keepdims=True)
+    covariance = centred @ centred.T / (p - 1)
+    own = np.diag(covariance)
+    return np.maximum(own[:, None] + own[None, :] - 2 * covariance, 0.0) / p, p - 1.0
+
+
+def _satterthwaite(variance, *parts):
+    """Degrees of freedom of a sum of independent variance estimates."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return variance**2 / sum(part**2 / df for part, df in parts)
+
+
+def _quantile(df, level: float):
+    from scipy import stats
+
+    with np.errstate(invalid="ignore"):
+        return stats.t.ppf(0.5 + level / 2, df)

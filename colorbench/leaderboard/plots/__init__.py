@@ -1,0 +1,35 @@
+"""Plots of a board as PNG and SVG. Each is a function `(results, folder, ...) -> path of the SVG, or None without data`."""
+
+from pathlib import Path
+
+from colorbench.leaderboard.plots.colors import plot_ab, plot_colorfulness
+from colorbench.leaderboard.plots.curves import plot_curves
+from colorbench.leaderboard.plots.factors import plot_factors, plot_heat_map
+from colorbench.leaderboard.plots.fronts import plot_fronts
+from colorbench.leaderboard.plots.standing import plot_intervals, plot_tiers
+from colorbench.leaderboard.plots.strips import plot_strips
+from colorbench.leaderboard.plots.style import look
+from colorbench.leaderboard.table import Standings
+
+__all__ = ["draw"]
+
+
+def draw(results: Standings, folder: Path, photos: list[str]) -> dict[str, Path]:
+    """All plots the data allows, in reading order: caption -> SVG. `photos`: ids that may be shown in strips."""
+    board = results.board
+    with look():
+        made = {
+            f"{board.primary} with 95 % intervals": plot_intervals(results, board.primary, folder),
+            "Rank tiers": plot_tiers(results, folder),
+            "Quality against cost": plot_fronts(results, folder),
+            "Generator by loss": plot_heat_map(results, folder),
+            "What moves the score": plot_factors(results, folder),
+            "Learning curves": plot_curves(results, folder),
+            "Colorfulness against the truth": plot_colorfulness(results, folder),
+            "Colours used": plot_ab(results, folder),
+            "Gray, each entry, photo; error maps below": plot_strips(results, folder, photos),
+        }
+        for metric in board.metrics:
+            if metric != board.primary:
+                made[f"{metric} with 95 % intervals"] = plot_intervals(results, metric, folder)
+    return {caption: path for caption, path in made.items() if path is not None}

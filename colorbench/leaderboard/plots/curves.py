@@ -1,0 +1,105 @@
+"""Learning curves: mean over seeds with a band from the lowest to the highest seed."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from colorbench.leaderboard.entries import Entry, Run
+from colorbench.leaderboard.plots.style import COLORS, LINES, figure, save, shorten, spread
+from colorbench.leaderboard.table import Standings, heading
+
+_MOST_LINES = 8
+_POINTS = 120
+_MOST_BYTES = 64_000_000
+
+
+def read_curve(run: Run) -> tuple[list[dict], list[dict]]:
+    """Training lines and evaluation lines of `curve.jsonl`; a damaged last line (a killed run) is left out."""
+    path = run.folder / "curve.jsonl"
+    if path.is_symlink() or not path.is_file() or path.stat().st_size > _MOST_BYTES:
+        return [], []
+    lines = []
+    for text in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        try:
+            line = json.loads(text)
+        except ValueError:
+            continue
+        if isinstance(line, dict) and _number(line.get("step")):
+            lines.append(line)
+    training = [line for line in lines if _number(line.get("loss"))]
+    return training, [line for line in lines if isinstance(line.get("eval"), dict)]
+
+
+def _number(value) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and np.isfinite(value)
+
+
+def plot_curves(results: Standings, folder: Path) -> Path | None:
+    """The training loss, and the primary metric during training where it was evaluated, of the best entries."""
+    board = results.board
+    shown = [board.entries[k] for k in results.order() if board.entries[k].kind == "trained"]
+    curves = {e.label: c for e in shown if (c := _loss_curves(e))}
+    held = {e.label: c for e in shown if (c := _metric_curves(e, board.primary))}
+    panels = [
+        ("training loss, of its value at the start", curves),
+        (heading(board, board.primary) + ", during training", held),
+    ]
+    panels = [(name, dict(list(lines.items())[:_MOST_LINES])) for name, lines in panels if lines]
+    if not panels:
+        return None
+    made, axes = figure(7.6, 3.4 * len(panels), len(panels), 1, squeeze=False)
+    styles = {label: k for k, label in enumerate(dict.fromkeys(label for _, lines in panels for label in lines))}
+    for ax, (name, lines) in zip(axes.flat, panels):
+        _panel(ax, lines, styles)
+        ax.set_ylabel(name)
+    axes.flat[-1].set_xlabel("step")
+    some = f"best {_MOST_LINES} of {len(shown)}; " if len(shown) > _MOST_LINES else ""
+    axes.flat[0].set_title(f"Learning curves ({some}line: mean over seeds, band: lowest to highest)")
+    return save(made, folder, "curves")
+
+
+def _panel(ax, lines: dict, styles: dict[str, int]):
+    ends = []
+    for label, (x, values) in lines.items():
+        color, dash = COLORS[styles[label] % 8], LINES[styles[label] % 4]
+        mean = values.mean(axis=0)
+        ax.plot(x, mean, dash, color=color, lw=1.5)
+        ax.fill_between(x, values.min(axis=0), values.max(axis=0), color=color, alpha=0.15, lw=0)
+        ends.append((label, x[-1], mean[-1], color))
+    low, high = ax.get_ylim()
+    right = max(end[1] for end in ends)
+    for (label, x, y, color), place in zip(ends, spread([end[2] for end in ends], 0.062 * (high - low))):
+        ax.annotate(
+            shorten(label, 28), (x, y), (1.025, place), xycoords="data", textcoords=("axes fraction", "data"), va="center",
+            fontsize=7.5, color=color, annotation_clip=False, arrowprops=dict(arrowstyle="-", color=color, lw=0.5),
+        )  # fmt: skip
+    ax.set_xlim(0, right)
+
+
+def _loss_curves(entry: Entry):
+    """Loss relative to its first values: losses of different expressions have no common unit."""
+    runs = [read_curve(run)[0] for run in entry.runs]
+    return _aligned([([l["step"] for l in run], _smooth([l["loss"] for l in run])) for run in runs if len(run) > 1])
+
+
+def _smooth(values: list[float]) -> np.ndarray:
+    loss = np.array(values, float)
+    width = max(1, len(loss) // 40)
+    padded = np.pad(loss, (width // 2, width - 1 - width // 2), mode="edge")
+    loss = np.convolve(padded, np.ones(width) / width, mode="valid")
+    return loss / loss[0] if loss[0] else loss
+
+
+def _metric_curves(entry: Entry, metric: str):
+    runs = [[l for l in read_curve(run)[1] if _number(l["eval"].get(metric))] for run in entry.runs]
+    return _aligned([([l["step"] for l in run], [l["eval"][metric] for l in run]) for run in runs if len(run) > 1])
+
+
+def _aligned(curves: list):
+    """Seeds on one grid of steps, `(x, values (seeds, points))`; None without a curve."""
+    if not curves:
+        return None
+    end = min(steps[-1] for steps, _ in curves)
+    x = np.linspace(min(steps[0] for steps, _ in curves), end, _POINTS)
+    return x, np.stack([np.interp(x, steps, values) for steps, values in curves])

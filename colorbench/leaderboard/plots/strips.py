@@ -1,0 +1,79 @@
+"""Pictures: gray | each entry | truth, and below each prediction where it is wrong."""
+
+from pathlib import Path
+
+from colorbench.leaderboard.entries import Board, Entry
+from colorbench.leaderboard.plots.pictures import delta_e_of, gray_of, photo_names, prediction, reduced, truth
+from colorbench.leaderboard.plots.style import figure, save, shorten
+from colorbench.leaderboard.table import Standings
+
+_MOST_ENTRIES = 6
+_MOST_ERROR = 40.0
+
+
+def strip_photos(board: Board, chosen: list[str] | None, most: int) -> list[str]:
+    """The photos that may be shown: `chosen` ids (an empty list shows none), else `most` that no score picked."""
+    names = photo_names(board)
+    if chosen is None:
+        return names[:most]
+    if unknown := sorted(set(chosen) - set(names)):
+        raise ValueError(f"no reference photo called {', '.join(unknown)}; there are {', '.join(names[:8])} ...")
+    return [name for name in chosen if name in names]
+
+
+def plot_strips(results: Standings, folder: Path, photos: list[str]) -> Path | None:
+    """One row of pictures a photo, a row of error maps below it (CIE76, black 0, white 40 and above)."""
+    entries = strip_entries(results)
+    if not photos or not entries:
+        return None
+    columns = len(entries) + 2
+    rows = [_row(results.board, entries, name) for name in photos]
+    shape = [row[-1].shape[0] / row[-1].shape[1] for row in rows]
+    width = 1.35
+    height = sum(2 * width * ratio for ratio in shape) + 0.35
+    made, axes = figure(
+        width * columns + 0.5, height, 2 * len(rows), columns, squeeze=False, height_ratios=_twice(shape)
+    )
+    made.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0.01, hspace=0.01)
+    for ax in axes.flat:
+        ax.set_axis_off()
+    for k, row in enumerate(rows):
+        image = _draw(axes[2 * k], axes[2 * k + 1], row)
+    for ax, title in zip(axes[0], ["gray", *[shorten(e.label, 40) for e in entries], "photo"]):
+        ax.set_title(_wrapped(title), fontsize=7, loc="center", weight="normal")
+    made.colorbar(image, ax=axes, shrink=min(1.0, 2.0 / height), aspect=15, label="colour error (CIE76)", pad=0.01)
+    return save(made, folder, "strips")
+
+
+def strip_entries(results: Standings) -> list[Entry]:
+    """The best entries that kept their pictures, in the table's order."""
+    entries = [results.board.entries[k] for k in results.order()]
+    names = photo_names(results.board)[:1]
+    kept = [e for e in entries if e.kind != "baseline" and names and prediction(e, names[0]) is not None]
+    return kept[:_MOST_ENTRIES]
+
+
+def _twice(ratios: list[float]) -> list[float]:
+    return [ratio for ratio in ratios for _ in range(2)]
+
+
+def _row(board: Board, entries: list[Entry], name: str) -> list:
+    true = truth(board, name)
+    return [gray_of(true), *[prediction(entry, name) for entry in entries], true]
+
+
+def _draw(upper, lower, row: list):
+    true = row[-1]
+    for ax, picture in zip(upper, row):
+        if picture is not None:
+            ax.imshow(reduced(picture))
+    for ax, picture in zip(lower[:-1], row[:-1]):
+        if picture is not None and picture.shape == true.shape:
+            image = ax.imshow(delta_e_of(picture, true), cmap="magma", vmin=0, vmax=_MOST_ERROR)
+    return image
+
+
+def _wrapped(text: str) -> str:
+    import textwrap
+
+    return "\n".join(textwrap.wrap(text.replace("+", " + "), 17, break_long_words=True)[:3])

@@ -1,0 +1,75 @@
+"""From pairwise tests to what a reader may say: Holm's correction, tie letters, rank tiers.
+
+Ranks are ranges ("1-4"): from 1 + the number of entries that are significantly better to n - the number that are
+significantly worse. Ties are never broken by the third decimal.
+"""
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+ALPHA = 0.05
+
+
+def holm(p: Float[np.ndarray, "n n"]) -> Float[np.ndarray, "n n"]:
+    """Holm-corrected p-values over all pairs (the upper triangle is the family); untested pairs stay NaN."""
+    from statsmodels.stats.multitest import multipletests
+
+    rows, columns = np.triu_indices(len(p), 1)
+    family = p[rows, columns]
+    tested = np.isfinite(family)
+    corrected = np.full(family.shape, np.nan)
+    if tested.any():
+        corrected[tested] = multipletests(family[tested], method="holm")[1]
+    result = np.ones_like(p)
+    result[rows, columns] = result[columns, rows] = corrected
+    return result
+
+
+def tiers(better: Bool[np.ndarray, "n n"]) -> list[tuple[int, int]]:
+    """Rank ranges. `better[i, j]`: entry i is significantly better than entry j.
+
+    >>> tiers(np.array([[False, False, True], [False, False, False], [False, False, False]]))
+    [(1, 2), (1, 3), (2, 3)]
+    """
+    n = len(better)
+    return [(1 + int(better[:, i].sum()), n - int(better[i].sum())) for i in range(n)]
+
+
+def letters(different: Bool[np.ndarray, "n n"]) -> list[str]:
+    """Compact letter display of entries in order of rank: two entries share a letter exactly when they do not differ.
+
+    Insert-and-absorb of Piepho, H.-P. (2004), J. Comput. Graph. Stat. 13.
+
+    >>> letters(np.array([[False, False, True], [False, False, False], [True, False, False]]))
+    ['a', 'ab', 'b']
+    """
+    n = len(different)
+    groups = {frozenset(range(n))} if n else set()
+    for i in range(n):
+        for j in range(i + 1, n):
+            if different[i, j]:
+                groups = _split(groups, i, j)
+    ordered = sorted(groups, key=sorted)
+    return ["".join(_letter(k) for k, group in enumerate(ordered) if i in group) for i in range(n)]
+
+
+def _split(groups: set[frozenset], i: int, j: int) -> set[frozenset]:
+    both = [group for group in groups if i in group and j in group]
+    parts = groups - set(both)
+    for group in both:
+        parts |= {group - {i}, group - {j}}
+    return {g for g in parts if g and not any(g < other for other in parts)}
+
+
+def _letter(k: int) -> str:
+    return chr(ord("a") + k) if k < 26 else _letter(k // 26 - 1) + _letter(k % 26)
+
+
+def tier_text(tier: tuple[int, int] | None) -> str:
+    """
+    >>> tier_text((1, 4)), tier_text((5, 5))
+    ('1-4', '5')
+    """
+    if tier is None:
+        return ""
+    return str(tier[0]) if tier[0] == tier[1] else f"{tier[0]}-{tier[1]}"

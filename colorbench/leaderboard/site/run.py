@@ -1,0 +1,171 @@
+"""A page a run: pictures with a before/after slider, scores, curve, settings, environment."""
+
+from pathlib import Path
+
+import numpy as np
+
+from colorbench import __version__
+from colorbench.leaderboard.entries import Board, Entry, Run
+from colorbench.leaderboard.plots.curves import read_curve
+from colorbench.leaderboard.plots.pictures import gray_of, prediction, reduced, truth
+from colorbench.leaderboard.site.page import asset, file_name, picture_uri, render
+from colorbench.leaderboard.table import heading, significant
+
+
+def page_names(board: Board) -> dict[str, str]:
+    """Address of every run's page, relative to index.html, by the sha256 of its record. Names never collide."""
+    names: dict[str, str] = {}
+    taken: set[str] = set()
+    for entry in board.entries:
+        for run in entry.runs:
+            name = f"{file_name(entry.label)}-seed-{run.record.cell.seed}"
+            if name.lower() in taken:
+                name += f"-{run.sha256[:8]}"
+            taken.add(name.lower())
+            names[run.sha256] = f"runs/{name}.html"
+    return names
+
+
+def write_run_pages(
+    board: Board, out: Path, photos: list[str], badges: dict[str, list[str]], progress=None
+) -> dict[str, str]:
+    """All pages below `out/runs`. `photos`: ids of the test photos that may be shown. Returns their addresses."""
+    names = page_names(board)
+    (out / "runs").mkdir(parents=True, exist_ok=True)
+    pairs = {
+        name: (picture_uri(reduced(gray_of(t))), picture_uri(reduced(t)))
+        for name in photos
+        for t in [truth(board, name)]
+    }
+    for entry in board.entries:
+        for run in entry.runs:
+            text = run_page(board, entry, run, pairs, badges.get(run.sha256, []))
+            (out / names[run.sha256]).write_text(text, encoding="utf-8")
+            if progress:
+                progress()
+    return names
+
+
+def run_page(board: Board, entry: Entry, run: Run, pairs: dict[str, tuple[str, str]], badges: list[str]) -> str:
+    """The text of one page. `pairs`: photo id -> data addresses of gray input and truth."""
+    record = run.record
+    shown = _photos(board, entry, run, pairs)
+    return render(
+        "run.html", scripts=[asset("run.js")] if shown else [], styles=[asset("style.css")], board=board,
+        name=f"{entry.label} · seed {record.cell.seed}", badges=_badges(entry, run, badges), message=record.message,
+        photos=shown, scores=_scores(board, run), curve=_curve(run), sections=_sections(run), version=__version__,
+    )  # fmt: skip
+
+
+def _badges(entry: Entry, run: Run, badges: list[str]) -> list[tuple[str, str]]:
+    status = run.record.status
+    marks = [("good" if status == "done" else "warn", status)]
+    if entry.kind != "trained":
+        marks.append(("warn", "baseline" if entry.kind == "baseline" else "outside the budget"))
+    if run.record.spent.provisional:
+        marks.append(("warn", "provisional-budget"))
+    return marks + [("good", name) for name in badges]
+
+
+def _photos(board: Board, entry: Entry, run: Run, pairs: dict) -> list[dict]:
+    found = []
+    one = Entry(entry.label, entry.kind, (run,))
+    for name, (gray, true) in pairs.items():
+        picture = prediction(one, name)
+        if picture is not None:
+            score = _photo_score(board, run, name)
+            found.append(
+                {"name": name, "gray": gray, "truth": true, "prediction": picture_uri(reduced(picture)), "score": score}
+            )
+    return found
+
+
+def _photo_score(board: Board, run: Run, name: str) -> str:
+    table = run.scores
+    if table is None or name not in table.index or board.primary not in table.columns:
+        return ""
+    return f"{heading(board, board.primary)} {significant(float(table.at[name, board.primary]), float('nan'))}"
+
+
+def _scores(board: Board, run: Run) -> list[tuple]:
+    rows = []
+    for metric, score in run.record.scores.items():
+        remark = score.reason or (f"{score.infinite} identical pictures counted apart" if score.infinite else "")
+        rows.append(
+            (
+                heading(board, metric),
+                _text(score.value),
+                score.n,
+                _text(score.color_only_value),
+                score.color_only_n,
+                remark,
+            )
+        )
+    return rows
+
+
+def _text(value: float | None) -> str:
+    return "" if value is None else significant(value, float("nan"))
+
+
+def _curve(run: Run) -> dict | None:
+    """The training loss as an SVG path, thinned to what 800 pixels can show."""
+    lines, _ = read_curve(run)
+    if len(lines) < 2:
+        return None
+    chosen = np.unique(np.linspace(0, len(lines) - 1, 400).round().astype(int))
+    x = np.array([lines[k]["step"] for k in chosen], float)
+    y = np.array([lines[k]["loss"] for k in chosen], float)
+    low, high = float(y.min()), float(y.max())
+    px = 70 + 810 * (x - x[0]) / max(x[-1] - x[0], 1e-9)
+    py = 256 - 230 * (y - low) / max(high - low, 1e-9)
+    path = "M" + "L".join(f"{a:.1f},{b:.1f}" for a, b in zip(px, py))
+    return {"path": path, "ticks": _ticks(x, low, high), "first": f"{y[0]:.3g}", "last": f"{y[-1]:.3g}"}
+
+
+def _ticks(x, low: float, high: float) -> list[dict]:
+    marks = []
+    for share in (0, 0.25, 0.5, 0.75, 1):
+        at, across = 256 - 230 * share, 70 + 810 * share
+        marks.append(
+            dict(x1=70, x2=880, y1=at, y2=at, tx=62, ty=at + 4, anchor="end", text=f"{low + share * (high - low):.3g}")
+        )
+        step = f"{x[0] + share * (x[-1] - x[0]):.0f}"
+        marks.append(dict(x1=across, x2=across, y1=26, y2=256, tx=across, ty=274, anchor="middle", text=step))
+    return marks
+
+
+def _sections(run: Run) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Everything the record says, in sections of names and values."""
+    record = run.record
+    recipe = record.cell.recipe.model_dump(mode="json")
+    sections = {
+        "Recipe": {k: v for k, v in recipe.items() if k not in ("optimizer", "phases")},
+        "Optimiser": recipe["optimizer"] | recipe["phases"] if record.origin == "harness" else {},
+        "Generator": record.generator.model_dump(mode="json"),
+        "Budget and cost": record.spent.model_dump(mode="json") | record.cost.model_dump(mode="json"),
+        "Photos": record.data.model_dump(mode="json"),
+        "Environment": record.environment.model_dump(mode="json"),
+        "Record": {"key": record.key, "origin": record.origin, "attempts": len(record.attempts) or None}
+        | {"supersedes": record.supersedes, "sha256": run.sha256}
+        | {f"sha256 of {name}": value for name, value in record.files.items()},
+    }
+    made = [
+        (title, [(name.replace("_", " "), _plain(value)) for name, value in facts.items() if _said(value)])
+        for title, facts in sections.items()
+    ]
+    return [(title, facts) for title, facts in made if facts]
+
+
+def _said(value) -> bool:
+    return value is not None and value != "" and value != [] and value != {}
+
+
+def _plain(value) -> str:
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, dict):
+        return ", ".join(f"{k}={_plain(v)}" for k, v in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(_plain, value))
+    return str(value)

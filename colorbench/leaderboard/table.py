@@ -1,0 +1,260 @@
+"""The board as a table: one row an entry, numbers as numbers; views of it in CSV, parquet, Markdown and LaTeX."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from colorbench.leaderboard.entries import Board, Entry
+from colorbench.leaderboard.fronts import COSTS, cost, summary
+from colorbench.leaderboard.ranks import tier_text
+from colorbench.leaderboard.standings import Standing, standing
+
+
+@dataclass(frozen=True)
+class Standings:
+    """The statistics of a whole board, worked out once: per metric over all photos and over the color-only ones."""
+
+    board: Board
+    full: dict[str, Standing]
+    color_only: dict[str, Standing]
+
+    @property
+    def primary(self) -> Standing:
+        return self.full[self.board.primary]
+
+    def order(self) -> list[int]:
+        """The table's rows: by the primary metric, best first."""
+        return self.primary.order(self.board.higher_is_better(self.board.primary))
+
+
+def standings(board: Board) -> Standings:
+    """Every metric of the board. Only the primary one is ranked in the color-only set."""
+    full = {metric: standing(board, metric) for metric in board.metrics}
+    part = {metric: standing(board, metric, True, rank=metric == board.primary) for metric in board.metrics}
+    return Standings(board, full, part)
+
+
+def table(results: Standings):
+    """A DataFrame, best entry first. Columns: place, what it is, `<metric>` with `_low _high _seed_sd _ties`, costs.
+
+    `rank` is a tie tier ("1-4"); entries with one letter of `ties` in common do not differ significantly (Holm, 5 %).
+    """
+    import pandas as pd
+
+    board = results.board
+    used, iqm = summary(board)
+    rows = []
+    for k in results.order():
+        entry = board.entries[k]
+        row = {"rank": tier_text(results.primary.tier[k]), "ties": results.primary.letter[k] or ""}
+        row |= _what(entry) | _metrics(results, k)
+        row |= {"gray_normalised_iqm": iqm[k, 0], "gray_normalised_iqm_seed_sd": iqm[k, 1]} if used else {}
+        rows.append(row | _costs(entry))
+    frame = pd.DataFrame(rows)
+    frame.attrs = {"primary": board.primary, "summary_metrics": list(used)}
+    return frame
+
+
+def _what(entry: Entry) -> dict:
+    recipe, record = entry.recipe, entry.runs[0].record
+    return {
+        "label": entry.label,
+        "kind": entry.kind,
+        "generator": recipe.generator,
+        "loss": recipe.loss,
+        "head": recipe.head,
+        "seeds": len(entry.runs),
+        "failed": len(entry.failures),
+        "status": ", ".join(sorted(set(entry.failures))) or "done",
+        "licence": record.generator.licence,
+        "pretrained": record.generator.pretrained or "",
+        "provisional_budget": any(run.record.spent.provisional for run in entry.runs),
+    }
+
+
+def _metrics(results: Standings, k: int) -> dict:
+    row = {}
+    for metric, full in results.full.items():
+        part = results.color_only[metric]
+        row |= {
+            metric: full.mean[k],
+            f"{metric}_low": full.mean[k] - full.half[k],
+            f"{metric}_high": full.mean[k] + full.half[k],
+            f"{metric}_seed_sd": full.spread[k],
+            f"{metric}_interval": full.basis[k],
+            f"{metric}_ties": full.letter[k] or "",
+            f"{metric}_color_only": part.mean[k],
+        }
+    return row
+
+
+def _costs(entry: Entry) -> dict:
+    def mean(values):
+        known = [float(value) for value in values if value is not None]
+        return sum(known) / len(known) if known else float("nan")
+
+    records = [run.record for run in entry.runs]
+    return {
+        "train_seconds": mean(r.cost.train_seconds for r in records),
+        "parameters": records[0].generator.parameters,
+        "peak_bytes": mean(r.cost.peak_bytes for r in records),
+        "joules": mean(r.cost.joules for r in records),
+        "steps": mean(r.spent.steps for r in records),
+        "images": mean(r.spent.images for r in records),
+        "model_flops": mean(r.spent.model_flops for r in records),
+    }
+
+
+def significant(value: float, half: float) -> str:
+    """A number with the digits its interval supports: two significant digits of the half width.
+
+    >>> significant(24.1234, 0.31), significant(0.1376, 0.0021), significant(21.7, float("nan"))
+    ('24.12', '0.1376', '21.70')
+    """
+    if not math.isfinite(value):
+        return "–" if math.isnan(value) else "∞"
+    if math.isfinite(half) and half > 0:
+        return f"{value:.{min(max(1 - math.floor(math.log10(half)), 0), 6)}f}"
+    return f"{value:.{2 if abs(value) >= 10 else 3 if abs(value) >= 1 else 4}f}"
+
+
+def arrow(higher_is_better: bool | None) -> str:
+    return {True: "↑", False: "↓", None: ""}[higher_is_better]
+
+
+def heading(board: Board, metric: str) -> str:
+    """A metric as a column head: its name, direction and unit."""
+    unit = board.unit(metric)
+    name = f"{metric} {arrow(board.higher_is_better(metric))}".strip()
+    return f"{name} ({unit})" if unit and unit not in ("1", "-", "score") else name
+
+
+def readable(results: Standings):
+    """`(heads, rows)` of text for Markdown and LaTeX: place, label, each metric as mean ± half width, costs that exist."""
+    board = results.board
+    costs = [key for key in COSTS if any(np.isfinite(cost(entry, key)) for entry in board.entries)]
+    heads = ["rank", "entry", "seeds"] + [heading(board, m) for m in board.metrics]
+    heads += [f"{board.primary} color-only"] + [f"{COSTS[key][0]} ({COSTS[key][1]})" for key in costs]
+    rows = []
+    for k in results.order():
+        entry = board.entries[k]
+        cells = [place(entry, results.primary, k), marked(entry), str(len(entry.runs))]
+        cells += [cell(results.full[m], k) for m in board.metrics] + [cell(results.color_only[board.primary], k)]
+        rows.append(cells + [_plain(cost(entry, key)) for key in costs])
+    return heads, rows
+
+
+def place(entry: Entry, primary: Standing, k: int) -> str:
+    """Rank tier and tie letters of a ranked entry; what the others are."""
+    if entry.kind != "trained":
+        return {"baseline": "baseline", "submission": "outside the budget"}[entry.kind]
+    return " ".join(part for part in (tier_text(primary.tier[k]), primary.letter[k]) if part)
+
+
+def marked(entry: Entry) -> str:
+    """The label, with what failed."""
+    if not entry.failures:
+        return entry.label
+    kinds = ", ".join(sorted(set(entry.failures)))
+    return f"{entry.label} ({len(entry.failures)} of {len(entry.runs)} {kinds}, scored as gray)"
+
+
+def cell(result: Standing, k: int) -> str:
+    mean, half = float(result.mean[k]), float(result.half[k])
+    text = significant(mean, half)
+    return f"{text} ± {significant(half, half)}" if math.isfinite(half) and half > 0 else text
+
+
+def _plain(value: float) -> str:
+    return f"{value:.3g}" if math.isfinite(value) else ""
+
+
+def footnotes(results: Standings) -> list[str]:
+    """The lines under every table: what the figures are, what is missing, what was skipped or refused."""
+    board = results.board
+    lines = [f"Sorted by {heading(board, board.primary)}, the board's one primary metric."]
+    if board.rankable:
+        lines.append(
+            "Ranks are tie tiers: entries with a letter in common do not differ at 5 % (Welch-Satterthwaite over seeds and paired photos, Holm)."
+        )
+    lines.append(f"± is the half width of a 95 % interval over {_over(results)}.")
+    lines += [f"{metric}: empty, {reason}" for metric, reason in board.missing().items()]
+    lines += [f"Not run: {run.name}: {run.record.message or 'skipped'}" for run in board.skipped]
+    lines += [f"Refused: {reason}" for reason in board.refused]
+    if any(entry.kind == "submission" for entry in board.entries):
+        lines.append("Outside the budget: submitted pictures, not trained under this board's budget; not ranked.")
+    return lines
+
+
+def _over(results: Standings) -> str:
+    kinds = {b for b, e in zip(results.primary.basis, results.board.entries) if e.kind == "trained"}
+    if any(kind.startswith("none") for kind in kinds):
+        return "seeds and photos; entries of one seed have none, and are not told apart"
+    if any(kind.startswith("pooled") for kind in kinds):
+        return "seeds and photos; entries of one seed borrow the others' spread over seeds"
+    return "seeds and photos" if any("photos" in kind for kind in kinds) else "seeds alone (records without pictures)"
+
+
+def write_tables(results: Standings, out: Path) -> list[Path]:
+    """table.csv, .parquet, .md and .tex below `out`."""
+    out.mkdir(parents=True, exist_ok=True)
+    frame = table(results)
+    paths = [out / f"table.{kind}" for kind in ("csv", "parquet", "md", "tex")]
+    frame.to_csv(paths[0], index=False)
+    frame.to_parquet(paths[1], index=False)
+    paths[2].write_text(markdown(results), encoding="utf-8")
+    paths[3].write_text(latex(results), encoding="utf-8")
+    return paths
+
+
+def markdown(results: Standings) -> str:
+    """The readable table with the suite's note above it and the footnotes below."""
+    heads, rows = readable(results)
+    lines = ["| " + " | ".join(map(_md, row)) + " |" for row in [heads, *rows]]
+    rule = "|" + "|".join(["---", "---"] + ["---:"] * (len(heads) - 2)) + "|"
+    note = [f"> {_md(results.board.note)}", ""] if results.board.note else []
+    head = [f"# {_md(results.board.title)}", "", *note, lines[0], rule, *lines[1:], ""]
+    return "\n".join(head + [f"- {_md(line)}" for line in footnotes(results)]) + "\n"
+
+
+def _md(text: str) -> str:
+    """Text for one Markdown table cell: no markup of its own, one line."""
+    for sign in "\\`*_{}[]<>|#":
+        text = text.replace(sign, {"<": "&lt;", ">": "&gt;"}.get(sign, "\\" + sign))
+    return " ".join(text.split())
+
+
+def latex(results: Standings) -> str:
+    """A booktabs tabular with a caption; needs \\usepackage{booktabs}."""
+    heads, rows = readable(results)
+    body = [" & ".join(map(_tex, row)) + r" \\" for row in rows]
+    caption = " ".join([results.board.title + ".", results.board.note, *footnotes(results)[:3]])
+    return "\n".join(
+        [
+            "% \\usepackage{booktabs}",
+            r"\begin{table}",
+            rf"\caption{{{_tex(caption)}}}",
+            rf"\begin{{tabular}}{{ll{'r' * (len(heads) - 2)}}}",
+            r"\toprule",
+            " & ".join(map(_tex, heads)) + r" \\",
+            r"\midrule",
+            *body,
+            r"\bottomrule",
+            r"\end{tabular}",
+            r"\end{table}",
+            "",
+        ]
+    )
+
+
+_TEX = {
+    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "%": r"\%", "#": r"\#", "_": r"\_",
+    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "±": r"$\pm$", "↑": r"$\uparrow$", "↓": r"$\downarrow$",
+    "∞": r"$\infty$", "–": "--", "<": r"$<$", ">": r"$>$",
+}  # fmt: skip
+
+
+def _tex(text: str) -> str:
+    return " ".join("".join(_TEX.get(sign, sign) for sign in text).split())
