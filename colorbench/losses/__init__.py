@@ -6,11 +6,26 @@ weighted sum of them by name; `LOSSES` is the table that the command line, the t
 
 from collections.abc import Mapping
 
-from colorbench.losses.adversarial import generator_loss
+from colorbench.losses.adversarial import discriminator_loss, generator_loss
+from colorbench.losses.class_kl import ClassKlTerm, class_kl
+from colorbench.losses.classification import ClassificationTerm, classification
+from colorbench.losses.classification_529 import Classification529Term, classification_529
+from colorbench.losses.colorfulness import colorfulness_loss
+from colorbench.losses.critic_network import PatchGan
+from colorbench.losses.cycle import CycleTerm, cycle_consistency
+from colorbench.losses.delta_e import delta_e_2000_loss
+from colorbench.losses.feature_matching import FeatureMatchingTerm, feature_matching
+from colorbench.losses.focal import focal
+from colorbench.losses.histogram import histogram
+from colorbench.losses.lpips import check_net, lpips_loss
 from colorbench.losses.objective import Losses, Objective, build_objective
 from colorbench.losses.patchgan import PatchGanTerm
+from colorbench.losses.perceptual import perceptual, recipe_of
 from colorbench.losses.pixel import charbonnier, huber, l1, l1_siggraph17, mse, smooth_l1
 from colorbench.losses.row import LossRow
+from colorbench.losses.sliced_wasserstein import sliced_wasserstein
+from colorbench.losses.ssim import ms_ssim_loss, ssim_loss
+from colorbench.losses.total_variation import total_variation
 
 _AB_OR_RGB = ("ab", "rgb")
 
@@ -24,6 +39,65 @@ LOSSES: dict[str, LossRow] = {
         LossRow("charbonnier", charbonnier, "ab", "ab / 110", "Lai 2017", views=_AB_OR_RGB),
         LossRow("l1-siggraph17", l1_siggraph17, "ab", "(ab / 110)^2", "Zhang 2017", views=_AB_OR_RGB),
         LossRow("patchgan", generator_loss, "ab", "nats", "Isola 2017", needs="critic", term=PatchGanTerm),
+        LossRow(
+            "perceptual",
+            perceptual,
+            "rgb",
+            "-",
+            "Johnson 2016, DDColor 2023, DeOldify",
+            needs="weights",
+            check=recipe_of,
+        ),
+        LossRow("lpips", lpips_loss, "rgb", "-", "Zhang 2018", needs="weights", check=check_net),
+        LossRow("ssim", ssim_loss, "rgb", "-", "Wang 2004"),
+        LossRow("ms-ssim", ms_ssim_loss, "rgb", "-", "Wang 2003"),
+        LossRow(
+            "feature-matching",
+            feature_matching,
+            "ab",
+            "-",
+            "Wang 2018 (pix2pixHD)",
+            needs="critic",
+            paper_weight=10.0,
+            term=FeatureMatchingTerm,
+        ),
+        LossRow("cycle", cycle_consistency, "rgb", "-", "Zhu 2017", per_image=False, needs="unpaired", term=CycleTerm),
+        LossRow(
+            "classification",
+            classification,
+            "logits",
+            "nats",
+            "Zhang 2016",
+            per_image=False,
+            needs_head="bins",
+            needs="prior",
+            term=ClassificationTerm,
+        ),
+        LossRow(
+            "classification-529",
+            classification_529,
+            "ab",
+            "nats + ab / 110",
+            "Zhang 2017",
+            needs_extra="logits_529",
+            term=Classification529Term,
+        ),
+        LossRow(
+            "class-kl",
+            class_kl,
+            "rgb",
+            "nats",
+            "Vitoria 2020 (ChromaGAN)",
+            needs="weights",
+            paper_weight=0.003,
+            term=ClassKlTerm,
+        ),
+        LossRow("colorfulness", colorfulness_loss, "rgb", "CF / 100", "DDColor 2023"),
+        LossRow("delta-e-2000", delta_e_2000_loss, "lab", "delta E 2000", "Sharma 2005"),
+        LossRow("histogram", histogram, "ab", "ab / 110", "-"),
+        LossRow("sliced-wasserstein", sliced_wasserstein, "ab", "ab / 110", "Bonneel 2015"),
+        LossRow("tv", total_variation, "ab", "ab / 110", "Rudin 1992"),
+        LossRow("focal", focal, "logits", "nats", "Lin 2017", needs_head="bins"),
     )
 }
 
@@ -52,12 +126,29 @@ __all__ = [
     "LossRow",
     "Losses",
     "Objective",
+    "PatchGan",
     "build_loss",
     "charbonnier",
+    "class_kl",
+    "classification",
+    "classification_529",
+    "colorfulness_loss",
+    "cycle_consistency",
+    "delta_e_2000_loss",
+    "discriminator_loss",
+    "feature_matching",
+    "focal",
     "generator_loss",
+    "histogram",
     "huber",
     "l1",
     "l1_siggraph17",
+    "lpips_loss",
+    "ms_ssim_loss",
     "mse",
+    "perceptual",
+    "sliced_wasserstein",
     "smooth_l1",
+    "ssim_loss",
+    "total_variation",
 ]

@@ -32,7 +32,7 @@ def generator_loss(fake: PatchLogits, *, mode: str = "vanilla") -> PerImage:
     >>> generator_loss(torch.zeros(1, 1, 30, 30))
     tensor([0.6931])
     """
-    if _known(mode) in ("vanilla", "r1"):
+    if check_mode(mode) in ("vanilla", "r1"):
         return F.softplus(-fake).mean(_MEAN)
     return (fake - 1).square().mean(_MEAN) if mode == "lsgan" else -fake.mean(_MEAN)
 
@@ -44,7 +44,7 @@ def discriminator_loss(real: PatchLogits, fake: PatchLogits, *, mode: str = "van
     >>> discriminator_loss(torch.zeros(1, 1, 30, 30), torch.zeros(1, 1, 30, 30), mode="lsgan")
     tensor([0.5000])
     """
-    if _known(mode) in ("vanilla", "r1"):
+    if check_mode(mode) in ("vanilla", "r1"):
         on_real, on_fake = F.softplus(-real), F.softplus(fake)
     elif mode == "lsgan":
         on_real, on_fake = (real - 1).square(), fake.square()
@@ -73,7 +73,8 @@ def _gradient(critic: Callable[[Tensor], Tensor], pictures: Tensor) -> Tensor:
     return torch.autograd.grad(values.sum(), pictures, create_graph=True)[0]
 
 
-def _known(mode: str) -> str:
+def check_mode(mode: str) -> str:
+    """The mode, when there is such a one."""
     if mode not in MODES:
         raise ValueError(f"unknown mode {mode!r} of patchgan; known modes: {', '.join(MODES)}")
     return mode

@@ -50,7 +50,7 @@ class PatchGan(nn.Module):
             blocks.append(_block(widths[depth - 1], widths[depth], 2 if depth < layers else 1, norm, spectral))
         self.blocks = nn.ModuleList(blocks)
         self.head = _convolution(widths[-1], 1, 1, True, spectral)
-        self.apply(_initialise)
+        self.apply(initialise)
 
     def features(self, picture: Float[Tensor, "b c h w"]) -> list[Tensor]:
         """The activation of every block, the first one first; the logits are not among them."""
@@ -82,8 +82,9 @@ def _block(inputs: int, outputs: int, stride: int, norm: str, spectral: bool) ->
 
 
 @torch.no_grad()
-def _initialise(module: nn.Module) -> None:
-    if isinstance(module, nn.Conv2d):
+def initialise(module: nn.Module) -> None:
+    """N(0, .02) for convolutions, N(1, .02) for norms, no bias (DCGAN, pix2pix)."""
+    if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
         weight = getattr(module, "parametrizations", None)
         nn.init.normal_(weight.weight.original if weight else module.weight, 0.0, 0.02)
         if module.bias is not None:

@@ -35,6 +35,8 @@ class PlainTerm(nn.Module):
         self.view = settings.pop("view", row.view)
         if row.views and self.view not in row.views:
             raise ValueError(f"{row.key} has no view {self.view!r}; known views: {', '.join(row.views)}")
+        if row.check:
+            row.check(**settings)
         self.function, self.settings = row.function, settings
 
     def forward(self, output: Output, batch: Batch) -> Tensor:

@@ -26,6 +26,7 @@ class LossRow:
         needs_extra: the name in `Output.extras` without which it cannot be computed.
         paper_weight: the weight its paper gives it; an expression writes its own, 1 when it writes none.
         views: the views `view=` may choose among; empty: no choice.
+        check: called with the settings when an objective is built; refuses what does not fit together.
         term: the module that serves it in an objective, when a plain call on its view is not enough.
     """
 
@@ -40,6 +41,7 @@ class LossRow:
     needs_extra: str | None = None
     paper_weight: float = 1.0
     views: tuple[str, ...] = ()
+    check: Callable | None = None
     term: Callable | None = None
 
     @property

@@ -1,0 +1,47 @@
+"""Log-probabilities of a few bins out of many, without the dense tensors that soft targets usually cost.
+
+Cross-entropy with a sparse target needs only log softmax at the k bins of each pixel: logit - logsumexp. Autograd would
+keep several `(b, 313, h, w)` tensors; here forward keeps the logits and `(b, 1, h, w)`, and backward writes
+softmax - target once, into the gradient itself. Both passes over the logits are compiled where it pays.
+"""
+
+import torch
+from torch import Tensor
+
+from colorbench.color.fused import fused
+from colorbench.tensors import BinIndices, BinWeights, Logits
+
+
+def sparse_log_softmax(logits: Logits, indices: BinIndices) -> BinWeights:
+    """log softmax(logits) at `indices`: `(b, n, h, w)` and `(b, k, h, w)` -> `(b, k, h, w)`."""
+    return _SparseLogSoftmax.apply(logits, indices)
+
+
+def cross_entropy(logits: Logits, indices: BinIndices, weights: BinWeights) -> Tensor:
+    """Cross-entropy of every pixel with its sparse target, `(b, h, w)`, in nats."""
+    return -(weights * sparse_log_softmax(logits, indices)).sum(dim=1)
+
+
+class _SparseLogSoftmax(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, logits: Tensor, indices: Tensor) -> Tensor:
+        normaliser = _log_sum_exp(logits)
+        ctx.save_for_backward(logits, indices, normaliser)
+        return logits.gather(1, indices) - normaliser
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx, gradient: Tensor) -> tuple[Tensor, None]:
+        logits, indices, normaliser = ctx.saved_tensors
+        softmax = _scaled_softmax(logits, normaliser, -gradient.sum(dim=1, keepdim=True))
+        return softmax.scatter_add_(1, indices, gradient), None
+
+
+@fused
+def _log_sum_exp(logits: Tensor) -> Tensor:
+    return logits.logsumexp(dim=1, keepdim=True)
+
+
+@fused
+def _scaled_softmax(logits: Tensor, normaliser: Tensor, scale: Tensor) -> Tensor:
+    return (logits - normaliser).exp_().mul_(scale)

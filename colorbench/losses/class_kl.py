@@ -1,0 +1,63 @@
+"""Class distribution: the prediction should look to a frozen classifier like the photo does (ChromaGAN, Vitoria 2020).
+
+KL(target || pred) between softmax distributions over ImageNet's classes; ChromaGAN weighs it .003. A generator with
+a class branch (`extras['class_logits']`) is compared, as in the paper, with what the classifier says of the gray
+photo; any other generator by what the classifier says of its coloured picture against the true one. Range: >= 0,
+nats.
+"""
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from colorbench.batch import Batch, Output
+from colorbench.losses.patchgan import gray_picture
+from colorbench.losses.precision import full_precision
+from colorbench.tensors import PerImage, Rgb
+
+CLASSIFIER_SIDE = 224
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet
+
+
+@full_precision
+def class_kl(logits: Float[Tensor, "b n"], target_logits: Float[Tensor, "b n"]) -> PerImage:
+    """KL(softmax(target_logits) || softmax(logits)).
+
+    >>> class_kl(torch.zeros(1, 2), torch.tensor([[0.0, 100.0]]))
+    tensor([0.6931])
+    """
+    return F.kl_div(logits.log_softmax(1), target_logits.log_softmax(1), reduction="none", log_target=True).sum(dim=1)
+
+
+class ClassKlTerm(nn.Module):
+    """class-kl in an objective. The classifier is frozen, loaded at the first call, and in no state_dict.
+
+    Args:
+        classifier: `vgg16` (ChromaGAN), `alexnet` or `squeezenet1_1`.
+
+    Raises:
+        WeightsMissing: at the first call, when the classifier's weights are not on this machine.
+    """
+
+    def __init__(self, *, classifier: str = "vgg16"):
+        super().__init__()
+        if classifier not in ("vgg16", "alexnet", "squeezenet1_1"):
+            raise ValueError(f"unknown classifier {classifier!r} of class-kl; known: vgg16, alexnet, squeezenet1_1")
+        self.classifier = classifier
+
+    @full_precision
+    def forward(self, output: Output, batch: Batch) -> PerImage:
+        branch = output.extras.get("class_logits")
+        with torch.no_grad():
+            target = self.classify(batch.rgb if branch is None else gray_picture(batch.lightness))
+        return class_kl(self.classify(output.rgb) if branch is None else branch.float(), target)
+
+    def classify(self, rgb: Rgb) -> Float[Tensor, "b n"]:
+        """The classifier's logits, at 224 x 224 as it was trained."""
+        from colorbench.features import load_classifier
+
+        network = load_classifier(self.classifier, rgb.device)
+        mean, std = (rgb.new_tensor(values).view(1, 3, 1, 1) for values in (MEAN, STD))
+        sized = F.interpolate(rgb, (CLASSIFIER_SIDE,) * 2, mode="bilinear", antialias=True)
+        return network((sized - mean) / std)

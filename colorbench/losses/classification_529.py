@@ -1,0 +1,62 @@
+"""Classification over a plain 23 x 23 grid beside a regression head (Zhang 2017, Real-Time User-Guided Colorization).
+
+The grid has step 10 over ab in -110..110; the target is the nearest point, hard; compared at a quarter of the size.
+The total is the cross-entropy + 10 x the L1 of the regression head, summed over the two channels of ab / 110, as
+in the authors' code. Range: >= 0, nats + ab / 110.
+"""
+
+from torch import Tensor, nn
+
+from colorbench.batch import Batch, Output
+from colorbench.losses.bin_cross_entropy import sparse_log_softmax
+from colorbench.losses.classification import sample
+from colorbench.losses.precision import full_precision
+from colorbench.tensors import Ab, Logits, PerImage
+
+STEP, REACH = 10, 110
+SIDE = 2 * REACH // STEP + 1
+REGRESSION_WEIGHT = 10.0
+
+
+def grid_index(ab: Ab) -> Tensor:
+    """The index a * 23 + b of the nearest grid point, `(b, h, w)`.
+
+    >>> import torch
+    >>> grid_index(torch.zeros(1, 2, 1, 1)).item()
+    264
+    """
+    steps = ((ab.clamp(-REACH, REACH) + REACH) / STEP).round().long()
+    return steps[:, 0] * SIDE + steps[:, 1]
+
+
+@full_precision
+def classification_529(logits: Logits, ab: Ab) -> PerImage:
+    """Cross-entropy of logits `(b, 529, h', w')` with the grid point of ab `(b, 2, h, w)` in Lab units."""
+    if logits.shape[1] != SIDE**2:
+        raise ValueError(f"expected logits over {SIDE**2} grid points, got {tuple(logits.shape)}")
+    target = grid_index(sample(ab, logits.shape[-2:]))
+    return -sparse_log_softmax(logits, target[:, None]).mean(dim=(1, 2, 3))
+
+
+class Classification529Term(nn.Module):
+    """Reads `extras['logits_529']` and `extras['regression']` (ab in Lab units; absent: the output's own ab).
+
+    Args:
+        regression: weight of the L1 of the regression head.
+    """
+
+    def __init__(self, *, regression: float = REGRESSION_WEIGHT):
+        super().__init__()
+        self.regression = regression
+
+    def forward(self, output: Output, batch: Batch) -> dict[str, Tensor]:
+        if "logits_529" not in output.extras:
+            raise ValueError(
+                "classification-529 reads extras['logits_529'] of the output, which this one has not: use a generator with "
+                "that head (siggraph17) with its auxiliary outputs switched on, in training mode"
+            )
+        classes = classification_529(output.extras["logits_529"].float(), batch.ab)
+        ab = output.extras.get("regression", output.ab).float()
+        regression = ((ab - batch.ab).abs().sum(dim=1) / REACH).mean(dim=(1, 2))
+        total = classes + self.regression * regression
+        return {"": total, "classes": classes.detach(), "regression": regression.detach()}

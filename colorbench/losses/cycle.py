@@ -1,0 +1,146 @@
+"""Cycle: colour learned from photos that have no gray twin (CycleGAN, Zhu 2017).
+
+The generator colours gray photos; a second one, owned here, makes colour photos gray; a critic a side; LSGAN,
+pool of 50. total = LSGAN of both + 10 (|gray - gray again| + |colour - colour again|) + 5 |gray - gray seen as
+colour, made gray|. All pictures in [-1, 1], colours as RGB. CycleGAN's other identity, a colour photo given to
+the colouring generator, does not exist here: that generator takes one channel.
+
+How to run it: `objective.needs` is "unpaired". Once, `objective.attach(colorize)`, where colorize(gray) -> Output
+is generator and head; then every step draws two batches, output = colorize(gray photos) and objective(output,
+batch of *other* photos, for their colours). `objective.trainable_parameters()` go into the generator's optimiser;
+critics as ever. Range: >= 0.
+"""
+
+from collections.abc import Callable, Iterator
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from colorbench.batch import Batch, Output
+from colorbench.losses.critic import Critic
+from colorbench.losses.critic_network import PatchGan, initialise
+from colorbench.losses.patchgan import gray_picture
+from colorbench.losses.precision import full_precision
+from colorbench.tensors import Gray, PerImage, Scalar
+
+CYCLE_WEIGHT, IDENTITY_WEIGHT, POOL = 10.0, 5.0, 50
+
+
+@full_precision
+def cycle_consistency(there_and_back: Tensor, start: Tensor) -> PerImage:
+    """Mean abs(difference) between a picture and what came back of it, both `(b, c, h, w)`."""
+    return (there_and_back - start).abs().mean(dim=(1, 2, 3))
+
+
+class CycleTerm(nn.Module):
+    """The unpaired objective: owns the colour -> gray generator and two critics.
+
+    Args:
+        width, blocks: of the second generator (CycleGAN's ResNet, 64 and 9) and the critics.
+        layers: of the critics.
+        cycle, identity: weights of these parts beside the adversarial one.
+        pool: past fakes each critic is shown as well.
+    """
+
+    def __init__(
+        self,
+        *,
+        width: int = 64,
+        blocks: int = 9,
+        layers: int = 3,
+        cycle: float = CYCLE_WEIGHT,
+        identity: float = IDENTITY_WEIGHT,
+        pool: int = POOL,
+    ):
+        super().__init__()
+        self.cycle, self.identity, self.colorize = cycle, identity, None
+        self.to_gray = ColorToGray(width, blocks)
+        self.color_critic = Critic(PatchGan(3, width, layers, "instance"), self.show_colors, "lsgan", pool=pool)
+        self.gray_critic = Critic(PatchGan(1, width, layers, "instance"), self.show_grays, "lsgan", pool=pool)
+
+    @property
+    def critics(self) -> tuple[Critic, ...]:
+        """Of colour pictures, of gray pictures."""
+        return self.color_critic, self.gray_critic
+
+    def trainable_parameters(self) -> Iterator[nn.Parameter]:
+        """The second generator's."""
+        return self.to_gray.parameters()
+
+    def attach(self, colorize: Callable[[Gray], Output]) -> None:
+        """The generator with its head: gray `(b, 1, h, w)` in [-1, 1] -> Output."""
+        self.colorize = colorize
+
+    def forward(self, output: Output, batch: Batch) -> dict[str, Scalar]:
+        if self.colorize is None:
+            raise ValueError("cycle goes through the generator twice: call objective.attach(colorize) first")
+        gray, color = gray_of(output), batch.rgb * 2 - 1
+        fake_color, fake_gray = output.rgb.float() * 2 - 1, self.to_gray(color)
+        adversarial = _sum(self.color_critic.generator_loss(fake_color), self.gray_critic.generator_loss(fake_gray))
+        color_again = self.colorize(fake_gray).rgb.float() * 2 - 1
+        cycle = _sum(cycle_consistency(self.to_gray(fake_color), gray), cycle_consistency(color_again, color))
+        identity = cycle_consistency(self.to_gray(gray_picture(50 * (gray + 1)) * 2 - 1), gray).mean()
+        total = adversarial + self.cycle * cycle + self.identity * identity
+        parts = {"adversarial": adversarial, "consistency": cycle, "identity": identity}
+        return {"": total, **{name: value.detach() for name, value in parts.items()}}
+
+    def show_colors(self, output: Output, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Real and fake colour pictures."""
+        return batch.rgb * 2 - 1, output.rgb.float() * 2 - 1
+
+    @torch.no_grad()
+    def show_grays(self, output: Output, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Real and fake gray pictures."""
+        return gray_of(output), self.to_gray(batch.rgb * 2 - 1)
+
+
+def gray_of(output: Output) -> Gray:
+    """What the generator was given: `extras['gray']`, or the lightness an ab, luv or bins head puts back."""
+    return output.extras.get("gray", output.lightness / 50 - 1)
+
+
+class ColorToGray(nn.Module):
+    """RGB `(b, 3, h, w)` -> gray `(b, 1, h, w)`, both in [-1, 1]: CycleGAN's ResNet generator, any size from 8 px."""
+
+    def __init__(self, width: int = 64, blocks: int = 9):
+        super().__init__()
+        if width < 1 or blocks < 0:
+            raise ValueError(f"a second generator needs width >= 1 and blocks >= 0, got {width} and {blocks}")
+        self.layers = nn.Sequential(
+            *_layer(nn.Conv2d(3, width, 7, padding=3, padding_mode="reflect")),
+            *_layer(nn.Conv2d(width, 2 * width, 3, 2, 1)),
+            *_layer(nn.Conv2d(2 * width, 4 * width, 3, 2, 1)),
+            *[_Residual(4 * width) for _ in range(blocks)],
+            *_layer(nn.ConvTranspose2d(4 * width, 2 * width, 3, 2, 1, output_padding=1)),
+            *_layer(nn.ConvTranspose2d(2 * width, width, 3, 2, 1, output_padding=1)),
+            nn.Conv2d(width, 1, 7, padding=3, padding_mode="reflect"),
+            nn.Tanh(),
+        )
+        self.apply(initialise)
+
+    def forward(self, color: Tensor) -> Gray:
+        height, width = color.shape[-2:]
+        if min(height, width) < 8:
+            raise ValueError(f"the second generator of cycle needs pictures of 8 px a side, got {height} x {width}")
+        padded = F.pad(color, (0, -width % 4, 0, -height % 4), mode="reflect")
+        return self.layers(padded)[..., :height, :width]
+
+
+class _Residual(nn.Module):
+    def __init__(self, channels: int):
+        super().__init__()
+        first, second = (nn.Conv2d(channels, channels, 3, padding=1, padding_mode="reflect") for _ in range(2))
+        self.layers = nn.Sequential(*_layer(first), second, nn.InstanceNorm2d(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.layers(x)
+
+
+def _layer(convolution: nn.Module) -> list[nn.Module]:
+    return [convolution, nn.InstanceNorm2d(convolution.out_channels), nn.ReLU()]
+
+
+def _sum(first: PerImage, second: PerImage) -> Scalar:
+    """The two sides need not have as many pictures."""
+    return first.mean() + second.mean()

@@ -1,0 +1,58 @@
+"""Feature matching: L1 between what a critic's layers make of the photo and of the prediction (pix2pixHD, Wang 2018, eq. 4).
+
+Sum over the layers before the logits of the mean abs(difference), times 4 / (number of layers) as in their code;
+their weight is 10. Range: >= 0, 0 for equal pictures.
+"""
+
+from torch import Tensor, nn
+
+from colorbench.batch import Batch, Output
+from colorbench.losses.critic import Critic, frozen
+from colorbench.losses.patchgan import PatchGanTerm
+from colorbench.losses.precision import full_precision
+from colorbench.tensors import PerImage
+
+LAYER_WEIGHT = 4.0
+
+
+@full_precision
+def feature_matching(found: list[Tensor], wanted: list[Tensor]) -> PerImage:
+    """The distance of two lists of feature maps `(b, c, h, w)`, such as `PatchGan.features` gives."""
+    if len(found) != len(wanted) or not found:
+        raise ValueError(f"expected two lists of as many feature maps, got {len(found)} and {len(wanted)}")
+    distances = [(f - w.detach()).abs().mean(dim=(1, 2, 3)) for f, w in zip(found, wanted)]
+    return sum(distances) * (LAYER_WEIGHT / len(distances))
+
+
+class FeatureMatchingTerm(nn.Module):
+    """Looks through the critic of the expression's patchgan; without one it trains a critic of its own.
+
+    Args:
+        mode, view, width, layers: of its own critic.
+    """
+
+    def __init__(self, *, mode: str = "lsgan", view: str = "ab", width: int = 64, layers: int = 3):
+        super().__init__()
+        self.own = PatchGanTerm(mode=mode, view=view, width=width, layers=layers)
+        self.settings_are_plain = (mode, view, width, layers) == ("lsgan", "ab", 64, 3)
+        self._shared: list[Critic] = []
+
+    @property
+    def critics(self) -> tuple[Critic, ...]:
+        """Its own one, when it has to train one."""
+        return () if self._shared else self.own.critics
+
+    def share(self, critic: Critic) -> None:
+        """Look through this critic, which another term trains."""
+        if not self.settings_are_plain:
+            raise ValueError(
+                "feature-matching looks through the critic of the expression's patchgan and cannot set up another; "
+                "give the settings to patchgan"
+            )
+        self.own, self._shared = None, [critic]
+
+    def forward(self, output: Output, batch: Batch) -> PerImage:
+        critic = self._shared[0] if self._shared else self.own.critic
+        real, fake = critic.show(output, batch)
+        with frozen(critic.network):
+            return feature_matching(critic.network.features(fake), critic.network.features(real))
