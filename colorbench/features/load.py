@@ -15,7 +15,7 @@ from colorbench.features.weights import WeightFile, WeightsMissing, find_weights
 INCEPTION_FILE = WeightFile(
     name="inception",
     url="https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/weights-inception-2015-12-05-6726825d.pth",
-    megabytes=92,
+    megabytes=91.2,
     aliases=("inception_fid_2015_12_05_pool3_fp32.pth", "pt_inception-2015-12-05-6726825d.pth"),
 )
 
@@ -30,7 +30,7 @@ class FeatureRow:
     source: str
 
 
-def _torchvision_file(name: str, weights: str, megabytes: float) -> Callable[[], WeightFile]:
+def _torchvision_file(name: str, weights: str, megabytes: int | float) -> Callable[[], WeightFile]:
     def file() -> WeightFile:
         from torchvision import models
 

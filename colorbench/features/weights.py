@@ -39,7 +39,7 @@ class WeightFile:
 
     name: str
     url: str
-    megabytes: float
+    megabytes: int | float
     aliases: tuple[str, ...] = ()
 
     @property

@@ -24,7 +24,7 @@ from colorbench.metrics.ssim import structure
 class Room:
     """Bytes that may still be kept."""
 
-    def __init__(self, bytes_left: float):
+    def __init__(self, bytes_left: int | float):
         self.bytes_left = bytes_left
 
     def take(self, size: int) -> bool:

@@ -39,7 +39,7 @@ class References:
         *,
         batch: int = BATCH,
         device: torch.device | str | None = None,
-        keep_bytes: float = KEEP_BYTES,
+        keep_bytes: int | float = KEEP_BYTES,
         prior: Tensor | None = None,
     ):
         if batch < 1:
