@@ -6,7 +6,7 @@ from colorbench.leaderboard.plots.colors import plot_ab, plot_colorfulness
 from colorbench.leaderboard.plots.curves import plot_curves
 from colorbench.leaderboard.plots.factors import plot_factors, plot_heat_map
 from colorbench.leaderboard.plots.fronts import plot_fronts
-from colorbench.leaderboard.plots.standing import plot_intervals, plot_tiers
+from colorbench.leaderboard.plots.standing import plot_intervals, plot_metrics, plot_tiers
 from colorbench.leaderboard.plots.strips import plot_strips
 from colorbench.leaderboard.plots.style import look
 from colorbench.leaderboard.table import Standings
@@ -21,6 +21,7 @@ def draw(results: Standings, folder: Path, photos: list[str]) -> dict[str, Path]
         made = {
             f"{board.primary} with 95 % intervals": plot_intervals(results, board.primary, folder),
             "Rank tiers": plot_tiers(results, folder),
+            "Every metric, in the primary one's order": plot_metrics(results, folder),
             "Quality against cost": plot_fronts(results, folder),
             "Generator by loss": plot_heat_map(results, folder),
             "What moves the score": plot_factors(results, folder),
@@ -29,7 +30,4 @@ def draw(results: Standings, folder: Path, photos: list[str]) -> dict[str, Path]
             "Colours used": plot_ab(results, folder),
             "Gray, each entry, photo; error maps below": plot_strips(results, folder, photos),
         }
-        for metric in board.metrics:
-            if metric != board.primary:
-                made[f"{metric} with 95 % intervals"] = plot_intervals(results, metric, folder)
     return {caption: path for caption, path in made.items() if path is not None}

@@ -69,10 +69,13 @@ def _panel(ax, lines: dict, styles: dict[str, int]):
         ends.append((label, x[-1], mean[-1], color))
     low, high = ax.get_ylim()
     right = max(end[1] for end in ends)
-    for (label, x, y, color), place in zip(ends, spread([end[2] for end in ends], 0.062 * (high - low))):
+    gap = 0.062 * (high - low)
+    places = spread([end[2] for end in ends], gap)
+    shift = max(0.0, low + gap / 2 - min(places)) - max(0.0, max(places) - high)
+    for (label, x, y, color), place in zip(ends, places):
         ax.annotate(
-            shorten(label, 28), (x, y), (1.025, place), xycoords="data", textcoords=("axes fraction", "data"), va="center",
-            fontsize=7.5, color=color, annotation_clip=False, arrowprops=dict(arrowstyle="-", color=color, lw=0.5),
+            shorten(label, 28), (x, y), (1.06, place + shift), xycoords="data", textcoords=("axes fraction", "data"), va="center",
+            fontsize=7.5, color=color, annotation_clip=False, arrowprops=dict(arrowstyle="-", color=color, lw=0.5, shrinkA=0, relpos=(0, 0.5)),
         )  # fmt: skip
     ax.set_xlim(0, right)
 

@@ -24,7 +24,10 @@ def plot_heat_map(results: Standings, folder: Path) -> Path | None:
     values = np.array([[result.mean[cells[x, g]] if (x, g) in cells else np.nan for g in generators] for x in losses])
     texts = np.array([[_cell_text(result, cells.get((x, g))) for g in generators] for x in losses])
     direction = board.higher_is_better(board.primary)
-    made, ax = figure(2.6 + 0.95 * len(generators), 1.4 + 0.42 * len(losses))
+    rows, columns = _best_first(values, direction)
+    values, texts = values[rows][:, columns], texts[rows][:, columns]
+    losses, generators = [losses[k] for k in rows], [generators[k] for k in columns]
+    made, ax = figure(3.1 + 0.95 * len(generators), 1.4 + 0.42 * len(losses))
     seaborn.heatmap(
         values, ax=ax, annot=texts, fmt="", cmap="cividis" if direction else "cividis_r", linewidths=1, annot_kws={"size": 8},
         cbar_kws={"label": heading(board, board.primary), "shrink": 0.9},
@@ -33,9 +36,19 @@ def plot_heat_map(results: Standings, folder: Path) -> Path | None:
     ax.set(xlabel="generator", ylabel="loss")
     ax.tick_params(axis="y", rotation=0)
     ax.tick_params(axis="x", rotation=25 if max(map(len, generators)) > 9 else 0)
-    ax.set_title(f"{board.primary} by generator and loss (bold: best loss of a generator)")
+    made.suptitle(f"{board.primary}; bold: best loss of a generator", x=0.01, ha="left", weight="bold", size=10)
     _embolden(ax, values, direction)
     return save(made, folder, "heat-map")
+
+
+def _best_first(values, direction: bool | None):
+    """Orders of rows and columns, best mean first."""
+    sign = -1.0 if direction else 1.0
+    return [np.argsort([sign * _mean(line) for line in lines], kind="stable") for lines in (values, values.T)]
+
+
+def _mean(line) -> float:
+    return float(line[np.isfinite(line)].mean())
 
 
 def _cell_text(result, k: int | None) -> str:

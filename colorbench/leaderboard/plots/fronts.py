@@ -19,7 +19,7 @@ def plot_fronts(results: Standings, folder: Path) -> Path | None:
     if direction is None or not costs:
         return None
     rows = -(-len(costs) // 2)
-    made, axes = figure(7.6, 0.6 + 3.2 * rows, rows, min(2, len(costs)), squeeze=False, sharey=True)
+    made, axes = figure(9.0, 0.6 + 3.4 * rows, rows, min(2, len(costs)), squeeze=False, sharey=True)
     for ax, (key, values) in zip(axes.flat, costs.items()):
         _panel(ax, results, kept, values, direction)
         name, unit = COSTS[key]
@@ -53,24 +53,44 @@ def _panel(ax, results: Standings, kept: list[int], values, direction: bool):
         generator = board.entries[k].recipe.generator
         error = error if np.isfinite(error) else 0
         ax.errorbar(
-            x, y, error, color=colors[generator], fmt=shapes[generator], ms=5.5, lw=0.9, mec="white", mew=0.5, zorder=3
+            x,
+            y,
+            error,
+            ecolor=_pale(colors[generator]),
+            color=colors[generator],
+            fmt=shapes[generator],
+            ms=6,
+            lw=0.8,
+            mec="white",
+            mew=0.6,
+            zorder=3,
         )
     finite = values[np.isfinite(values) & (values > 0)]
     if len(finite) and finite.max() > 8 * finite.min():
         ax.set_xscale("log")
-    ax.margins(x=0.14, y=0.08)
+    ax.margins(x=0.2, y=0.08)
     if not direction:
         ax.invert_yaxis()
 
 
+def _pale(color: str) -> tuple:
+    from matplotlib.colors import to_rgb
+
+    return tuple(0.45 * c + 0.55 for c in to_rgb(color))
+
+
 def _name_points(ax, results: Standings, kept: list[int], values):
-    points = [(x, results.primary.mean[k], k) for x, k in zip(values, kept) if np.isfinite(x)]
-    front = pareto(values, results.primary.mean[kept], results.board.higher_is_better(results.board.primary))
-    named = {k for k, on in zip(kept, front) if on} if len(points) > 14 else {k for *_, k in points}
-    points.sort(key=lambda p: p[2] not in named)
-    texts = [shorten(results.board.entries[k].label, 26) if k in named else "" for *_, k in points]
-    xs, ys = [p[0] for p in points], [p[1] for p in points]
-    label_points(ax, xs, ys, texts, [INK] * len(points), fontsize=6.8)
+    """The front's points first, then the others while there is room."""
+    quality = results.primary.mean[kept]
+    front = pareto(values, quality, results.board.higher_is_better(results.board.primary))
+    points = [k for k in np.lexsort((quality, ~front)) if np.isfinite(values[k])]
+    if len(points) > 30:
+        points = [k for k in points if front[k]]
+    texts = [shorten(results.board.entries[kept[k]].label, 30) for k in points]
+    corners = sorted((values[k], quality[k]) for k in np.flatnonzero(front))
+    lines = [((x0, y0), (x1, y0)) for (x0, y0), (x1, _) in zip(corners, corners[1:])]
+    lines += [((x1, y0), (x1, y1)) for (_, y0), (x1, y1) in zip(corners, corners[1:])]
+    label_points(ax, [(values[k], quality[k], text) for k, text in zip(points, texts)], lines)
 
 
 def _legend(made, generators: list[str]):

@@ -7,33 +7,90 @@ import numpy as np
 from colorbench.leaderboard.plots.style import COLORS, GRID, INK, SOFT, figure, save, shorten
 from colorbench.leaderboard.ranks import tier_text
 from colorbench.leaderboard.standings import Standing
-from colorbench.leaderboard.table import Standings, heading
+from colorbench.leaderboard.table import Standings, heading, significant
 
 MOST_ROWS = 40
 """A plot of more entries than this is read by nobody: the best ones are drawn, and the title says so."""
 
 
 def plot_intervals(results: Standings, metric: str, folder: Path) -> Path | None:
-    """Dots and 95 % intervals, best on top; baselines hollow, their values as lines through all rows."""
-    board, result = results.board, results.full[metric]
-    rows = [k for k in result.order(board.higher_is_better(metric)) if np.isfinite(result.mean[k])]
+    """Dots and 95 % intervals, best on top, a tick a seed; baselines hollow, their values as lines through all rows."""
+    result = results.full[metric]
+    rows = [k for k in result.order(results.board.higher_is_better(metric)) if np.isfinite(result.mean[k])]
     if not rows:
         return None
     shown = rows[:MOST_ROWS]
     made, ax = figure(7.2, 1.1 + 0.27 * len(shown))
-    _reference_lines(ax, result, rows)
-    for y, k in enumerate(shown):
-        _mark(ax, result, k, y)
+    _intervals(ax, result, shown)
     ax.set_yticks(range(len(shown)), [_name(result, k) for k in shown])
-    ax.set_ylim(len(shown) - 0.4, -0.6)
-    ax.set_xlabel(heading(board, metric))
-    ax.grid(axis="y", visible=False)
-    ax.set_title(f"{metric} by entry, mean and 95 % interval" + _some(shown, rows))
+    ax.set_xlabel(heading(results.board, metric))
+    ax.set_title(f"{metric}: mean, 95 % interval, seeds" + _some(shown, rows))
     return save(made, folder, f"intervals-{metric}")
+
+
+def plot_metrics(results: Standings, folder: Path) -> Path | None:
+    """All metrics side by side, rows in the order of the primary one: where the metrics disagree, the dots zigzag."""
+    board = results.board
+    metrics = [m for m in board.metrics if np.isfinite(results.full[m].mean).any()]
+    shown = results.order()[:MOST_ROWS]
+    if len(metrics) < 2:
+        return None
+    columns = min(len(metrics), 4)
+    rows = -(-len(metrics) // columns)
+    height = rows * (0.75 + 0.21 * len(shown))
+    made, axes = figure(2.2 + 1.9 * columns, height, rows, columns, squeeze=False, sharey=True)
+    for ax, metric in zip(axes.flat, metrics):
+        _intervals(ax, results.full[metric], shown)
+        ax.set_title(heading(board, metric), fontsize=8.5)
+    for ax in list(axes.flat)[len(metrics) :]:
+        ax.set_axis_off()
+    for ax in axes[:, 0]:
+        ax.set_yticks(range(len(shown)), [_name(results.primary, k) for k in shown], fontsize=7.5)
+    return save(made, folder, "metrics")
 
 
 def _some(shown: list, rows: list) -> str:
     return "" if len(shown) == len(rows) else f" (best {len(shown)} of {len(rows)})"
+
+
+def _intervals(ax, result: Standing, shown: list[int]):
+    low, high = _limits(result, shown)
+    for y, k in enumerate(shown):
+        if not np.isfinite(result.mean[k]):
+            continue
+        if low <= result.mean[k] <= high:
+            _mark(ax, result, k, y)
+        else:
+            _beyond(ax, result.mean[k], y, low, high)
+    for k in shown:
+        if result.entries[k].kind == "baseline" and low <= result.mean[k] <= high:
+            ax.axvline(result.mean[k], color=SOFT, lw=0.7, ls=(0, (2, 3)), zorder=1)
+    ax.set_xlim(low, high)
+    ax.set_ylim(len(shown) - 0.4, -0.6)
+    ax.grid(axis="y", visible=False)
+    ax.locator_params(axis="x", nbins=6)
+
+
+def _limits(result: Standing, shown: list[int]) -> tuple[float, float]:
+    """The range of all entries; baselines that would squeeze the others into a corner stay outside, as arrows."""
+    half = np.nan_to_num(result.half)
+    near = [k for k in shown if result.entries[k].kind != "baseline" and np.isfinite(result.mean[k])]
+    near = near or [k for k in shown if np.isfinite(result.mean[k])] or shown
+    ends = [v for k in near for v in (result.mean[k] - half[k], result.mean[k] + half[k])]
+    low, high = np.nanmin(ends), np.nanmax(ends)
+    room = 1.6 * (high - low)
+    for k in shown:
+        if low - room <= result.mean[k] <= high + room:
+            low, high = min(low, result.mean[k] - half[k]), max(high, result.mean[k] + half[k])
+    pad = 0.04 * (high - low) or 0.05 * abs(high) or 1.0
+    return low - pad, high + pad
+
+
+def _beyond(ax, value: float, y: int, low: float, high: float):
+    right = value > high
+    text = f"{significant(float(value), float('nan'))} →" if right else f"← {significant(float(value), float('nan'))}"
+    ax.text(0.995 if right else 0.005, y, text, transform=ax.get_yaxis_transform(), va="center", fontsize=7.5,
+            ha="right" if right else "left", color=SOFT)  # fmt: skip
 
 
 def _mark(ax, result: Standing, k: int, y: int):
@@ -48,12 +105,6 @@ def _mark(ax, result: Standing, k: int, y: int):
     seeds = entry.seed_values(result.metric)
     if len(seeds) > 1:
         ax.plot(seeds, [y + 0.28] * len(seeds), "|", color=color, ms=4, mew=0.9, alpha=0.7, zorder=2)
-
-
-def _reference_lines(ax, result: Standing, rows: list[int]):
-    for k in rows:
-        if result.entries[k].kind == "baseline":
-            ax.axvline(result.mean[k], color=SOFT, lw=0.7, ls=(0, (2, 3)), zorder=1)
 
 
 def _name(result: Standing, k: int) -> str:

@@ -90,35 +90,47 @@ def _start(block: list, gap: float) -> float:
     return block[0] / len(block[1])
 
 
-def label_points(ax, xs, ys, texts, colors, fontsize: float = 7.5):
-    """Names beside their points: the first of some positions around each where nothing lies yet, else left out."""
+def label_points(ax, points: list[tuple[float, float, str]], lines: list = (), fontsize: float = 7.0):
+    """Names beside their points `(x, y, text)`: the first free place around each; a name without one is left out.
+
+    `lines`: `(x0, x1, y)` and `(x, y0, y1)` stretches in data units as `((x0, y0), (x1, y1))`, kept free too.
+    """
+    from matplotlib.patheffects import withStroke
+
     made = ax.figure
     made.canvas.draw()
     renderer = made.canvas.get_renderer()
-    taken = [_box(*ax.transData.transform((x, y)), 9) for x, y in zip(xs, ys)]
+    taken = [_box(*ax.transData.transform((x, y)), 9) for x, y, _ in points]
+    taken += [_stretch(ax.transData.transform(ends)) for ends in lines]
     frame = ax.get_window_extent(renderer)
-    for x, y, text, color in zip(xs, ys, texts, colors):
-        for dx, dy, ha, va in _AROUND:
+    for x, y, text in points:
+        for dx, dy, ha, va in _AROUND if text else ():
             note = ax.annotate(
-                text, (x, y), (dx, dy), textcoords="offset points", ha=ha, va=va, fontsize=fontsize, color=color,
+                text, (x, y), (dx, dy), textcoords="offset points", ha=ha, va=va, fontsize=fontsize, color=INK, zorder=6,
                 arrowprops=dict(arrowstyle="-", color=SOFT, lw=0.5, shrinkB=3) if max(abs(dx), abs(dy)) > 10 else None,
+                path_effects=[withStroke(linewidth=2, foreground=PAPER)],
             )  # fmt: skip
             note.set_in_layout(False)
-            box = note.get_window_extent(renderer).expanded(1.02, 1.1)
-            inside = frame.x0 <= box.x0 and box.x1 <= made.bbox.x1 and frame.y0 <= box.y0 and box.y1 <= frame.y1
+            box = note.get_window_extent(renderer)
+            inside = frame.x0 <= box.x0 and box.x1 <= frame.x1 and frame.y0 <= box.y0 and box.y1 <= frame.y1
             if inside and not any(box.overlaps(other) for other in taken):
-                taken.append(box)
+                taken.append(box.expanded(1.02, 1.1))
                 break
             note.remove()
 
 
 _AROUND = [
-    (6, 0, "left", "center"), (-6, 0, "right", "center"), (0, 6, "center", "bottom"), (0, -6, "center", "top"),
-    (5, 5, "left", "bottom"), (-5, 5, "right", "bottom"), (5, -5, "left", "top"), (-5, -5, "right", "top"),
-    (14, 14, "left", "bottom"), (-14, 14, "right", "bottom"), (14, -14, "left", "top"), (-14, -14, "right", "top"),
-    (0, 22, "center", "bottom"), (0, -22, "center", "top"), (24, 24, "left", "bottom"), (-24, -24, "right", "top"),
-    (30, 0, "left", "center"), (-30, 0, "right", "center"), (24, -24, "left", "top"), (-24, 24, "right", "bottom"),
-]  # fmt: skip
+    (sx * r, sy * r * 0.6, "left" if sx > 0 else "right", "bottom" if sy > 0 else "top" if sy < 0 else "center")
+    for r in (5, 10, 16, 24, 34, 46)
+    for sx, sy in ((1, 1), (1, -1), (1, 0), (-1, 0), (-1, 1), (-1, -1))
+]
+
+
+def _stretch(ends):
+    from matplotlib.transforms import Bbox
+
+    (x0, y0), (x1, y1) = ends
+    return Bbox.from_extents(min(x0, x1) - 1, min(y0, y1) - 1, max(x0, x1) + 1, max(y0, y1) + 1)
 
 
 def _box(x: float, y: float, size: float):
