@@ -1,0 +1,21 @@
+"""Photos: found, decoded once into a memory-mapped uint8 store, split by content, fed to the device."""
+
+from colorbench.data.feed import PhotoFeed
+from colorbench.data.load import Photos, Report, data_hash, load_dataset_photos
+from colorbench.data.photoset import PhotoSet
+from colorbench.data.sources import Found, Source, cache_folder
+from colorbench.data.table import DATASETS, DatasetRow
+
+__all__ = [
+    "DATASETS",
+    "DatasetRow",
+    "Found",
+    "PhotoFeed",
+    "PhotoSet",
+    "Photos",
+    "Report",
+    "Source",
+    "cache_folder",
+    "data_hash",
+    "load_dataset_photos",
+]

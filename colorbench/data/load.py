@@ -1,0 +1,154 @@
+"""`load_dataset_photos`: from a dataset's name to train and test photos in memory-mapped uint8; decoded once."""
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from colorbench.data.build import Progress, build
+from colorbench.data.photoset import EXACT_GRAY, PhotoSet
+from colorbench.data.request import Request, make_request
+from colorbench.data.split import SIDES
+from colorbench.data.store import Index, Store, open_or_build, read_index
+
+
+@dataclass(frozen=True)
+class Report:
+    """What became of the files that were found.
+
+    Attributes:
+        found, used: files found; different photos used.
+        skipped: (name, reason) of files that are no usable photo.
+        duplicates: (name, name of the equal file that is used).
+        pictures: rows of both sides: photos, or tiles of photos.
+        gray: pictures that are exactly gray; colorless: those that are not `color_only`, the gray ones among them.
+        moved: photos that follow a near-duplicate to the other side, or fill a side that would be empty.
+    """
+
+    found: int
+    used: int
+    skipped: list[tuple[str, str]]
+    duplicates: list[tuple[str, str]]
+    pictures: int
+    gray: int
+    colorless: int
+    moved: int
+
+    def sentence(self) -> str:
+        """One line for people."""
+        parts = [f"{self.used} of {self.found} photos used"]
+        if self.pictures != self.used:
+            parts.append(f"{self.pictures} tiles")
+        if self.skipped:
+            name, reason = self.skipped[0]
+            parts.append(f"{len(self.skipped)} skipped (such as {name}: {reason})")
+        if self.duplicates:
+            parts.append(f"{len(self.duplicates)} equal files left out")
+        if self.colorless:
+            parts.append(f"{self.gray} gray and {self.colorless - self.gray} nearly colorless pictures flagged")
+        return ", ".join(parts)
+
+
+@dataclass(frozen=True, eq=False)
+class Photos:
+    """Both sides of a dataset, ready to feed.
+
+    Attributes:
+        hash: the data hash of a record: sha256 over the photos' content, the preprocessing and the split; no names.
+    """
+
+    train: PhotoSet
+    test: PhotoSet
+    hash: str
+    report: Report
+
+
+def load_dataset_photos(
+    dataset: str,
+    *,
+    source: str | Path | None = None,
+    size_px: int,
+    fit: str = "crop",
+    store_px: int | None = None,
+    tile_short_px: int | None = None,
+    min_px: int | None = None,
+    test_share: float = 0.2,
+    limit_train: int | None = None,
+    limit_test: int | None = None,
+    cache_dir: str | Path | None = None,
+    on_progress: Progress | None = None,
+    **options,
+) -> Photos:
+    """Train and test photos of a dataset; decoded at the first call, memory-mapped at every later one.
+
+    Args:
+        dataset: a key of DATASETS.
+        source: folder or hub id; None for `embedded`.
+        size_px: side of the pictures.
+        fit: "crop", "squash" or "tiles" (of photos scaled to `tile_short_px`, by default five tiles).
+        store_px: side of the stored training pictures, when random crops of `size_px` want a margin.
+        min_px: refuse photos whose short side is shorter; by default half of what they are scaled to.
+        test_share: expected share of test photos. `embedded` states its test photos instead.
+        limit_train, limit_test: most pictures of a side: the smallest hashes; of tiles some of every photo.
+        cache_dir: default COLORBENCH_CACHE or the user's cache folder.
+        on_progress: called with (photos done, photos in all) while decoding.
+        options: what this dataset takes besides, such as `half="left"` of `paired`.
+
+    Raises:
+        KeyError: unknown dataset or option.
+        ValueError, FileNotFoundError, ConnectionError: nothing usable there; the message says what to do.
+        OSError: no room or no right to write the decoded photos.
+    """
+    request = make_request(
+        dataset,
+        source=source,
+        size_px=size_px,
+        fit=fit,
+        store_px=store_px,
+        tile_short_px=tile_short_px,
+        min_px=min_px,
+        test_share=test_share,
+        limit_train=limit_train,
+        limit_test=limit_test,
+        cache_dir=cache_dir,
+        on_progress=on_progress,
+        **options,
+    )
+    return _photos(request, open_or_build(request.folder, partial(build, request.plan)))
+
+
+def data_hash(dataset: str, **settings) -> str:
+    """`load_dataset_photos(dataset, **settings).hash`; nothing is decoded when the photos were before."""
+    request = make_request(dataset, **settings)
+    index = read_index(request.folder)
+    return load_dataset_photos(dataset, **settings).hash if index is None else request.data_hash(index)
+
+
+def _photos(request: Request, store: Store) -> Photos:
+    sets = {side: _side(request, store, side) for side in SIDES}
+    return Photos(sets["train"], sets["test"], request.data_hash(store.index), _report(request, store.index))
+
+
+def _side(request: Request, store: Store, side: str) -> PhotoSet:
+    index, tiled = store.index, request.plan.settings.fit == "tiles"
+    content = [content_hash for content_hash, rows in index.photos[side].items() for _ in range(rows)]
+    ends = [f"-t{tile:03d}" if tiled else "" for tile in index.tiles[side]]
+    ids = [content_hash[:16] + end for content_hash, end in zip(content, ends)]
+    names = [request.plan.sources[content_hash].name + end for content_hash, end in zip(content, ends)]
+    return PhotoSet(store.pixels[side], ids, names, np.array(index.flags[side], dtype=np.uint8))
+
+
+def _report(request: Request, index: Index) -> Report:
+    flags = [flag for side in SIDES for flag in index.flags[side]]
+    unusable = [(request.plan.sources[one].name, reason) for one, reason in index.skipped.items()]
+    return Report(
+        found=request.files,
+        used=sum(len(index.photos[side]) for side in SIDES),
+        skipped=sorted(request.unreadable + unusable),
+        duplicates=request.duplicates,
+        pictures=len(flags),
+        gray=sum(bool(flag & EXACT_GRAY) for flag in flags),
+        colorless=sum(flag != 0 for flag in flags),
+        moved=index.moved,
+    )

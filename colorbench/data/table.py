@@ -1,0 +1,80 @@
+"""DATASETS: where photos can come from. Adding one takes a file with a `find_...` function and a line here."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from colorbench.data.embedded import find_embedded
+from colorbench.data.folder import find_folder
+from colorbench.data.hub import find_hub
+from colorbench.data.paired import find_paired
+from colorbench.data.sources import Found
+
+
+@dataclass(frozen=True)
+class DatasetRow:
+    """One kind of dataset.
+
+    Attributes:
+        find: `(source, **options) -> Found`; lists the pictures, decodes nothing.
+        needs_source: what `--data` must give; "" when nothing.
+        options: keyword arguments of `find`.
+        source: where the pictures come from, with their licence.
+    """
+
+    key: str
+    find: Callable[..., Found]
+    needs_source: str
+    options: tuple[str, ...]
+    description: str
+    source: str
+
+
+DATASETS: dict[str, DatasetRow] = {
+    row.key: row
+    for row in (
+        DatasetRow(
+            "embedded",
+            find_embedded,
+            "",
+            (),
+            "eight photos inside scikit-image, scikit-learn and matplotlib: smoke tests, no ranking",
+            "scikit-image data/README.txt, scikit-learn datasets/images/README.txt, matplotlib sample_data/README.txt",
+        ),
+        DatasetRow("folder", find_folder, "a folder", (), "any tree of pictures", "the user's"),
+        DatasetRow(
+            "paired",
+            find_paired,
+            "a folder",
+            ("half",),
+            "side-by-side pictures, gray left and color right; the color half is used",
+            "the user's; the layout of pix2pix (Isola et al. 2017) and of the scenery system's 256 x 512 pictures",
+        ),
+        DatasetRow(
+            "hub",
+            find_hub,
+            "a Hugging Face dataset id",
+            ("split", "column", "config", "revision", "rows"),
+            "an image column of a Hugging Face dataset, or of a local dataset folder",
+            "huggingface.co, the licence of the dataset card",
+        ),
+    )
+}
+
+
+def find_photos(dataset: str, source: str | Path | None, options: dict) -> Found:
+    """What the dataset has.
+
+    Raises:
+        KeyError: unknown dataset, or an option that it does not take.
+        ValueError: the source is missing or has no pictures.
+    """
+    if dataset not in DATASETS:
+        raise KeyError(f"unknown dataset {dataset!r}; known: {', '.join(DATASETS)}")
+    row = DATASETS[dataset]
+    if unknown := sorted(set(options) - set(row.options)):
+        known = ", ".join(row.options) or "none"
+        raise KeyError(f"dataset {dataset!r} takes no option {', '.join(unknown)}; its options: {known}")
+    if row.needs_source and source is None:
+        raise ValueError(f"dataset {dataset!r} needs {row.needs_source}: --data ..., or source=...")
+    return row.find(source, **options)
