@@ -4,9 +4,9 @@ Everything takes and gives `(b, c, h, w)`, is differentiable with finite gradien
 (float64 stays float64) whatever the autocast.
 """
 
-from colorbench.color.bins import ab_bins, nearest_bin
+from colorbench.color.bins import ab_bins
 from colorbench.color.decode import annealed_mean, hard_ab, mean_ab
-from colorbench.color.encode import densify, soft_encode
+from colorbench.color.encode import densify, nearest_bin, soft_encode
 from colorbench.color.lab import lab_to_rgb, lab_to_xyz, rgb_to_lab, xyz_to_lab
 from colorbench.color.luv import luv_to_rgb, luv_to_xyz, rgb_to_luv, xyz_to_luv
 from colorbench.color.prior import AbPrior, class_weights

@@ -12,7 +12,6 @@ import torch
 from torch import Tensor
 
 from colorbench.color.lab import rgb_to_lab
-from colorbench.tensors import Ab
 
 FACE_SAMPLES = 21
 START = -110  # the corner of the authors' grid; the gamut ends at a = 98, b = -108
@@ -81,10 +80,3 @@ def _chain(ordered: list[list[float]]) -> list[list[float]]:
 
 def _turn(o: list[float], p: list[float], q: list[float]) -> float:
     return (p[0] - o[0]) * (q[1] - o[1]) - (p[1] - o[1]) * (q[0] - o[0])
-
-
-def nearest_bin(ab: Ab, step: int = 10) -> Tensor:
-    """The index of the nearest bin of every pixel, `(b, h, w)` int64."""
-    from colorbench.color.encode import nearest
-
-    return nearest(ab, k=1, step=step)[0][:, 0]

@@ -11,16 +11,22 @@ import torch
 from torch import Tensor
 
 
+def check_clip(clip: bool | str) -> None:
+    """Refuse a setting that `clip_to_gamut` does not know."""
+    if clip not in (True, False, "soft"):
+        raise ValueError(f"clip is True, False or 'soft', got {clip!r}")
+
+
 def clip_to_gamut(rgb: Tensor, clip: bool | Literal["soft"]) -> Tensor:
     """True: clip; "soft": the same values with a gradient that points back; False: as it is."""
     if clip == "soft":
         return _SoftClip.apply(rgb)
-    if clip not in (True, False):
-        raise ValueError(f"clip is True, False or 'soft', got {clip!r}")
     return rgb.clamp(0, 1) if clip else rgb
 
 
 class _SoftClip(torch.autograd.Function):
+    generate_vmap_rule = True
+
     @staticmethod
     def forward(rgb: Tensor) -> Tensor:
         return rgb.clamp(0, 1)

@@ -7,9 +7,19 @@ Written without a division by L, so black has finite values and gradients both w
 import torch
 from torch import Tensor
 
-from colorbench.color.gamut import clip_to_gamut
-from colorbench.color.lab import WHITE, _cube, _cube_root
-from colorbench.color.srgb import RGB_FROM_XYZ, XYZ_FROM_RGB, decode_gamma, encode_gamma, mix, unit_float
+from colorbench.color.fused import fused
+from colorbench.color.gamut import check_clip, clip_to_gamut
+from colorbench.color.lab import WHITE, cube, cube_root
+from colorbench.color.srgb import (
+    RGB_FROM_XYZ,
+    XYZ_FROM_RGB,
+    check_picture,
+    decode_gamma,
+    encode_gamma,
+    mix,
+    precise,
+    unit_float,
+)
 from colorbench.tensors import Luv, Rgb, Rgb8, Xyz
 
 _WHITE_SUM = WHITE[0] + 15 * WHITE[1] + 3 * WHITE[2]
@@ -25,28 +35,54 @@ def rgb_to_luv(rgb: Rgb | Rgb8) -> Luv:
     >>> [round(value, 2) for value in rgb_to_luv(red).flatten().tolist()]
     [53.24, 175.01, 37.75]
     """
-    return _luv_from_xyz(mix(decode_gamma(unit_float(rgb, "RGB")), XYZ_FROM_RGB))
+    check_picture(rgb, "RGB")
+    return _rgb_to_luv(rgb)
 
 
 def luv_to_rgb(luv: Luv, clip: bool | str = True) -> Rgb:
     """Luv `(b, 3, h, w)` to sRGB. `clip` as in `lab_to_rgb`: True, False or "soft"."""
-    return clip_to_gamut(encode_gamma(mix(_xyz_from_luv(unit_float(luv, "Luv")), RGB_FROM_XYZ)), clip)
+    check_picture(luv, "Luv")
+    check_clip(clip)
+    return _luv_to_rgb(luv, clip)
 
 
 def xyz_to_luv(xyz: Xyz) -> Luv:
     """CIE XYZ `(b, 3, h, w)`, D65, to Luv."""
-    return _luv_from_xyz(unit_float(xyz, "XYZ"))
+    check_picture(xyz, "XYZ")
+    return _xyz_to_luv(xyz)
 
 
 def luv_to_xyz(luv: Luv) -> Xyz:
     """Luv `(b, 3, h, w)` to CIE XYZ, D65."""
-    return _xyz_from_luv(unit_float(luv, "Luv"))
+    check_picture(luv, "Luv")
+    return _luv_to_xyz(luv)
+
+
+@fused
+def _rgb_to_luv(rgb: Tensor) -> Tensor:
+    linear = decode_gamma(unit_float(rgb))
+    return _luv_from_xyz(mix(precise(linear), XYZ_FROM_RGB)).to(linear.dtype)
+
+
+@fused
+def _luv_to_rgb(luv: Tensor, clip: bool | str) -> Tensor:
+    return clip_to_gamut(encode_gamma(mix(_xyz_from_luv(precise(luv)), RGB_FROM_XYZ).to(luv.dtype)), clip)
+
+
+@fused
+def _xyz_to_luv(xyz: Tensor) -> Tensor:
+    return _luv_from_xyz(precise(xyz)).to(xyz.dtype)
+
+
+@fused
+def _luv_to_xyz(luv: Tensor) -> Tensor:
+    return _xyz_from_luv(precise(luv)).to(luv.dtype)
 
 
 def _luv_from_xyz(xyz: Tensor) -> Tensor:
     x, y, z = xyz.unbind(1)
     total = x + 15 * y + 3 * z
-    lightness = 116 * _cube_root(y) - 16
+    lightness = 116 * cube_root(y) - 16
     scale = 13 * lightness / total.clamp(min=1e-6)
     return torch.stack([lightness, scale * (4 * x - WHITE_U * total), scale * (9 * y - WHITE_V * total)], dim=1)
 
@@ -56,6 +92,6 @@ def _xyz_from_luv(luv: Tensor) -> Tensor:
     thirteen_l = 13 * lightness
     scaled_u = u + WHITE_U * thirteen_l  # 13 L u'
     scaled_v = torch.maximum(v + WHITE_V * thirteen_l, SMALLEST_V * thirteen_l).clamp(min=1e-6)
-    y = _cube((lightness + 16) / 116)
+    y = cube((lightness + 16) / 116)
     share = y / (4 * scaled_v)
     return torch.stack([9 * share * scaled_u, y, share * (12 * thirteen_l - 3 * scaled_u - 20 * scaled_v)], dim=1)

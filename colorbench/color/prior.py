@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 from torch.distributed import all_reduce, is_available, is_initialized
 
-from colorbench.color.bins import ab_bins, nearest_bin
+from colorbench.color.bins import ab_bins
+from colorbench.color.encode import nearest_bin
 from colorbench.tensors import Ab
 
 
