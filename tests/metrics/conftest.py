@@ -1,0 +1,61 @@
+"""Pictures to measure, and the weights and reference files that some tests need."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+
+@pytest.fixture
+def pair():
+    """(pred, target): smooth random pictures with noise, (3, 3, 48, 40)."""
+    return noisy_pair((3, 3, 48, 40))
+
+
+@pytest.fixture
+def large_pair():
+    """(pred, target) large enough for ms-ssim, odd sides."""
+    return noisy_pair((2, 3, 181, 176))
+
+
+def noisy_pair(shape, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    coarse = torch.rand((*shape[:2], 9, 9), generator=generator)
+    target = torch.nn.functional.interpolate(coarse, shape[2:], mode="bicubic").clamp(0, 1)
+    pred = (target + 0.08 * torch.randn(shape, generator=generator)).clamp(0, 1)
+    return pred, target
+
+
+@pytest.fixture
+def weights():
+    folder = os.environ.get("COLORBENCH_WEIGHTS")
+    if not folder or not Path(folder).is_dir():
+        pytest.skip("set COLORBENCH_WEIGHTS to a folder with the pretrained weights")
+    return Path(folder)
+
+
+@pytest.fixture
+def reference(weights):
+    folder = Path(os.environ.get("COLORBENCH_REFERENCE", weights.parent / "reference"))
+    if not folder.is_dir():
+        pytest.skip("set COLORBENCH_REFERENCE to the folder with lpips/ex_ref.png")
+    return folder
+
+
+@pytest.fixture
+def no_weights(monkeypatch, tmp_path):
+    """A machine without weights and without a network."""
+    monkeypatch.setenv("COLORBENCH_WEIGHTS", str(tmp_path / "none"))
+    monkeypatch.setenv("COLORBENCH_DOWNLOAD_MB", "0")
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "hub"))
+
+
+@pytest.fixture
+def read_png():
+    def read(path):
+        return torch.from_numpy(np.array(Image.open(path).convert("RGB"))).movedim(-1, 0)[None].float() / 255
+
+    return read

@@ -1,0 +1,36 @@
+import pytest
+import torch
+
+from colorbench.metrics import METRICS, Pair, Reference
+from colorbench.metrics.pair import Room
+
+
+@pytest.mark.parametrize("key", [key for key, row in METRICS.items() if row.per_image and row.needs is None])
+def test_a_pair_gives_what_the_function_gives(key, large_pair):
+    row = METRICS[key]
+    value = row.function(large_pair[0]) if row.inputs == "single" else row.function(*large_pair)
+    torch.testing.assert_close(row.of_pair(Pair(*large_pair)), value, atol=1e-5, rtol=1e-5)
+
+
+def test_views_are_computed_once(pair):
+    both = Pair(*pair)
+    assert both.pred_lab is both.pred_lab
+    assert both.target_lab is both.target_lab
+    assert both.structure is both.structure
+
+
+def test_room_is_charged_and_refuses():
+    room = Room(100)
+    assert room.take(60)
+    assert not room.take(60)
+    assert room.take(40)
+
+
+def test_what_does_not_fit_is_computed_again(pair):
+    reference = Reference(pair[1], Room(0))
+    assert reference.lab is not reference.lab
+
+
+def test_two_sizes_are_refused(pair):
+    with pytest.raises(ValueError, match="bring pred to the target's size"):
+        Pair(pair[0][..., :8], pair[1])
