@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from torch import nn
 
 Builder = Callable[..., nn.Module]
-HEADS = ("ab", "luv", "rgb", "bins")
+HEAD_CHANNELS = {"ab": 2, "luv": 2, "rgb": 3, "bins": 313}
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class GeneratorRow:
         source: paper or system.
         citation: what to cite, one line.
         head: the head it was published with; any other works as well.
-        parameters: their number at the default options and two channels, frozen ones too; None when unknown.
+        parameters: their number at the default options under `head`, frozen ones too; None when unknown.
         gmacs: billions of multiply-accumulates at 256x256, as specified; None when unknown.
         small: options of a version that a CPU trains in a blink, for tests.
         output_stride: 1, or 4 when raw comes at a quarter of the picture's size.
@@ -44,8 +44,15 @@ class GeneratorRow:
     pretrained_licence: str = ""
 
     def __post_init__(self):
-        if self.head not in HEADS:
-            raise ValueError(f"generator {self.key}: unknown head {self.head!r}; known heads: {', '.join(HEADS)}")
+        if self.head not in HEAD_CHANNELS:
+            raise ValueError(
+                f"generator {self.key}: unknown head {self.head!r}; known heads: {', '.join(HEAD_CHANNELS)}"
+            )
+
+    @property
+    def out_channels(self) -> int:
+        """Channels of raw under the published head."""
+        return HEAD_CHANNELS[self.head]
 
     @property
     def needs_head(self) -> str | None:

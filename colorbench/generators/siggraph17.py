@@ -1,0 +1,86 @@
+"""Real-Time User-Guided Image Colorization (Zhang et al. 2017, arXiv 1705.02999): `siggraph17`.
+
+The trunk of `eccv16` without strides, subsampled between its blocks; input of four channels (lightness, ab hints, their
+mask); transposed convolutions back to full size with additive shortcuts from blocks 3, 2 and 1; 128 -> 2. A class head,
+1x1 of 256 -> 529 at 1/4, guides the trunk in training.
+
+`colorize_with_hints` is interactive colorization in one call; `forward(gray)` is the automatic network, with no hints.
+
+Unclear, and the reading taken:
+- the authors run the class head's gradient into the trunk while the color branch then sees detached features, in a first
+  stage, and the reverse in a second. Here one stage: both gradients reach the trunk, weighed by the loss expression;
+- the published network ends with tanh; here the head applies it;
+- hints are ab / 110 as in the authors' code, the mask is 0 or 1.
+"""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn.functional import leaky_relu, pad, relu
+
+from colorbench.generators.sizes import cropped, padded
+from colorbench.generators.zhang import block, trunk
+from colorbench.tensors import Ab, Gray, Raw
+
+AB_UNIT = 110.0
+CLASSES = 529
+
+
+class Siggraph17(nn.Module):
+    """Gray `(b, 1, h, w)` -> raw `(b, out_channels, h, w)`.
+
+    Args:
+        out_channels: of the head.
+        width: channels of the first block.
+        class_head: also give `logits_529`: in training forward gives `{"raw": ..., "logits_529": ...}` at 1/4.
+    """
+
+    def __init__(self, out_channels: int = 2, width: int = 64, class_head: bool = True):
+        super().__init__()
+        w = width
+        self.blocks = trunk(4, w, strided=False)
+        self.up8, self.up9, self.up10 = _up(8 * w, 4 * w), _up(4 * w, 2 * w), _up(2 * w, 2 * w)
+        self.short8, self.short9, self.short10 = _same(4 * w, 4 * w), _same(2 * w, 2 * w), _same(w, 2 * w)
+        self.block8 = nn.Sequential(nn.ReLU(), *block(4 * w, 4 * w, 2))
+        self.block9 = nn.Sequential(nn.ReLU(), *block(2 * w, 2 * w, 1))
+        self.block10 = _same(2 * w, 2 * w)
+        self.last = nn.Conv2d(2 * w, out_channels, 1)
+        self.classes = nn.Conv2d(4 * w, CLASSES, 1) if class_head else None
+
+    def forward(self, gray: Gray, hints: Float[Tensor, "b 3 h w"] | None = None) -> Raw | dict[str, Tensor]:
+        """`hints`: ab / 110 and the mask, three channels, zero where nobody gave a hint; None for none at all."""
+        x = padded(gray, 8)
+        if hints is None:
+            hints = gray.new_zeros(gray.shape[0], 3, *gray.shape[-2:])
+        space = (0, x.shape[-1] - gray.shape[-1], 0, x.shape[-2] - gray.shape[-2])
+        x, logits = self.paint(torch.cat([x, pad(hints, space)], dim=1))
+        raw = cropped(x, gray)
+        if self.classes is None or not self.training:
+            return raw
+        return {"raw": raw, "logits_529": cropped(logits, gray, stride=4)}
+
+    def colorize_with_hints(self, gray: Gray, ab_hints: Ab, mask: Float[Tensor, "b 1 h w"]) -> Raw:
+        """Raw for these hints: `ab_hints` in Lab units, counted where `mask` is 1."""
+        raw = self(gray, torch.cat([ab_hints / AB_UNIT * mask, mask], dim=1))
+        return raw["raw"] if isinstance(raw, dict) else raw
+
+    def paint(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
+        one = self.blocks[0](x)
+        two = self.blocks[1](one[..., ::2, ::2])
+        three = self.blocks[2](two[..., ::2, ::2])
+        x = three[..., ::2, ::2]
+        for deep in self.blocks[3:]:
+            x = deep(x)
+        eight = self.block8(self.up8(x) + self.short8(three))
+        nine = self.block9(self.up9(eight) + self.short9(two))
+        ten = leaky_relu(self.block10(relu(self.up10(nine) + self.short10(one))), 0.2)
+        wanted = self.classes is not None and self.training
+        return self.last(ten), self.classes(eight) if wanted else None
+
+
+def _up(inputs: int, outputs: int) -> nn.ConvTranspose2d:
+    return nn.ConvTranspose2d(inputs, outputs, 4, 2, 1)
+
+
+def _same(inputs: int, outputs: int) -> nn.Conv2d:
+    return nn.Conv2d(inputs, outputs, 3, padding=1)
