@@ -33,7 +33,9 @@
         if (index !== name) return;
         const words = td.textContent;
         td.textContent = "";
-        td.append(row.p ? make("a", { href: row.p }, words) : words);
+        const place = row.p ? make("a", { href: row.p }) : td;
+        words.split("+").forEach((part, k) => place.append(...(k ? ["+", make("wbr"), part] : [part])));
+        if (place !== td) td.append(place);
         for (const [kind, text] of row.b || []) td.append(" ", make("span", { class: "badge " + kind }, text));
       },
     }));
@@ -47,6 +49,7 @@
     });
   }
 
+  if (innerWidth < 640) for (const column of data.columns) if (column.name === "seeds") column.shown = false;
   const board = table("#board", data.columns, data.rows, "label", []);
   const runs = table("#all-runs", data.runColumns, data.runs, "run", []);
   window.colorbench = { board, runs };
@@ -85,7 +88,12 @@
     choices.forEach((choice, k) => element(id).append(make("option", { value: k }, choice.title)));
     element(id).addEventListener("change", chart);
   }
-  const box = { left: 76, right: 880, top: 18, bottom: 386 };
+  const box = { left: 64, top: 18 };
+  function resize() {
+    const width = Math.max(320, svg.clientWidth), height = Math.min(440, Math.max(300, width * 0.5));
+    svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
+    Object.assign(box, { width, height, right: width - 14, bottom: height - 54 });
+  }
   function scale(low, high, from, to, log) {
     const f = log ? Math.log10 : (x) => x, a = f(low), b = f(high), pad = (b - a || Math.abs(a) || 1) * 0.07;
     const map = (x) => from + ((f(x) - a + pad) / (b - a + 2 * pad)) * (to - from);
@@ -109,7 +117,8 @@
     const points = data.points.map((p) => ({ ...p, x: p.costs[cost.key], y: p.means[quality.key], half: p.halves[quality.key] }))
       .filter((p) => p.x !== null && p.y !== null);
     svg.replaceChildren();
-    if (!points.length) return void svg.append(draw("text", { x: 450, y: 220, "text-anchor": "middle" }, "No entry has both."));
+    resize();
+    if (!points.length) return void svg.append(draw("text", { x: box.width / 2, y: box.height / 2, "text-anchor": "middle" }, "No entry has both."));
     const xs = points.map((p) => p.x), ys = points.flatMap((p) => [p.y - (p.half || 0), p.y + (p.half || 0)]);
     const log = Math.min(...xs) > 0 && Math.max(...xs) > 8 * Math.min(...xs);
     const x = scale(Math.min(...xs), Math.max(...xs), box.left, box.right, log);
@@ -117,12 +126,15 @@
     const y = scale(Math.min(...ys), Math.max(...ys), ends[0], ends[1], false);
     for (const t of y.ticks) svg.append(draw("line", { class: "tick", x1: box.left, x2: box.right, y1: y(t), y2: y(t) }), draw("text", { x: box.left - 8, y: y(t) + 4, "text-anchor": "end" }, number(t, 4)));
     for (const t of x.ticks) svg.append(draw("line", { class: "tick", y1: box.top, y2: box.bottom, x1: x(t), x2: x(t) }), draw("text", { x: x(t), y: box.bottom + 18, "text-anchor": "middle" }, number(t, 3)));
-    svg.append(draw("text", { x: (box.left + box.right) / 2, y: 426, "text-anchor": "middle" }, cost.title), draw("text", { transform: `translate(18 ${(box.top + box.bottom) / 2}) rotate(-90)`, "text-anchor": "middle" }, quality.title));
+    svg.append(draw("text", { x: (box.left + box.right) / 2, y: box.height - 12, "text-anchor": "middle" }, cost.title), draw("text", { transform: `translate(14 ${(box.top + box.bottom) / 2}) rotate(-90)`, "text-anchor": "middle" }, quality.title));
     points.sort((a, b) => a.x - b.x || (quality.higher ? b.y - a.y : a.y - b.y));
     const front = [];
     for (const p of points) if (!front.length || (quality.higher ? p.y > front.at(-1).y : p.y < front.at(-1).y)) front.push(p);
     svg.append(draw("path", { class: "front", d: front.map((p, k) => (k ? `H${x(p.x)}V${y(p.y)}` : `M${x(p.x)},${y(p.y)}`)).join("") + `H${box.right}` }));
-    const boxes = [];
+    const boxes = front.flatMap((p, k) => {
+      const next = front[k + 1], end = next ? x(next.x) : box.right;
+      return [[x(p.x), y(p.y) - 1, end, y(p.y) + 1], ...(next ? [[end - 1, Math.min(y(p.y), y(next.y)), end + 1, Math.max(y(p.y), y(next.y))]] : [])];
+    });
     for (const p of points) mark(p, x, y, front.includes(p), points.length <= 60, cost, quality);
     for (const p of front) name(p, x, y, boxes, points);
   }
@@ -137,10 +149,10 @@
   }
   function name(p, x, y, boxes, points) {
     const text = p.label.length > 30 ? p.label.slice(0, 29) + "…" : p.label, width = text.length * 6.6, px = x(p.x), py = y(p.y);
-    const spots = [[11, 4, "start"], [-11, 4, "end"], [0, -14, "middle"], [0, 24, "middle"], [11, -12, "start"], [-11, -12, "end"], [11, 20, "start"], [-11, 20, "end"]];
+    const spots = [[8, -10, "start"], [8, 20, "start"], [-11, 4, "end"], [-8, -10, "end"], [-8, 20, "end"], [11, 4, "start"], [8, -26, "start"], [-8, -26, "end"], [8, 36, "start"], [-8, 36, "end"]];
     for (const [dx, dy, anchor] of spots) {
       const left = px + dx - (anchor === "end" ? width : anchor === "middle" ? width / 2 : 0), area = [left, py + dy - 12, left + width, py + dy + 4];
-      const hit = area[0] < box.left || area[2] > 896 || area[1] < 2 || area[3] > box.bottom
+      const hit = area[0] < box.left || area[2] > box.width - 4 || area[1] < 2 || area[3] > box.bottom
         || boxes.some((b) => area[0] < b[2] && b[0] < area[2] && area[1] < b[3] && b[1] < area[3])
         || points.some((q) => q !== p && x(q.x) > area[0] - 6 && x(q.x) < area[2] + 6 && y(q.y) > area[1] - 6 && y(q.y) < area[3] + 6);
       if (hit) continue;
@@ -150,4 +162,5 @@
     }
   }
   chart();
+  addEventListener("resize", chart);
 })();

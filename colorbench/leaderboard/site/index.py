@@ -14,7 +14,7 @@ from colorbench.leaderboard.standings import Standing
 from colorbench.leaderboard.table import Standings, cell, footnotes, heading, place, significant
 
 _MOST_FILTER_VALUES = 200
-_WIDE = ("strips", "curves", "fronts", "factors")
+_WIDE = ("strips", "metrics", "fronts")
 
 
 def write_index(
@@ -106,7 +106,7 @@ def _data(results: Standings, pages: dict[str, str], badges: dict[str, list[str]
 
 
 def _columns(board: Board, costs: list[str], normalised: bool) -> list[dict]:
-    columns = [{"name": "rank", "title": "rank", "number": True}, {"name": "label", "title": "entry"}]
+    columns = [{"name": "rank", "title": "rank", "number": True, "shown": board.rankable}, {"name": "label", "title": "entry"}]
     columns += [{"name": name, "title": name, "shown": False} for name in ("kind", "generator", "loss", "head")]
     columns += [{"name": "seeds", "title": "seeds", "number": True}]
     for metric in board.metrics:

@@ -1,0 +1,146 @@
+import hashlib
+import json
+
+import pytest
+
+from colorbench.cell import Budget, Recipe
+from colorbench.leaderboard.entries import MixedBoard, read_board, read_scores
+from colorbench.record import read_record, write_record
+
+FAST = {"pictures": False, "photos": 8, "generators": ["unet"], "losses": {"l1": 0.0}}
+
+
+def test_kinds_and_settings(make_runs):
+    board = read_board(make_runs(note="eight photos", **FAST))
+    kinds = {entry.label: entry.kind for entry in board.entries}
+    assert kinds["unet+l1"] == "trained" and kinds["gray"] == "baseline"
+    assert (board.title, board.note, board.primary) == ("Synthetic board", "eight photos", "psnr")
+
+
+def test_without_suite_json_the_records_say_what_was_measured(make_runs):
+    board = read_board(make_runs(suite=False, **FAST))
+    assert board.primary == "delta-e-2000" and "psnr" in board.metrics and board.rankable
+
+
+def test_no_folder_and_an_empty_folder(tmp_path):
+    with pytest.raises(FileNotFoundError, match="no folder"):
+        read_board(tmp_path / "nothing")
+    with pytest.raises(FileNotFoundError, match="colorbench run"):
+        read_board(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "change", [{"data_hash": "e" * 64}, {"rules": "2"}, {"budget": Budget.parse("60s")}], ids=["photos", "rules", "budget"]
+)
+def test_a_mixed_folder_refuses_to_render(make_runs, change):
+    folder = make_runs(**FAST)
+    path = folder / "unet+l1" / "seed-0" / "record.json"
+    record = read_record(path)
+    protocol = record.cell.protocol.model_copy(update={k: v for k, v in change.items() if k != "data_hash"})
+    cell = record.cell.model_copy(update={"protocol": protocol, **{k: v for k, v in change.items() if k == "data_hash"}})
+    data = record.data.model_copy(update={"hash": cell.data_hash})
+    write_record(record.model_copy(update={"cell": cell, "key": cell.key, "data": data}), path)
+    with pytest.raises(MixedBoard, match="do not share one"):
+        read_board(folder)
+
+
+def test_two_versions_of_a_metric_refuse(make_runs):
+    folder = make_runs(**FAST)
+    path = folder / "gray" / "seed-0" / "record.json"
+    record = read_record(path)
+    scores = record.scores | {"psnr": record.scores["psnr"].model_copy(update={"version": "2"})}
+    write_record(record.model_copy(update={"scores": scores}), path)
+    with pytest.raises(MixedBoard, match="psnr was measured by versions"):
+        read_board(folder)
+
+
+def test_a_correction_supersedes_and_two_live_records_refuse(make_runs):
+    folder = make_runs(**FAST)
+    path = folder / "unet+l1" / "seed-0" / "record.json"
+    old = read_record(path)
+    sha = hashlib.sha256(path.read_bytes()).hexdigest()
+    better = old.scores | {"psnr": old.scores["psnr"].model_copy(update={"value": 30.0})}
+    write_record(old.model_copy(update={"scores": better, "supersedes": sha}), path.with_name("record-2.json"))
+    board = read_board(folder)
+    assert board.superseded == 1
+    assert 30.0 in board.entry("unet+l1").seed_values("psnr")
+    write_record(old.model_copy(update={"scores": better}), path.with_name("record-2.json"))
+    with pytest.raises(MixedBoard, match="two live records of one seed"):
+        read_board(folder)
+
+
+def test_one_label_two_settings_refuse(make_runs):
+    factory = make_runs
+    folder = factory(**FAST)
+    path = folder / "unet+l1" / "seed-1" / "record.json"
+    record = read_record(path)
+    recipe = Recipe(generator="unet", loss="l1", options={"width": 8})
+    cell = record.cell.model_copy(update={"recipe": recipe})
+    write_record(record.model_copy(update={"cell": cell, "key": cell.key}), path)
+    with pytest.raises(MixedBoard, match="different settings"):
+        read_board(folder)
+
+
+def test_a_broken_record_is_refused_by_name_and_the_rest_stands(make_runs):
+    folder = make_runs(**FAST)
+    (folder / "unet+l1" / "seed-0" / "record.json").write_text("{")
+    board = read_board(folder)
+    assert len(board.entry("unet+l1").runs) == 2
+    assert "unet+l1/seed-0/record.json" in board.refused[0]
+
+
+def test_an_edited_record_is_refused(make_runs):
+    folder = make_runs(**FAST)
+    path = folder / "unet+l1" / "seed-0" / "record.json"
+    facts = json.loads(path.read_text())
+    facts["cell"]["seed"] = 7
+    path.write_text(json.dumps(facts))
+    assert "the record was edited" in read_board(folder).refused[0]
+
+
+def test_a_link_is_not_followed(make_runs, tmp_path):
+    folder = make_runs(**FAST)
+    real = folder / "unet+l1" / "seed-0" / "record.json"
+    real.rename(tmp_path / "elsewhere.json")
+    real.symlink_to(tmp_path / "elsewhere.json")
+    assert "symbolic link" in read_board(folder).refused[0]
+
+
+def test_skipped_cells_are_named_not_ranked(make_runs):
+    factory = make_runs
+    folder = factory(**FAST)
+    path = folder / "unet+l1" / "seed-2" / "record.json"
+    write_record(read_record(path).model_copy(update={"status": "skipped", "message": "needs VGG16", "scores": {}}), path)
+    board = read_board(folder)
+    assert [run.record.message for run in board.skipped] == ["needs VGG16"]
+    assert len(board.entry("unet+l1").runs) == 2
+
+
+@pytest.mark.parametrize(
+    ("columns", "words"),
+    [
+        ({"psnr": [1.0]}, "no column `photo`"),
+        ({"photo": ["a", "a"], "psnr": [1.0, 2.0]}, "two rows"),
+        ({"photo": ["a"], "psnr": ["high"]}, "hold no numbers"),
+    ],
+)
+def test_malformed_tables(tmp_path, columns, words):
+    import pandas as pd
+
+    path = tmp_path / "seed-0" / "scores.parquet"
+    path.parent.mkdir()
+    pd.DataFrame(columns).to_parquet(path)
+    with pytest.raises(ValueError, match=words):
+        read_scores(path)
+
+
+def test_a_million_rows_and_no_table(tmp_path):
+    import pandas as pd
+
+    path = tmp_path / "scores.parquet"
+    pd.DataFrame({"photo": range(1_000_000)}).to_parquet(path)
+    with pytest.raises(ValueError, match="at most 200000"):
+        read_scores(path)
+    path.write_bytes(b"PAR1 no")
+    with pytest.raises(ValueError, match="not a parquet table"):
+        read_scores(path)

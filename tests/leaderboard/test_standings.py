@@ -1,0 +1,77 @@
+import numpy as np
+import pytest
+
+from colorbench.leaderboard.entries import read_board
+from colorbench.leaderboard.standings import photo_matrix, standing
+
+FAST = {"pictures": False, "photos": 40, "size": 8}
+
+
+def test_a_large_effect_separates_and_a_null_effect_ties(make_runs):
+    losses = {"l1": 0.0, "mse": 0.0, "100*l1 + patchgan": 4.0}
+    board = read_board(make_runs(generators=["unet"], losses=losses, seed_sd=0.05, **FAST))
+    result = standing(board, "psnr")
+    tier = {e.label: t for e, t in zip(result.entries, result.tier)}
+    assert tier["unet+100xl1+patchgan"] == (1, 1)
+    assert tier["unet+l1"] == tier["unet+mse"] == (2, 3)
+    assert tier["gray"] is None
+
+
+def test_direction_comes_from_the_record(make_runs):
+    board = read_board(make_runs(generators=["unet"], losses={"l1": 0.0, "mse": 4.0}, seed_sd=0.05, **FAST))
+    for metric in ("psnr", "delta-e-2000"):
+        result = standing(board, metric)
+        order = [result.entries[k].label for k in result.order(board.higher_is_better(metric))]
+        assert order.index("unet+mse") < order.index("unet+l1")
+        assert dict(zip([e.label for e in result.entries], result.tier))["unet+mse"] == (1, 1)
+
+
+def test_a_metric_without_direction_is_not_ranked(make_runs):
+    result = standing(read_board(make_runs(generators=["unet"], **FAST)), "colorfulness")
+    assert set(result.tier) == {None}
+
+
+def test_records_alone_give_intervals_over_seeds(make_runs):
+    board = read_board(make_runs(parquet=False, generators=["unet"], **FAST))
+    result = standing(board, "psnr")
+    assert {b for b, e in zip(result.basis, result.entries) if e.kind == "trained"} == {"seeds"}
+    assert all(np.isfinite(h) for h, e in zip(result.half, result.entries) if e.kind == "trained")
+
+
+def test_a_suite_that_does_not_rank_has_no_tiers_and_no_letters(make_runs):
+    result = standing(read_board(make_runs(rankable=False, generators=["unet"], **FAST)), "psnr")
+    assert set(result.tier) == set(result.letter) == {None}
+
+
+def test_the_shown_mean_is_the_records(make_runs):
+    board = read_board(make_runs(generators=["unet"], **FAST))
+    result = standing(board, "psnr")
+    for entry, mean in zip(result.entries, result.mean):
+        assert mean == pytest.approx(np.mean([run.record.scores["psnr"].value for run in entry.runs]))
+
+
+def test_an_infinite_photo_takes_the_mean_of_the_others(make_runs):
+    import pandas as pd
+
+    folder = make_runs(generators=["unet"], losses={"l1": 0.0}, **FAST)
+    path = folder / "gray" / "seed-0" / "scores.parquet"
+    frame = pd.read_parquet(path)
+    frame.loc[0, "psnr"] = np.inf
+    frame.to_parquet(path)
+    matrix = photo_matrix(read_board(folder), "psnr")
+    assert np.isfinite(matrix).all()
+
+
+def test_color_only_uses_the_flagged_photos(make_runs):
+    board = read_board(make_runs(generators=["unet"], **FAST))
+    assert photo_matrix(board, "psnr").shape[1] == 40
+    assert photo_matrix(board, "psnr", color_only=True).shape[1] == 35
+
+
+def test_a_long_board_is_tested_against_its_leader(make_runs, monkeypatch):
+    monkeypatch.setattr("colorbench.leaderboard.standings.MOST_PAIRS", 3)
+    losses = {"l1": 4.0, "mse": 4.0, "huber": 0.0, "charbonnier": 0.0}
+    result = standing(read_board(make_runs(generators=["unet"], losses=losses, seed_sd=0.05, **FAST)), "psnr")
+    tier = {e.label: t for e, t in zip(result.entries, result.tier)}
+    assert tier["unet+l1"] == tier["unet+mse"] == (1, 2)
+    assert tier["unet+huber"] == (3, 4)
