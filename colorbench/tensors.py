@@ -37,7 +37,7 @@ Ab = Float[Tensor, "b 2 h w"]
 Raw = Float[Tensor, "b c h w"]
 """A generator's last layer, before any head: unbounded."""
 
-Logits = Float[Tensor, "b c h w"]
+Logits = Float[Tensor, "b c hq wq"]
 """Unnormalised log-probabilities over c colour bins, usually at a quarter of the picture's size."""
 
 BinIndices = Int64[Tensor, "b k h w"]
