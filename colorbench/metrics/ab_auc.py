@@ -10,12 +10,13 @@ count.
 import torch
 from torch import Tensor
 
-from colorbench.color import AbPrior, class_weights, nearest_bin, rgb_to_lab
+from colorbench.color import AbPrior, nearest_bin, rgb_to_lab
 from colorbench.color.fused import fused
 from colorbench.metrics.shapes import two
 from colorbench.tensors import PerImage, Rgb
 
 LARGEST = 150
+RAREST = 1e-8
 
 
 def ab_auc(pred: Rgb, target: Rgb) -> PerImage:
@@ -63,8 +64,8 @@ def prior_of(lab: Tensor) -> Tensor:
 
 
 def rebalancing(prior: Tensor) -> Tensor:
-    """Weights 1 / p, scaled to a mean of 1 over the pixels the prior was counted on."""
-    return class_weights(prior, lam=0.0)
+    """The weight 1 / p of each bin; what is rarer than one pixel in 10^8 counts as that rare."""
+    return 1 / prior.clamp_min(RAREST)
 
 
 @fused

@@ -4,7 +4,7 @@ Wang 2004 and 2003: Gaussian window of 11 taps, sigma 1.5, population covariance
 lie inside the picture; mean over the three channels. MS-SSIM: 5 scales, 2 x 2 average pooling between them.
 
 The window is separable and is unrolled into shifted adds, taps that share a weight first: the compiler then fuses the
-whole of it, and no convolution library is needed. Values are centred on 0.5 first, which keeps float32 variances exact.
+whole of it, and no convolution library is needed. Values are centred first, which keeps float32 variances exact.
 """
 
 import math
@@ -90,12 +90,13 @@ def _weighted_product(factors: Sequence[Tensor], weights: Sequence[float]) -> Te
 
 @fused
 def _structure(pred: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-    x, y = pred - 0.5, target - 0.5
+    centre = ((pred + target) / 2).mean(dim=(2, 3), keepdim=True).detach()
+    x, y = pred - centre, target - centre
     mean_x, mean_y = _blur(x), _blur(y)
     variances = _blur(x * x + y * y) - mean_x * mean_x - mean_y * mean_y
     covariance = _blur(x * y) - mean_x * mean_y
     contrast = (2 * covariance + C2) / (variances + C2)
-    mean_x, mean_y = mean_x + 0.5, mean_y + 0.5
+    mean_x, mean_y = mean_x + centre, mean_y + centre
     luminance = (2 * mean_x * mean_y + C1) / (mean_x * mean_x + mean_y * mean_y + C1)
     return (luminance * contrast).mean(dim=(2, 3)), contrast.mean(dim=(2, 3))
 

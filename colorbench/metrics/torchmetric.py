@@ -57,7 +57,8 @@ def _classes() -> tuple[type, type]:
 
         def __init__(self, row: MetricRow):
             super().__init__()
-            self.row, self.higher_is_better = row, row.higher_is_better
+            self.row = row
+            vars(self)["higher_is_better"] = row.higher_is_better  # a constant of the class in torchmetrics
             for state in ("total", "finite", "infinite"):
                 self.add_state(state, torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
 
@@ -81,7 +82,8 @@ def _classes() -> tuple[type, type]:
 
         def __init__(self, row: MetricRow):
             super().__init__()
-            self.row, self.higher_is_better = row, row.higher_is_better
+            self.row = row
+            vars(self)["higher_is_better"] = row.higher_is_better  # a constant of the class in torchmetrics
             for state in ("pred_features", "target_features"):
                 self.add_state(state, [], dist_reduce_fx="cat")
 

@@ -79,7 +79,7 @@ def test_all_kinds_of_files_are_read(tmp_path):
     gray = np.full((4, 6), 128, np.uint8)
     Image.fromarray(gray).save(tmp_path / "gray.png")
     Image.fromarray(gray.astype(np.uint16) * 257).save(tmp_path / "deep.png")
-    Image.fromarray(np.dstack([gray] * 3)).convert("P").save(tmp_path / "palette.png")
+    Image.fromarray(np.dstack([gray] * 3)).quantize(4).save(tmp_path / "palette.png")
     Image.new("RGBA", (6, 4), (0, 0, 0, 0)).save(tmp_path / "clear.png")
     Image.new("CMYK", (6, 4), (0, 255, 255, 0)).save(tmp_path / "cmyk.jpg", quality=100)
     turned = Image.new("RGB", (4, 6))
