@@ -43,7 +43,7 @@ def _gamut_faces() -> Tensor:
     return rgb_to_lab(surface.T.reshape(1, 3, 1, -1))[0, 1:, 0].T
 
 
-def _meets_hull(centres: Tensor, points: Tensor, half_width: float) -> Tensor:
+def _meets_hull(centres: Tensor, points: Tensor, half_width: int | float) -> Tensor:
     """Whether the open square around each centre meets the convex hull of the points.
 
     Two convex shapes are apart when one line separates them; for a square and a polygon it is enough to try
