@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from colorbench.batch import Batch, Output
@@ -79,7 +80,7 @@ def likeliest(target: Target) -> Tensor:
     return target.indices.gather(1, target.weights.argmax(dim=1, keepdim=True)).squeeze(1)
 
 
-def sample(ab: Ab, size: tuple[int, int]) -> Ab:
+def sample(ab: Ab, size: tuple[int, int]) -> Float[Tensor, "b 2 hq wq"]:
     """ab at another size: every s-th pixel where a whole stride s gives that size, the nearest pixels where none does."""
     height, width = ab.shape[-2:]
     if size[0] > height or size[1] > width:

@@ -93,9 +93,8 @@ class Objective(nn.Module):
 
     @property
     def critics(self) -> list[nn.Module]:
-        """The modules that train against the generator, each with `critic_parameters()`, `critic_loss(output,
-        batch)`
-        and `optimizer`, the settings of its Adam."""
+        """The modules that train against the generator, each a `Critic`: `critic_parameters()`, `critic_loss(output,
+        batch)` and `optimizer`, the settings of its Adam."""
         return [critic for term in self.terms for critic in getattr(term, "critics", ())]
 
     def trainable_parameters(self) -> Iterator[nn.Parameter]:
@@ -122,13 +121,15 @@ class Objective(nn.Module):
     def _one(self, output: Output, batch: Batch, adversarial: bool) -> Losses:
         total, parts = output.lightness.new_zeros(()), {}
         for name, weight, term in zip(self.names, self.weights, self.terms):
-            if not adversarial and getattr(term, "critics", ()):
+            if not adversarial and hasattr(term, "critics"):
                 continue
             values = term(output, batch)
             values = values if isinstance(values, dict) else {"": values}
             values = {f"{name}-{part}" if part else name: value.mean() for part, value in values.items()}
             total = total + weight * next(iter(values.values()))
             parts |= {part: value.detach() for part, value in values.items()}
+        if not parts:
+            raise ValueError(f"{self.expression!r} has nothing but critics: pretraining needs a term such as l1 beside")
         return Losses(total, parts)
 
     def extra_repr(self) -> str:
