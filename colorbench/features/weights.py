@@ -22,7 +22,7 @@ BLOCK_BYTES = 1 << 20
 _failed_downloads: dict[str, str] = {}
 
 
-class WeightsMissing(RuntimeError):  # noqa: N818
+class WeightsMissing(RuntimeError):
     """Pretrained weights are not on this machine and could not be fetched. The message is one line: what, and how."""
 
 
@@ -94,10 +94,10 @@ def read_state(path: Path) -> Mapping[str, Tensor]:
 
 
 def _download(file: WeightFile) -> Path:
-    limit = os.environ.get("COLORBENCH_DOWNLOAD_MB")
-    if limit is not None and file.megabytes > float(limit):
+    limit = _download_limit()
+    if file.megabytes > limit:
         raise WeightsMissing(
-            f"{file.name} weights are a download of {file.megabytes:g} MB, over COLORBENCH_DOWNLOAD_MB={limit}: "
+            f"{file.name} weights are a download of {file.megabytes:g} MB, over COLORBENCH_DOWNLOAD_MB={limit:g}: "
             f"{_cure(file)}, or raise the limit"
         )
     if file.url in _failed_downloads:
@@ -108,6 +108,15 @@ def _download(file: WeightFile) -> Path:
         message = f"{file.name} weights could not be downloaded ({error}): {_cure(file)}"
         _failed_downloads[file.url] = " ".join(message.split())
         raise WeightsMissing(_failed_downloads[file.url]) from error
+
+
+def _download_limit() -> float:
+    """Megabytes a download may have: COLORBENCH_DOWNLOAD_MB, or no limit."""
+    limit = os.environ.get("COLORBENCH_DOWNLOAD_MB", "inf")
+    try:
+        return float(limit)
+    except ValueError:
+        raise ValueError(f"COLORBENCH_DOWNLOAD_MB is {limit!r}, wanted a number of megabytes") from None
 
 
 def _cure(file: WeightFile) -> str:

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 
-class PictureTooSmall(ValueError):  # noqa: N818
+class PictureTooSmall(ValueError):
     """The pictures have fewer pixels a side than this metric is defined for."""
 
 
