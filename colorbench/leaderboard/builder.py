@@ -15,6 +15,7 @@ def build(
     strips: int = 4,
     photos: list[str] | None = None,
     badges: dict[str, list[str]] | None = None,
+    resample_sets: bool = False,
     progress: Callable[[str], None] | None = None,
 ) -> Path:
     """Write the board of one suite's run folder and return its folder (default: `run_dir/board`).
@@ -27,6 +28,8 @@ def build(
         strips: how many photos are shown; which ones, no score decides.
         photos: ids of the photos to show instead; an empty list shows none (photos that may not be published).
         badges: how far each record was checked, from `check`: sha256 of the record -> badge names.
+        resample_sets: give FID and KID intervals over photos too, by joint resampling: passes every stored prediction
+            through Inception, so it takes a while and needs its weights. Without it they run over seeds alone.
         progress: called with what is being made, for a progress bar.
 
     Raises:
@@ -42,7 +45,7 @@ def build(
     out = Path(out) if out is not None else board.folder / "board"
     shown = strip_photos(board, photos, strips)
     say("statistics")
-    results = standings(board)
+    results = standings(board, _resampled(board) if resample_sets else None)
     write_tables(results, out)
     drawn = {}
     if plots:
@@ -61,3 +64,13 @@ def _write_pages(results, out: Path, drawn: dict[str, Path], shown: list[str], b
 
     addresses = write_run_pages(results.board, out, shown, badges)
     write_index(results, out, drawn, addresses, badges)
+
+
+def _resampled(board) -> dict:
+    from colorbench.leaderboard.sets import board_features, joint_resampling
+
+    wanted = [key for key in ("fid", "kid") if key in board.metrics and key not in board.missing()]
+    if not wanted:
+        return {}
+    features, truth = board_features(board)
+    return {key: joint_resampling(features, truth, key) for key in wanted}

@@ -27,14 +27,16 @@ class Sample:
         mean: over seeds and photos, `(n,)`.
         seed_variance: variance of the mean due to seeds, `(n,)`; 0 for a fixed model, NaN when unknown.
         seed_df: its degrees of freedom, `(n,)`; inf for a fixed model.
-        photos: per-photo means `(n, p)`, or None: then intervals run over seeds alone.
+        photos: covariance of the means due to the choice of photos `(n, n)`, or None: then intervals run over seeds alone.
+        photo_df: its degrees of freedom.
         pooled: the variance came from the other entries, because the entry has one seed.
     """
 
     mean: Float[np.ndarray, "n"]
     seed_variance: Float[np.ndarray, "n"]
     seed_df: Float[np.ndarray, "n"]
-    photos: Float[np.ndarray, "n p"] | None
+    photos: Float[np.ndarray, "n n"] | None
+    photo_df: float
     pooled: np.ndarray
 
 
@@ -71,23 +73,31 @@ def sample(
     borrows = (count == 1) & ~fixed
     variance = np.where(borrows, pooled, spread) / np.maximum(count, 1)
     df = np.where(borrows, pooled_df, count - 1.0)
-    return Sample(mean, np.where(fixed, 0.0, variance), np.where(fixed, np.inf, df), photos, borrows & bool(pooled_df))
+    covariance, photo_df = photo_covariance(photos)
+    variance, df = np.where(fixed, 0.0, variance), np.where(fixed, np.inf, df)
+    return Sample(mean, variance, df, covariance, photo_df, borrows & bool(pooled_df))
+
+
+def photo_covariance(photos: Float[np.ndarray, "n p"] | None) -> tuple[Float[np.ndarray, "n n"] | None, float]:
+    """Covariance of means over photos, paired: from per-photo values of every entry. None below two photos."""
+    if photos is None or photos.shape[1] < 2:
+        return None, float("inf")
+    p = photos.shape[1]
+    centred = photos - photos.mean(axis=1, keepdims=True)
+    return centred @ centred.T / ((p - 1) * p), p - 1.0
 
 
 def mean_intervals(data: Sample, level: float = LEVEL) -> tuple[Float[np.ndarray, "n"], Float[np.ndarray, "n"]]:
     """Half widths and degrees of freedom of each mean's interval; NaN where the seed variance is unknown."""
-    photo_variance, photo_df = _photo_part(data)
+    photo_variance = _photo_part(data)
     variance = data.seed_variance + photo_variance
-    df = _satterthwaite(variance, (data.seed_variance, data.seed_df), (photo_variance, photo_df))
+    df = _satterthwaite(variance, (data.seed_variance, data.seed_df), (photo_variance, data.photo_df))
     half = _quantile(df, level) * np.sqrt(variance)
     return np.where(variance > 0, half, np.where(np.isnan(variance), np.nan, 0.0)), df
 
 
 def _photo_part(data: Sample):
-    if data.photos is None or data.photos.shape[1] < 2:
-        return np.zeros(len(data.mean)), np.inf
-    p = data.photos.shape[1]
-    return data.photos.var(axis=1, ddof=1) / p, p - 1.0
+    return np.zeros(len(data.mean)) if data.photos is None else np.diag(data.photos)
 
 
 def compare(data: Sample) -> Comparisons:
@@ -95,9 +105,9 @@ def compare(data: Sample) -> Comparisons:
     from scipy import stats
 
     a, b = data.seed_variance[:, None], data.seed_variance[None, :]
-    photo, photo_df = _paired_photo_part(data)
+    photo = _paired_photo_part(data)
     variance = a + b + photo
-    df = _satterthwaite(variance, (a, data.seed_df[:, None]), (b, data.seed_df[None, :]), (photo, photo_df))
+    df = _satterthwaite(variance, (a, data.seed_df[:, None]), (b, data.seed_df[None, :]), (photo, data.photo_df))
     difference = data.mean[:, None] - data.mean[None, :]
     error = np.sqrt(variance)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -108,14 +118,10 @@ def compare(data: Sample) -> Comparisons:
 
 
 def _paired_photo_part(data: Sample):
-    n = len(data.mean)
-    if data.photos is None or data.photos.shape[1] < 2:
-        return np.zeros((n, n)), np.inf
-    p = data.photos.shape[1]
-    centred = data.photos - data.photos.mean(axis=1, keepdims=True)
-    covariance = centred @ centred.T / (p - 1)
-    own = np.diag(covariance)
-    return np.maximum(own[:, None] + own[None, :] - 2 * covariance, 0.0) / p, p - 1.0
+    if data.photos is None:
+        return np.zeros((len(data.mean),) * 2)
+    own = np.diag(data.photos)
+    return np.maximum(own[:, None] + own[None, :] - 2 * data.photos, 0.0)
 
 
 def _satterthwaite(variance, *parts):

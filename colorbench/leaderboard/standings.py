@@ -1,6 +1,6 @@
 """One metric of a board: means, intervals, rank tiers and tie letters of its entries."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
@@ -37,12 +37,19 @@ class Standing:
         return sorted(range(len(keys)), key=keys.__getitem__)
 
 
-def standing(board: Board, metric: str, color_only: bool = False, rank: bool = True) -> Standing:
-    """Statistics of one metric over the whole test set, or over its color-only photos."""
+def standing(
+    board: Board, metric: str, color_only: bool = False, rank: bool = True, resampled: np.ndarray | None = None
+) -> Standing:
+    """Statistics of one metric over the whole test set, or over its color-only photos.
+
+    `resampled`: for a set score, the entries' values under joint resampling of the photos (see `sets`), `(n, draws)`.
+    """
     entries = board.entries
     seeds = [entry.seed_values(metric, color_only) for entry in entries]
     photos = photo_matrix(board, metric, color_only)
     data = sample(seeds, photos, np.array([entry.fixed for entry in entries]))
+    if resampled is not None:
+        data = replace(data, photos=np.cov(resampled), photo_df=float(resampled.shape[1] - 1))
     half, _ = mean_intervals(data)
     spread = np.array([np.nanstd(v, ddof=1) if np.isfinite(v).sum() > 1 else np.nan for v in seeds])
     basis = tuple(_basis(entry, data, k) for k, entry in enumerate(entries))
@@ -115,5 +122,5 @@ def _against_leader(data: Sample, ranked: list[int], n: int):
 def _subset(data: Sample, chosen: list[int]) -> Sample:
     return Sample(
         data.mean[chosen], data.seed_variance[chosen], data.seed_df[chosen],
-        None if data.photos is None else data.photos[chosen], data.pooled[chosen],
+        None if data.photos is None else data.photos[np.ix_(chosen, chosen)], data.photo_df, data.pooled[chosen],
     )  # fmt: skip

@@ -29,9 +29,13 @@ class Standings:
         return self.primary.order(self.board.higher_is_better(self.board.primary))
 
 
-def standings(board: Board) -> Standings:
-    """Every metric of the board. Only the primary one is ranked in the color-only set."""
-    full = {metric: standing(board, metric) for metric in board.metrics}
+def standings(board: Board, resampled: dict | None = None) -> Standings:
+    """Every metric of the board. Only the primary one is ranked in the color-only set.
+
+    `resampled`: set scores under joint resampling of the photos, metric -> `(entries, draws)`.
+    """
+    drawn = resampled or {}
+    full = {metric: standing(board, metric, resampled=drawn.get(metric)) for metric in board.metrics}
     part = {metric: standing(board, metric, True, rank=metric == board.primary) for metric in board.metrics}
     return Standings(board, full, part)
 

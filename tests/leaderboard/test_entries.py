@@ -30,14 +30,18 @@ def test_no_folder_and_an_empty_folder(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "change", [{"data_hash": "e" * 64}, {"rules": "2"}, {"budget": Budget.parse("60s")}], ids=["photos", "rules", "budget"]
+    "change",
+    [{"data_hash": "e" * 64}, {"rules": "2"}, {"budget": Budget.parse("60s")}],
+    ids=["photos", "rules", "budget"],
 )
 def test_a_mixed_folder_refuses_to_render(make_runs, change):
     folder = make_runs(**FAST)
     path = folder / "unet+l1" / "seed-0" / "record.json"
     record = read_record(path)
     protocol = record.cell.protocol.model_copy(update={k: v for k, v in change.items() if k != "data_hash"})
-    cell = record.cell.model_copy(update={"protocol": protocol, **{k: v for k, v in change.items() if k == "data_hash"}})
+    cell = record.cell.model_copy(
+        update={"protocol": protocol, **{k: v for k, v in change.items() if k == "data_hash"}}
+    )
     data = record.data.model_copy(update={"hash": cell.data_hash})
     write_record(record.model_copy(update={"cell": cell, "key": cell.key, "data": data}), path)
     with pytest.raises(MixedBoard, match="do not share one"):
@@ -110,7 +114,9 @@ def test_skipped_cells_are_named_not_ranked(make_runs):
     factory = make_runs
     folder = factory(**FAST)
     path = folder / "unet+l1" / "seed-2" / "record.json"
-    write_record(read_record(path).model_copy(update={"status": "skipped", "message": "needs VGG16", "scores": {}}), path)
+    write_record(
+        read_record(path).model_copy(update={"status": "skipped", "message": "needs VGG16", "scores": {}}), path
+    )
     board = read_board(folder)
     assert [run.record.message for run in board.skipped] == ["needs VGG16"]
     assert len(board.entry("unet+l1").runs) == 2

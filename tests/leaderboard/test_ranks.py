@@ -29,7 +29,9 @@ def test_untested_pairs_are_no_part_of_the_family():
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.integers(1, 8).flatmap(lambda n: st.tuples(st.just(n), st.lists(st.booleans(), min_size=n * n, max_size=n * n))))
+@given(
+    st.integers(1, 8).flatmap(lambda n: st.tuples(st.just(n), st.lists(st.booleans(), min_size=n * n, max_size=n * n)))
+)
 def test_two_share_a_letter_exactly_when_they_do_not_differ(case):
     n, flags = case
     different = np.array(flags).reshape(n, n)

@@ -106,7 +106,10 @@ def _data(results: Standings, pages: dict[str, str], badges: dict[str, list[str]
 
 
 def _columns(board: Board, costs: list[str], normalised: bool) -> list[dict]:
-    columns = [{"name": "rank", "title": "rank", "number": True, "shown": board.rankable}, {"name": "label", "title": "entry"}]
+    columns = [
+        {"name": "rank", "title": "rank", "number": True, "shown": board.rankable},
+        {"name": "label", "title": "entry"},
+    ]
     columns += [{"name": name, "title": name, "shown": False} for name in ("kind", "generator", "loss", "head")]
     columns += [{"name": "seeds", "title": "seeds", "number": True}]
     for metric in board.metrics:

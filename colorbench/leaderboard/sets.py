@@ -1,0 +1,112 @@
+"""FID and KID have no value a photo: their interval over photos comes from drawing the photo set again.
+
+Each draw takes the same photos, with replacement, for every entry and seed at once, so that differences between entries
+keep the pairing; seeds stay outside. Both distances follow from Gram matrices of the features, so a draw costs one
+look-up instead of a pass over the pictures.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float
+
+DRAWS, SEED = 200, 0
+
+
+def joint_resampling(
+    features: Sequence[Sequence[Float[np.ndarray, "_ _"]]],
+    truth: Float[np.ndarray, "p d"],
+    key: str,
+    draws: int = DRAWS,
+) -> Float[np.ndarray, "n draws"]:
+    """A set score of every entry, averaged over its seeds, under each draw of the photos.
+
+    Args:
+        features: per entry, per seed, the features of its predictions; row k belongs to photo k everywhere.
+        truth: features of the true photos.
+        key: `fid` or `kid`.
+
+    Raises:
+        KeyError: another key.
+        ValueError: features of different photos.
+    """
+    if key not in _DISTANCES:
+        raise KeyError(f"no joint resampling for {key!r}; known: {', '.join(_DISTANCES)}")
+    if wrong := {seed.shape for entry in features for seed in entry} - {truth.shape}:
+        raise ValueError(
+            f"features of shape {sorted(wrong)[0]} beside those of the photos {truth.shape}: score all photos"
+        )
+    picks = np.random.default_rng(SEED).integers(0, len(truth), (draws, len(truth)))
+    distance = _DISTANCES[key]
+    return np.stack([np.mean([_draws(seed, truth, distance, picks) for seed in entry], axis=0) for entry in features])
+
+
+def _draws(pred: np.ndarray, truth: np.ndarray, distance, picks: np.ndarray) -> np.ndarray:
+    grams = [a.astype(np.float64) @ b.T.astype(np.float64) for a, b in ((pred, pred), (truth, truth), (pred, truth))]
+    return np.array([distance(*(gram[np.ix_(pick, pick)] for gram in grams), pred.shape[1]) for pick in picks])
+
+
+def fid_from_grams(xx: np.ndarray, yy: np.ndarray, xy: np.ndarray, width: int) -> float:
+    """FID of sets X and Y from the inner products of their features: the covariances are never formed.
+
+    tr (S1 S2)^1/2 is the sum of the singular values of centred X Y^T over n - 1.
+    """
+    means = xx.mean() + yy.mean() - 2 * xy.mean()
+    n = len(xx) - 1
+    spread = (np.trace(xx) - len(xx) * xx.mean() + np.trace(yy) - len(yy) * yy.mean()) / n
+    centred = xy - xy.mean(0, keepdims=True) - xy.mean(1, keepdims=True) + xy.mean()
+    return float(means + spread - 2 * np.linalg.svd(centred, compute_uv=False).sum() / n)
+
+
+def kid_from_grams(xx: np.ndarray, yy: np.ndarray, xy: np.ndarray, width: int) -> float:
+    """The unbiased squared maximum mean discrepancy under the kernel (x.y / d + 1)^3."""
+    xx, yy, xy = ((gram / width + 1) ** 3 for gram in (xx, yy, xy))
+    n, m = len(xx), len(yy)
+    within = (xx.sum() - np.trace(xx)) / (n * (n - 1)) + (yy.sum() - np.trace(yy)) / (m * (m - 1))
+    return float(within - 2 * xy.mean())
+
+
+_DISTANCES = {"fid": fid_from_grams, "kid": kid_from_grams}
+
+
+def board_features(board, progress=None):
+    """Inception features of every prediction and photo, `(features, truth)`; needs the weights and all pictures.
+
+    Raises:
+        WeightsMissing: without the Inception weights.
+        ValueError: an entry that kept no pictures.
+    """
+    from colorbench.leaderboard.plots.pictures import photo_names, truth
+
+    names = sorted(photo_names(board))
+    reference = _features([truth(board, name) for name in names])
+    found = []
+    for entry in board.entries:
+        found.append([_run_features(entry, run, names) for run in entry.runs])
+        if progress:
+            progress(entry.label)
+    return found, reference
+
+
+def _run_features(entry, run, names: list[str]) -> np.ndarray:
+    from dataclasses import replace
+
+    from colorbench.leaderboard.plots.pictures import prediction
+
+    pictures = [prediction(replace(entry, runs=(run,)), name) for name in names]
+    if any(picture is None for picture in pictures):
+        raise ValueError(f"{run.name} kept no predictions: its set scores have no interval over photos")
+    return _features(pictures)
+
+
+def _features(pictures: list) -> np.ndarray:
+    import torch
+
+    from colorbench.metrics.fid import inception_features
+
+    return np.concatenate(
+        [
+            inception_features(torch.from_numpy(p.transpose(2, 0, 1).copy())[None].float() / 255).numpy()
+            for p in pictures
+        ]
+    )

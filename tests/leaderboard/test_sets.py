@@ -1,0 +1,49 @@
+import numpy as np
+import pytest
+import torch
+
+from colorbench.leaderboard.intervals import compare, sample
+from colorbench.leaderboard.sets import fid_from_grams, joint_resampling, kid_from_grams
+
+
+def grams(x, y):
+    return x @ x.T, y @ y.T, x @ y.T, x.shape[1]
+
+
+def test_both_are_the_package_metrics_from_the_same_features():
+    from colorbench.metrics.fid import fid_of
+    from colorbench.metrics.kid import kid_of
+
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(0.2, 1, (60, 12)), rng.normal(0, 1.3, (60, 12))
+    tensors = torch.from_numpy(x), torch.from_numpy(y)
+    assert fid_from_grams(*grams(x, y)) == pytest.approx(fid_of(*tensors), rel=1e-6)
+    assert kid_from_grams(*grams(x, y)) == pytest.approx(kid_of(*tensors), rel=1e-9)
+
+
+def test_pairing_over_photos_sharpens_a_difference():
+    """Two entries that share the photos' features: their difference varies less than either of them."""
+    rng = np.random.default_rng(1)
+    truth = rng.normal(0, 1, (50, 8))
+    shared = truth + rng.normal(0, 0.8, truth.shape)
+    entries = [[shared + 0.02 * rng.normal(size=truth.shape)], [shared * 0.97]]
+    drawn = joint_resampling(entries, truth, "kid", draws=60)
+    assert drawn.shape == (2, 60)
+    assert (drawn[0] - drawn[1]).std() < 0.5 * drawn.std(axis=1).min()
+
+
+def test_the_draws_enter_the_interval():
+    drawn = np.random.default_rng(2).normal(0, 0.1, (2, 200)) + [[1.0], [2.0]]
+    from dataclasses import replace
+
+    data = sample([np.array([1.0]), np.array([2.0])], fixed=np.array([True, True]))
+    data = replace(data, photos=np.cov(drawn), photo_df=199.0)
+    assert compare(data).error[0, 1] == pytest.approx(np.std(drawn[0] - drawn[1], ddof=1))
+
+
+def test_unknown_score_and_other_photos_are_refused():
+    truth = np.zeros((4, 3))
+    with pytest.raises(KeyError, match="known: fid, kid"):
+        joint_resampling([[truth]], truth, "psnr")
+    with pytest.raises(ValueError, match="score all photos"):
+        joint_resampling([[truth[:3]]], truth, "kid")
