@@ -1,6 +1,6 @@
 """A photo of any size -> square pictures of one size: crop, squash or tiles. Lanczos, antialiased, on sRGB values.
 
-`crop`: the short side becomes the size, the middle is kept. `squash`: both sides become the size (the "direct resize"
+`crop`: the centred square, scaled. `squash`: both sides become the size (the "direct resize"
 of COCO-Stuff protocols). `tiles`: the short side becomes `tile_short_px`, then as many whole tiles as fit, centred.
 """
 
@@ -83,7 +83,7 @@ def fit_photo(photo: Photo8, settings: Preprocessing, side: str) -> UInt8[np.nda
     if settings.fit == "squash":
         pictures = _resized(photo, size, size)[None]
     elif settings.fit == "crop":
-        pictures = _middle(_scaled(photo, size), size, size)[None]
+        pictures = _center_square(photo, size)[None]
     else:
         pictures = _tiles(_scaled(photo, settings.tile_short_px), size)
     return np.ascontiguousarray(pictures.transpose(0, 3, 1, 2))
@@ -99,6 +99,14 @@ def _resized(photo: np.ndarray, width: int, height: int) -> np.ndarray:
     if photo.shape[:2] == (height, width):
         return photo
     return np.asarray(Image.fromarray(photo).resize((width, height), Image.Resampling.LANCZOS))
+
+
+def _center_square(photo: np.ndarray, size: int) -> np.ndarray:
+    height, width = photo.shape[:2]
+    short = min(height, width)
+    left, top = (width - short) / 2, (height - short) / 2
+    square = (left, top, left + short, top + short)
+    return np.asarray(Image.fromarray(photo).resize((size, size), Image.Resampling.LANCZOS, box=square))
 
 
 def _middle(photo: np.ndarray, height: int, width: int) -> np.ndarray:

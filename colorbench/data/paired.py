@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import UInt8
 
 from colorbench.data.folder import find_folder
 from colorbench.data.sources import Found
@@ -28,7 +29,7 @@ def find_paired(source: str | Path | None, *, half: str = "right") -> Found:
     return Found(found.sources, found.place, found.passed_over, partial(color_half, half=half), half=half)
 
 
-def color_half(picture: Photo8, half: str) -> Photo8:
+def color_half(picture: Photo8, half: str) -> UInt8[np.ndarray, "h half_w 3"]:
     """The left or right half of the picture.
 
     Raises:

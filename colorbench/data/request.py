@@ -21,7 +21,6 @@ class Request:
     Attributes:
         folder: of the store.
         files: how many were found; `unreadable` and `duplicates` are those that give no photo of their own.
-        split: the rule and its numbers, for the data hash.
     """
 
     plan: Plan
@@ -29,7 +28,6 @@ class Request:
     files: int
     unreadable: list[tuple[str, str]]
     duplicates: list[tuple[str, str]]
-    split: dict
 
     def data_hash(self, index: Index) -> str:
         """sha256 over the photos used, how their pixels are made, and which side each is on."""
@@ -70,7 +68,7 @@ def make_request(
     key = {"photos": sorted(sources), "preprocessing": settings.canonical(), "rule": SPLIT_RULE, "split": split}
     plan = Plan(found, sources, settings, _side_rule(held_out, test_share), limits, on_progress)
     files = len(found.sources) + len(found.passed_over)
-    return Request(plan, cache / "photos" / _sha256(key)[:32], files, unreadable, duplicates, split)
+    return Request(plan, cache / "photos" / _sha256(key)[:32], files, unreadable, duplicates)
 
 
 def _side_rule(held_out: list[str], test_share: float):

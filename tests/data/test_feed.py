@@ -1,0 +1,167 @@
+import threading
+import time
+
+import numpy as np
+import pytest
+import torch
+
+from colorbench.data import PhotoFeed, PhotoSet
+from colorbench.data.augment import _by_copies, _by_gather
+from colorbench.data.feed import fits, free_bytes
+
+
+def feed(photos, **settings):
+    return PhotoFeed(photos, "cpu", **{"batch": 8, "seed": 3, "crop_px": 9, **settings})
+
+
+def test_pure_in_the_step(numbered):
+    """A resumed run, another feed, another order of asking: the same batch."""
+    with feed(numbered) as first, feed(numbered) as second:
+        forward = [first.batch_at(step) for step in range(130)]
+        for step in (129, 7, 64, 7):
+            torch.testing.assert_close(second.batch_at(step), forward[step], rtol=0, atol=0)
+    assert forward[0].shape == (8, 3, 9, 9)
+    assert forward[0].dtype == torch.uint8
+
+
+def test_streamed_equals_resident_bit_for_bit(numbered):
+    with feed(numbered, resident=True) as resident, feed(numbered, resident=False) as streamed:
+        for step in (*range(70), 3, 4, 5, 1000):
+            assert torch.equal(resident.batch_at(step), streamed.batch_at(step))
+
+
+def test_an_epoch_shows_every_photo_once(numbered):
+    with feed(numbered, crop_px=None, flip=False, batch=5) as batches:
+        shown = torch.cat([batches.batch_at(step)[:, 0, 0, 0] for step in range(15)])
+    assert sorted(shown[:37].tolist()) == list(range(37))
+    assert sorted(shown[37:74].tolist()) == list(range(37))
+
+
+def test_batch_larger_than_the_set(numbered):
+    with feed(numbered, batch=80, crop_px=None, flip=False) as batches:
+        counts = np.bincount(batches.batch_at(0)[:, 0, 0, 0].numpy(), minlength=37)
+    assert set(counts.tolist()) == {2, 3}
+
+
+def test_crops_and_flips_happen(numbered):
+    with feed(numbered, batch=37, flip=True) as batches:
+        batch, plan = batches.batch_at(0), batches._plan_at(0)
+    assert set(plan[:, 3].tolist()) == {0, 1}
+    assert set(plan[:, 1].tolist()) == {0, 1, 2, 3}
+    for picture, (row, top, left, flipped) in zip(batch, plan.tolist()):
+        cut = numbered.pixels[row, :, top : top + 9, left : left + 9]
+        np.testing.assert_array_equal(picture.numpy(), cut[:, :, ::-1] if flipped else cut)
+
+
+@pytest.mark.parametrize("rows", [None, torch.tensor([3, 0, 3, 36])])
+def test_gather_of_the_gpu_equals_copies_of_the_cpu(numbered, rows):
+    pixels = torch.from_numpy(numbered.pixels)
+    crops = torch.tensor([[0, 0, 0], [3, 1, 1], [2, 3, 0], [1, 0, 1]])
+    torch.testing.assert_close(_by_gather(pixels, rows, crops, 9), _by_copies(pixels, rows, crops, 9), rtol=0, atol=0)
+
+
+def test_processes_share_the_global_batch(numbered):
+    with feed(numbered) as whole, feed(numbered, rank=0, world=2) as left, feed(numbered, rank=1, world=2) as right:
+        for step in (0, 5, 70):
+            parts = torch.cat([left.batch_at(step), right.batch_at(step)])
+            assert torch.equal(parts, whole.batch_at(step))
+
+
+class SlowPixels(np.ndarray):
+    """Pixels that take a while to read, and count who reads them."""
+
+    def take(self, *args, **kwargs):
+        time.sleep(0.02)
+        return super().take(*args, **kwargs)
+
+
+def test_reading_ahead_overlaps_with_computing(numbered):
+    slow = PhotoSet(numbered.pixels.view(SlowPixels), numbered.ids, numbered.names, numbered.flags)
+    with feed(slow, resident=False) as batches:
+        batches.batch_at(0)
+        time.sleep(0.3)  # a long step: the next four are read meanwhile
+        ahead = [future.done() for _, future in batches._stream._pending]
+        before = batches.wait_seconds
+        batches.batch_at(1)
+    assert ahead == [True] * 4
+    assert before >= 0.02 > batches.wait_seconds - before
+
+
+def test_threads_end_with_the_feed(numbered):
+    def readers():
+        return [thread for thread in threading.enumerate() if thread.name.startswith("colorbench-photos")]
+
+    batches = feed(numbered, resident=False)
+    batches.batch_at(0)
+    assert readers()
+    batches.close()
+    batches.close()
+    assert not readers()
+
+
+def test_an_error_of_the_reading_thread_arrives(numbered, monkeypatch):
+    with feed(numbered, resident=False) as batches:
+        monkeypatch.setattr(batches._stream, "_pixels", None)
+        with pytest.raises((TypeError, AttributeError, ValueError, IndexError, np.exceptions.AxisError)):
+            batches.batch_at(0)
+
+
+def test_photos_too_large_for_memory_are_streamed(tmp_path):
+    """A sparse file: 20 GB by its size, nothing on the disk."""
+    pixels = np.memmap(tmp_path / "sparse.u8", dtype=np.uint8, mode="w+", shape=(102_000, 3, 256, 256))
+    pixels[101_999] = 7
+    photos = PhotoSet.from_pixels(pixels)
+    assert photos.pixels.nbytes > 20e9
+    with PhotoFeed(photos, "cpu", batch=2, seed=0, crop_px=64, resident=False) as batches:
+        assert batches.batch_at(0).shape == (2, 3, 64, 64)
+
+
+def test_fits_asks_the_device(monkeypatch):
+    cpu = torch.device("cpu")
+    assert free_bytes(cpu) > 0
+    monkeypatch.setattr("colorbench.data.feed.free_bytes", lambda device: 1000)
+    assert fits(500, cpu)
+    assert not fits(501, cpu)
+
+
+def test_resident_or_streamed_is_decided_by_memory(numbered, monkeypatch):
+    with feed(numbered) as batches:
+        assert batches.resident
+    monkeypatch.setattr("colorbench.data.feed.free_bytes", lambda device: 1000)
+    with feed(numbered) as batches:
+        assert not batches.resident
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"batch": 0}, "batch 0"),
+        ({"world": 3}, "multiple of 3"),
+        ({"rank": 2, "world": 2}, "rank 2"),
+        ({"crop_px": 13}, "larger store_px"),
+        ({"crop_px": 0}, "crops of 0 px"),
+    ],
+)
+def test_refusals(numbered, settings, message):
+    with pytest.raises(ValueError, match=message):
+        feed(numbered, **settings)
+
+
+def test_an_empty_set_is_refused():
+    with pytest.raises(ValueError, match="at least one photo"):
+        feed(PhotoSet.from_pixels(np.empty((0, 3, 12, 12), dtype=np.uint8)))
+
+
+def test_from_pixels_wants_square_uint8():
+    for pixels in (np.zeros((2, 3, 4, 4)), np.zeros((2, 3, 4, 5), np.uint8), np.zeros((2, 1, 4, 4), np.uint8)):
+        with pytest.raises(ValueError, match="expected uint8"):
+            PhotoSet.from_pixels(pixels)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_gpu_gives_the_bits_of_the_cpu(numbered):
+    with feed(numbered, resident=True) as cpu:
+        for resident in (True, False):
+            with PhotoFeed(numbered, "cuda", 8, 3, 9, resident=resident) as gpu:
+                for step in (*range(10), 3, 100):
+                    assert torch.equal(gpu.batch_at(step).cpu(), cpu.batch_at(step))
