@@ -4,12 +4,17 @@ Source: Zhang, Isola, Efros 2016, eq. 5: softmax(log z / T), then the expectatio
 T = 1 is the mean (desaturated), T -> 0 the mode (splotches).
 """
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from colorbench.color.bins import ab_bins
 from colorbench.tensors import Ab, Logits
 
+TILE_PIXELS = 4096
+CHUNK_BINS = 32
 STEP_OF_COUNT = {313: 10, 1083: 5, 100: 20}
 
 
@@ -23,7 +28,11 @@ def annealed_mean(logits: Logits, temperature: float = 0.38, bins: Tensor | None
     if not temperature > 0:
         raise ValueError(f"expected temperature > 0, got {temperature}; for the mode use hard_ab")
     bins = _bins_of(logits, bins)
-    return torch.einsum("bnhw,nc->bchw", torch.softmax(_wide(logits) / temperature, dim=1), bins)
+    logits = _wide(logits)
+    with torch.autocast(logits.device.type, enabled=False):
+        if torch.compiler.is_compiling():  # the surrounding compiler fuses it
+            return torch.einsum("bnhw,nc->bchw", torch.softmax(logits / temperature, dim=1), bins)
+        return _AnnealedMean.apply(logits, bins, float(temperature))[0]
 
 
 def mean_ab(logits: Logits, bins: Tensor | None = None) -> Ab:
@@ -34,6 +43,72 @@ def mean_ab(logits: Logits, bins: Tensor | None = None) -> Ab:
 def hard_ab(logits: Logits, bins: Tensor | None = None) -> Ab:
     """ab `(b, 2, h, w)` of the likeliest bin; no gradient."""
     return _bins_of(logits, bins)[logits.argmax(1)].movedim(-1, 1)
+
+
+class _AnnealedMean(torch.autograd.Function):
+    """An online softmax in tiles that stay in the cache: logits are read once, no distribution is ever stored."""
+
+    @staticmethod
+    def forward(logits: Tensor, bins: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
+        b, _, h, w = logits.shape
+        ab, log_total = logits.new_empty(b, 2, h * w), logits.new_empty(b, 1, h * w)
+        weights = torch.cat([bins, bins.new_ones(len(bins), 1)], 1).T.contiguous()
+        for pictures, pixels in _tiles(logits):
+            sums, top = _online_sums(logits.flatten(2)[pictures, :, pixels], weights, 1 / temperature)
+            ab[pictures, :, pixels] = sums[:, :2] / sums[:, 2:]
+            log_total[pictures, :, pixels] = sums[:, 2:].log() + top / temperature
+        return ab.reshape(b, 2, h, w), log_total
+
+    @staticmethod
+    def setup_context(ctx, inputs, output) -> None:
+        logits, bins, ctx.temperature = inputs
+        ctx.save_for_backward(logits, bins, *output)
+        ctx.mark_non_differentiable(output[1])
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, towards_ab: Tensor, _) -> tuple[Tensor, None, None]:
+        logits, bins, ab, log_total = ctx.saved_tensors
+        towards_ab = towards_ab.flatten(2) / ctx.temperature
+        level = (towards_ab * ab.flatten(2)).sum(1, keepdim=True)
+        gradient = torch.empty_like(logits, memory_format=torch.contiguous_format)
+        for pictures, pixels in _tiles(logits):
+            part = logits.flatten(2)[pictures, :, pixels]
+            for some in _bin_chunks(part):
+                share = torch.sub(part[:, some] / ctx.temperature, log_total[pictures, :, pixels]).exp_()
+                pull = torch.matmul(bins[some], towards_ab[pictures, :, pixels]) - level[pictures, :, pixels]
+                torch.mul(share, pull, out=gradient.flatten(2)[pictures, some, pixels])
+        return gradient, None, None
+
+
+def _online_sums(logits: Tensor, weights: Tensor, sharpness: float) -> tuple[Tensor, Tensor]:
+    """Sums over the bins `(b, 3, p)` of a e, b e and e, e = exp(sharpness (logit - top)), and the top `(b, 1, p)`."""
+    top, sums = None, None
+    for some in _bin_chunks(logits):
+        chunk = logits[:, some]
+        before, top = top, chunk.amax(1, keepdim=True)
+        if before is not None:
+            top = torch.maximum(top, before)
+            sums *= torch.exp((before - top) * sharpness)
+        powers = torch.sub(chunk, top).mul_(sharpness).exp_()
+        new = torch.matmul(weights[:, some], powers)
+        sums = new if sums is None else sums.add_(new)
+    return sums, top
+
+
+def _tiles(logits: Tensor) -> Iterator[tuple[slice, slice]]:
+    """On the CPU tile by tile, so that a chunk of bins stays in the cache; elsewhere all pictures at once."""
+    b, _, h, w = logits.shape
+    if logits.device.type != "cpu":
+        yield slice(None), slice(None)
+        return
+    for picture in range(b):
+        for start in range(0, h * w, TILE_PIXELS):
+            yield slice(picture, picture + 1), slice(start, start + TILE_PIXELS)
+
+
+def _bin_chunks(logits: Tensor) -> list[slice]:
+    return [slice(start, start + CHUNK_BINS) for start in range(0, logits.shape[1], CHUNK_BINS)]
 
 
 def _wide(logits: Tensor) -> Tensor:

@@ -93,7 +93,8 @@ def _residual(channel: Tensor, step: int, size: int) -> tuple[Tensor, Tensor]:
     """The nearest lattice point (a row or column of the table) and the signed distance from it."""
     point = torch.round((channel - START) * (1 / step))
     inside = point.clamp(-MARGIN + 2, size - MARGIN - 3)
-    return inside.to(torch.int32) + MARGIN, (channel - START) - point * step
+    # START + point * step is whole, so the difference is exact
+    return inside.to(torch.int32) + MARGIN, channel - (START + point * step)
 
 
 def _nearest_varying(u: Tensor, v: Tensor, plan: NearPlan, step: int) -> list[tuple[Tensor, Tensor]]:
@@ -147,11 +148,38 @@ def _search(pixels: Tensor, k: int, step: int) -> tuple[Tensor, Tensor]:
     outside the gamut the distances are large and their differences, which make the weights, small."""
     pixels = precise(pixels)
     bins = ab_bins(step).to(pixels)
-    parts = [_search_all(chunk, bins, k) for chunk in pixels.split(CHUNK)] or [_search_all(pixels, bins, k)]
-    return torch.cat([found for found, _ in parts]), torch.cat([squared for _, squared in parts])
+    table = _cell_candidates(k, step).to(pixels.device)
+    cells = torch.round((pixels - START) / step) + MARGIN
+    near = ((cells >= 0) & (cells < round(len(table) ** 0.5))).all(1)
+    rows = (cells[:, 0] * round(len(table) ** 0.5) + cells[:, 1]).where(near, len(table) - 1).long()
+    indices, squared = _search_among(pixels, bins, table[rows], k)
+    if not near.all():
+        everything = torch.arange(len(bins), device=pixels.device).expand((~near).sum(), -1)
+        indices[~near], squared[~near] = _search_among(pixels[~near], bins, everything, k)
+    return indices, squared
 
 
-def _search_all(pixels: Tensor, bins: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    squared = sum((pixels[:, None, axis] - bins[:, axis]).square() for axis in (0, 1))
-    nearest = squared.topk(k, largest=False)
-    return nearest.indices, nearest.values
+def _search_among(pixels: Tensor, bins: Tensor, candidates: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """The k nearest of the candidates `(n, m)` of each pixel; -1 is none."""
+    found = []
+    for points, some in zip(pixels.split(CHUNK), candidates.split(CHUNK)):
+        squared = (points[:, None] - bins[some]).square().sum(-1).masked_fill(some < 0, torch.inf)
+        nearest = squared.topk(k, largest=False)
+        found.append((some.gather(1, nearest.indices), nearest.values))
+    return torch.cat([indices for indices, _ in found]), torch.cat([squared for _, squared in found])
+
+
+@lru_cache(maxsize=32)
+def _cell_candidates(k: int, step: int) -> Tensor:
+    """For every lattice cell `(cells, m)`: the bins that can be among the k nearest of a position in it, -1 padded.
+
+    A position is at most r from the middle of its cell, so its k-th neighbour is at most d_k + r away, and a bin that
+    is more than d_k + 2 r from the middle is farther than that.
+    """
+    bins = ab_bins(step).double()
+    line = START + (torch.arange(len(_point_table(step)), dtype=torch.float64) - MARGIN) * step
+    distances = torch.cdist(torch.cartesian_prod(line, line), bins)
+    reach = distances.topk(k, largest=False).values[:, -1:] + 2 * step * 0.5**0.5 + 1e-9
+    possible = distances <= reach
+    order = distances.argsort(1)[:, : possible.sum(1).amax()]
+    return order.where(possible.gather(1, order), -1)
