@@ -13,15 +13,14 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from colorbench.color.fused import fused
 from colorbench.features import WeightsMissing, load_features
 from colorbench.metrics.shapes import check_size, two
 from colorbench.tensors import PerImage, Rgb
 
 BACKBONES = {"alex": "alexnet", "vgg": "vgg16", "squeeze": "squeezenet1_1"}
 LEAST_PX = {"alex": 31, "vgg": 16, "squeeze": 17}
-ZERO_FEATURE = 1e-10
-"""Squared length below which a feature vector counts as zero; its direction, and the gradient of that, is 0."""
+ZERO_FEATURE = 1e-5
+"""Length below which a feature vector counts as zero; its direction, and the gradient of that, is 0."""
 
 
 def lpips(pred: Rgb, target: Rgb, net: str = "alex") -> PerImage:
@@ -56,23 +55,20 @@ def lpips_features(rgb: Tensor, net: str) -> dict[str, Tensor]:
 
 def lpips_of(pred: Mapping[str, Tensor], target: Mapping[str, Tensor], net: str) -> PerImage:
     """LPIPS from the features of both."""
-    heads = _heads(net)
-    total = 0
-    for head, name in zip(heads, pred):
-        total = total + _weighted(pred[name], target[name], head.to(pred[name]))
-    return total
+    with torch.autocast(next(iter(pred.values())).device.type, enabled=False):
+        return sum(_weighted(pred[name] - target[name], head) for head, name in zip(_heads(net), pred))
 
 
-@fused
-def _weighted(pred: Tensor, target: Tensor, head: Tensor) -> Tensor:
-    return ((pred - target).square() * head).sum(dim=1).mean(dim=(1, 2))
+def _weighted(difference: Tensor, head: Tensor) -> Tensor:
+    """Mean over pixels of the squared difference weighted by channel: one matrix product, no weighted copy."""
+    squared = difference.square().flatten(2)
+    return (head.to(squared).view(1, 1, -1) @ squared).mean(dim=(1, 2))
 
 
-@fused
 def _directions(x: Tensor) -> Tensor:
-    squared = x.square().sum(dim=1, keepdim=True)
-    some = squared > ZERO_FEATURE
-    return x * torch.where(some, torch.where(some, squared, 1.0).rsqrt(), 0.0)
+    length = torch.linalg.vector_norm(x, dim=1, keepdim=True)
+    some = length > ZERO_FEATURE
+    return x * torch.where(some, 1 / torch.where(some, length, 1.0), 0.0)
 
 
 @cache

@@ -1,0 +1,166 @@
+"""The promises of every row of METRICS, and one golden number each: a changed value is a new `version`."""
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from colorbench.metrics import METRICS, MetricRow
+
+PER_IMAGE = [key for key, row in METRICS.items() if row.per_image]
+SETS = [key for key, row in METRICS.items() if not row.per_image]
+
+GOLDEN = {
+    ("psnr", "1"): [22.0027, 21.9978],
+    ("psnr-ab", "1"): [25.9238, 26.1441],
+    ("ssim", "1"): [0.312748, 0.33815],
+    ("ms-ssim", "1"): [0.8805, 0.891749],
+    ("lpips-alex", "1"): [0.445779, 0.449366],
+    ("lpips-vgg", "1"): [0.467872, 0.512843],
+    ("lpips-squeeze", "1"): [0.656057, 0.617902],
+    ("colorfulness", "1"): [109.01, 111.658],
+    ("colorfulness-abs", "1"): [89.4102, 89.0751],
+    ("colorfulness-error", "1"): [6.14948, 6.66105],
+    ("colorfulness-bias", "1"): [6.14948, 6.66105],
+    ("delta-e-76", "1"): [16.6195, 16.2953],
+    ("delta-e-2000", "1"): [9.40071, 9.187],
+    ("ab-auc", "1"): [0.896202, 0.898785],
+    ("ab-auc-rebalanced", "1"): [0.905101, 0.904613],
+    ("lightness-error", "1"): [4.48824, 4.6252],
+    ("out-of-gamut", "1"): [0.0326059, 0.0384491],
+    ("fid", "1"): 12.5928,
+    ("kid", "1"): 14.8937,
+}
+
+
+def pictures(seed=0, side=176, noise=0.08):
+    """(pred, target): smooth random pictures and a noisy copy, (2, 3, side, side)."""
+    draw = torch.Generator().manual_seed(seed)
+    target = torch.nn.functional.interpolate(torch.rand(2, 3, 9, 9, generator=draw), (side, side), mode="bilinear")
+    pred = (target + noise * torch.randn(target.shape, generator=draw)).clamp(0, 1)
+    return pred, target
+
+
+@pytest.fixture(params=PER_IMAGE)
+def row(request):
+    return available(METRICS[request.param])
+
+
+def available(row: MetricRow) -> MetricRow:
+    """The row, or a skip when the weights it needs are not on this machine."""
+    folder = os.environ.get("COLORBENCH_WEIGHTS")
+    if row.needs is not None and not (folder and Path(folder).is_dir()):
+        pytest.skip(f"{row.key} needs {row.needs}: set COLORBENCH_WEIGHTS")
+    if row.needs == "vgg16-classifier" and not list(Path(folder).glob("vgg16-*.pth")):
+        pytest.skip(f"{row.key} needs torchvision's whole VGG16")
+    return row
+
+
+def value(row: MetricRow, pred, target):
+    return row.function(pred) if row.inputs == "single" else row.function(pred, target)
+
+
+@pytest.mark.parametrize("key", METRICS)
+def test_the_row_is_complete(key):
+    row = METRICS[key]
+    assert row.key == key == key.lower().replace("_", "-")
+    assert row.source
+    assert row.version
+    assert row.higher_is_better in (True, False, None)
+    assert row.needs in (None, "alexnet", "vgg16", "squeezenet1_1", "inception", "vgg16-classifier")
+    assert (row.on_features is not None) == (row.inputs == "set")
+
+
+def test_one_value_an_image_in_float32(row):
+    assert value(row, *pictures()).shape == (2,)
+    assert value(row, *pictures()).dtype == torch.float32
+
+
+def test_an_image_does_not_see_its_batch(row):
+    if row.key == "ab-auc-rebalanced":
+        pytest.skip("its prior is that of the pictures it is given; score() fixes it for the set")
+    pred, target = pictures()
+    torch.testing.assert_close(value(row, pred, target)[:1], value(row, pred[:1], target[:1]), atol=1e-5, rtol=1e-5)
+
+
+def test_identical_is_best(row):
+    if row.higher_is_better is None or row.inputs == "single":
+        pytest.skip("no better or worse against the truth")
+    pred, target = pictures()
+    perfect, worse = value(row, target, target), value(row, pred, target)
+    assert (perfect > worse).all() if row.higher_is_better else (perfect < worse).all()
+    if not row.higher_is_better:
+        assert perfect.abs().max() < 1e-5
+
+
+def test_more_noise_is_worse(row):
+    if row.higher_is_better is None or row.inputs == "single":
+        pytest.skip("no better or worse against the truth")
+    little, much = value(row, *pictures(noise=0.02)), value(row, *pictures(noise=0.3))
+    assert (little > much).all() if row.higher_is_better else (little < much).all()
+
+
+def test_no_nan_on_black_white_gray_and_constant_pictures(row):
+    levels = torch.tensor([[0.0, 0, 0], [1, 1, 1], [0.5, 0.5, 0.5], [0.9, 0.1, 0.3]]).view(4, 3, 1, 1)
+    flat = levels.expand(4, 3, 176, 176)
+    for other in (flat, flat.roll(1, dims=0), pictures()[1].repeat(2, 1, 1, 1)):
+        assert not value(row, flat.contiguous(), other).isnan().any()
+
+
+def test_bf16_autocast_and_half_inputs_compute_in_float32(row):
+    pred, target = (x.half().float() for x in pictures())
+    plain = value(row, pred, target)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        torch.testing.assert_close(value(row, pred, target), plain, atol=1e-5, rtol=1e-5)
+    halves = value(row, pred.half(), target.half())
+    assert halves.dtype == torch.float32
+    torch.testing.assert_close(halves, plain, atol=1e-5, rtol=1e-5)
+
+
+def test_wrong_input_is_an_error(row):
+    pred, target = pictures()
+    for wrong in (pred[0], pred[:, :2], (255 * pred).byte(), pred.movedim(1, -1)):
+        with pytest.raises((ValueError, TypeError)):
+            value(row, wrong, wrong)
+    if row.inputs == "pair":
+        with pytest.raises((ValueError, TypeError)):
+            value(row, pred[..., :170], target)
+
+
+def test_an_empty_batch_gives_no_values(row):
+    if row.key == "ab-auc-rebalanced":
+        pytest.skip("no pixels, no prior")
+    empty = torch.rand(0, 3, 176, 176)
+    assert value(row, empty, empty).shape == (0,)
+
+
+def test_golden_value(row):
+    if row.key == "top1-agreement":
+        pytest.skip("0 or 1")
+    torch.testing.assert_close(
+        value(row, *pictures()), torch.tensor(GOLDEN[row.key, row.version]), atol=1e-4, rtol=2e-5
+    )
+
+
+@pytest.mark.parametrize("key", SETS)
+def test_set_metrics_compare_features_of_two_sets(key):
+    row = METRICS[key]
+    draw = torch.Generator().manual_seed(0)
+    near, far = torch.randn(40, 8, generator=draw), torch.randn(30, 8, generator=draw) + 1
+    distance = row.on_features(near, far)
+    assert isinstance(distance, float)
+    assert distance > row.on_features(near, near) - 1e-6
+    assert row.higher_is_better is False
+    assert distance == pytest.approx(GOLDEN[key, row.version], rel=1e-4)
+
+
+@pytest.mark.parametrize("settings", [{"inputs": "set"}, {"per_image": False}])
+def test_a_row_that_contradicts_itself_is_refused(settings):
+    with pytest.raises(ValueError, match="either per image or over a set"):
+        MetricRow("mine", lambda pred, target: pred, "", True, "mine", **settings)
+
+
+def test_unknown_inputs_are_refused():
+    with pytest.raises((ValueError, TypeError)):
+        MetricRow("mine", lambda pred, target: pred, "", True, "mine", inputs="triple")
