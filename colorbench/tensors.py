@@ -34,7 +34,7 @@ Gray = Float[Tensor, "b 1 h w"]
 Ab = Float[Tensor, "b 2 h w"]
 """CIE a*, b*, in Lab units (not divided by 110)."""
 
-Raw = Float[Tensor, "b c h w"]
+Raw = Float[Tensor, "b c h_raw w_raw"]
 """A generator's last layer, before any head: unbounded."""
 
 Logits = Float[Tensor, "b c hq wq"]

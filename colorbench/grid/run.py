@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol as Interface
+from typing import runtime_checkable
 
 from colorbench.cell import Cell, Suite
 from colorbench.grid.cells import expand_suite
@@ -17,6 +18,7 @@ SUITE_NAME = "suite.json"
 REFERENCES = "references"
 
 
+@runtime_checkable
 class Executor(Interface):
     """Who runs jobs: `execute(jobs, on_event) -> problems`."""
 

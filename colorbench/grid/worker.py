@@ -40,6 +40,8 @@ def main(folder: Path, follow_parent: bool = True) -> int:
 
 def run_job(job: Job, should_stop=lambda: False) -> None:
     """Train, rescore, or record a failure."""
+    # The switch must not depend on how long a process has run: a resumed cell repeats an undisturbed one bit for bit.
+    os.environ["COLORBENCH_COMPILE"] = "1" if job.cell.protocol.compile else "0"
     import torch
 
     if job.threads:

@@ -47,7 +47,8 @@ def save_weights(folder: Path, state_dict: dict[str, Tensor], cell: Cell, extra:
     from safetensors.torch import save
 
     tensors = {key: value.detach().cpu().contiguous() for key, value in state_dict.items()}
-    metadata = {"colorbench": "1", "cell": canonical_json(cell.model_dump(mode="json")), **extra}
+    facts = {"cell": cell.model_dump(mode="json"), **extra}
+    metadata = {"colorbench": canonical_json(facts)}  # one key: safetensors writes several in random order
     content = save(_untied(tensors), metadata)
     write_atomically(folder / WEIGHTS_NAME, content)
     return hashlib.sha256(content).hexdigest()

@@ -65,16 +65,17 @@ def load_colorizer(checkpoint: Path | str, device: torch.device | str = "cpu") -
         ) from None
     except (SafetensorError, OSError) as error:
         raise ValueError(f"{path} is not a safetensors file ({error})") from None
-    if "cell" not in metadata:
+    if "colorbench" not in metadata:
         raise ValueError(f"{path} has no colorbench cell in its metadata; give a checkpoint.safetensors of a run")
-    cell = Cell.model_validate(json.loads(metadata["cell"]))
+    facts = json.loads(metadata["colorbench"])
+    cell, head = Cell.model_validate(facts["cell"]), facts["head"]
     options = {key: value for key, value in cell.recipe.options.items() if key != "pretrained"}
-    model = build_generator(cell.recipe.generator, out_channels=head_channels(metadata["head"]), **options)
+    model = build_generator(cell.recipe.generator, out_channels=head_channels(head), **options)
     try:
         model.load_state_dict(state)
     except RuntimeError as error:
         raise ValueError(f"{path} does not fit its own recipe: {str(error).splitlines()[0]}") from None
-    return Colorizer(model.to(device).eval(), metadata["head"], cell.protocol.size_px)
+    return Colorizer(model.to(device).eval(), head, cell.protocol.size_px)
 
 
 def colorize(

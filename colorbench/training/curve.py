@@ -12,7 +12,7 @@ class Curve:
         path.write_text("".join(kept))
         self._file = path.open("a")
 
-    def add(self, **values: float | dict) -> None:
+    def add(self, **values: float | int | dict) -> None:
         """One line, flushed, so that others can watch."""
         self._file.write(json.dumps(values) + "\n")
         self._file.flush()

@@ -15,7 +15,7 @@ class Progress:
         self.path, self.every_seconds = folder / PROGRESS_NAME, every_seconds
         self._last, self._phase = 0.0, ""
 
-    def tell(self, phase: str, share: float = 0.0, **facts: float | str | None) -> None:
+    def tell(self, phase: str, share: float = 0.0, **facts: float | int | str | None) -> None:
         now = time.monotonic()
         if phase == self._phase and now - self._last < self.every_seconds:
             return

@@ -1,0 +1,39 @@
+"""What several tests share: real weights, reference pictures and photos where they are, else a sentence."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+def _folder(variable: str, beside_weights: str) -> Path | None:
+    """The folder a variable names, or the one beside the weights folder."""
+    if named := os.environ.get(variable):
+        return Path(named)
+    weights = os.environ.get("COLORBENCH_WEIGHTS")
+    beside = Path(weights).parent / beside_weights if weights else None
+    return beside if beside is not None and beside.is_dir() else None
+
+
+@pytest.fixture(scope="session")
+def weights_folder() -> Path:
+    """Real pretrained features."""
+    weights = os.environ.get("COLORBENCH_WEIGHTS")
+    if not weights or not Path(weights).is_dir():
+        pytest.skip("needs pretrained weights: set COLORBENCH_WEIGHTS to a folder that holds them")
+    return Path(weights)
+
+
+@pytest.fixture(scope="session")
+def photos_folder() -> Path:
+    """A folder with real photos in subfolders."""
+    folder = _folder("COLORBENCH_PHOTOS", "data")
+    if folder is None or not folder.is_dir():
+        pytest.skip("needs real photos: set COLORBENCH_PHOTOS to a folder that holds some")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path_factory, monkeypatch):
+    """Decoded photos go to a folder of this test run, not to the user's."""
+    monkeypatch.setenv("COLORBENCH_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))

@@ -1,0 +1,74 @@
+"""Suite files: the shipped ones parse and name real things; broken ones are refused with the place."""
+
+import pytest
+
+from colorbench.grid.cells import expand_suite
+from colorbench.suites import SUITES, load_suite
+
+
+@pytest.mark.parametrize("name", sorted(SUITES))
+def test_shipped_suites_name_real_things(name):
+    suite = load_suite(name)
+    cells = expand_suite(suite, "0" * 64)
+    assert len(cells) == len(suite.baselines) + suite.seeds * len(suite.recipes)
+    assert len({cell.key for cell in cells}) == len(cells)
+    assert len({cell.folder for cell in cells}) == len(cells)
+
+
+def test_mini_does_not_rank():
+    suite = load_suite("mini")
+    assert not suite.rankable
+    assert "do not rank" in suite.note
+
+
+def test_unknown_suite_lists_the_known_ones():
+    with pytest.raises(KeyError, match=r"unknown suite 'nimi'; known suites: .*mini"):
+        load_suite("nimi")
+
+
+GOOD = """
+title = "t"
+metrics = ["psnr"]
+primary = "psnr"
+[protocol]
+dataset = "embedded"
+size_px = 64
+budget = "5steps"
+[optimizer]
+lr = 1e-3
+[matrix]
+generators = ["unet", {generator = "linknet", options = {depth = 3}}]
+losses = ["l1", "mse"]
+"""
+
+
+def test_matrix_is_a_product_over_shared_settings(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(GOOD)
+    suite = load_suite(path)
+    assert [recipe.label for recipe in suite.recipes] == ["unet+l1", "unet+mse", "linknet+l1", "linknet+mse"]
+    assert {recipe.optimizer.lr for recipe in suite.recipes} == {1e-3}
+    assert suite.recipes[2].options == {"depth": 3}
+    assert suite.name == "mine"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('"5steps"', '"5 weeks"', "500steps"),
+        ("size_px = 64", "size_px = 64\nsise = 3", "unknown field 'sise'"),
+        ("losses =", "loses =", "unknown field loses"),
+        ("[matrix]", "[matrix", "not TOML"),
+        ('primary = "psnr"', 'primary = "fid"', "not among"),
+    ],
+)
+def test_broken_files_say_where(tmp_path, old, new, message):
+    path = tmp_path / "mine.toml"
+    path.write_text(GOOD.replace(old, new))
+    with pytest.raises(ValueError, match=message):
+        load_suite(path)
+
+
+def test_absent_file(tmp_path):
+    with pytest.raises(ValueError, match="no suite file"):
+        load_suite(tmp_path / "none.toml")

@@ -1,0 +1,35 @@
+"""Overrides: what the command line may replace in a suite."""
+
+import pytest
+
+from colorbench.suites import load_suite, override_suite
+
+
+def test_nothing_given_changes_nothing():
+    suite = load_suite("mini")
+    assert override_suite(suite) == suite
+
+
+def test_a_generator_keeps_its_options_and_losses():
+    suite = override_suite(load_suite("mini"), generators=["unet"], losses=["l1", "ssim"])
+    assert [recipe.label for recipe in suite.recipes] == ["unet+l1", "unet+ssim"]
+    assert all(recipe.options == {"width": 16, "depth": 3} for recipe in suite.recipes)
+
+
+def test_an_outside_generator_takes_the_losses_asked_for():
+    suite = override_suite(load_suite("mini"), generators=["unetpp"])
+    assert [recipe.label for recipe in suite.recipes] == ["unetpp+l1"]
+
+
+def test_a_folder_replaces_the_embedded_photos(tmp_path):
+    suite = override_suite(load_suite("mini"), source=tmp_path)
+    assert (suite.protocol.dataset, suite.protocol.fit) == ("folder", "crop")
+    assert override_suite(load_suite("mini"), source="someone/photos").protocol.dataset == "hub"
+
+
+def test_budget_and_sizes():
+    suite = override_suite(load_suite("mini"), budget="3s", size_px=32, batch=2, seeds=5)
+    assert str(suite.protocol.budget) == "3s"
+    assert (suite.protocol.size_px, suite.protocol.batch, suite.seeds) == (32, 2, 5)
+    with pytest.raises(ValueError, match="budget"):
+        override_suite(load_suite("mini"), budget="soon")

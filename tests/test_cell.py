@@ -1,0 +1,110 @@
+"""Cells: keys, labels, budgets, and settings that refuse what they do not know."""
+
+import pytest
+from pydantic import ValidationError
+
+from colorbench.cell import Budget, Cell, Optimizer, Phases, Protocol, Recipe, Suite, canonical_json, loss_slug
+
+
+def protocol(**changes) -> Protocol:
+    return Protocol(**{"dataset": "embedded", "size_px": 64, "budget": Budget(kind="steps", amount=5), **changes})
+
+
+def cell(recipe=None, seed=0, **changes) -> Cell:
+    recipe = recipe or Recipe(generator="unet", loss="l1")
+    return Cell(suite="mini", protocol=protocol(**changes), recipe=recipe, seed=seed, data_hash="0" * 64)
+
+
+def test_key_is_stable_across_versions():
+    """Golden: a changed key would orphan every published record."""
+    assert cell().key == "5211a435555f5fe10c48c1051b14c4d3eca6e8f7851844149c4e6cabf9a25c31"
+
+
+def test_key_ignores_names_and_spelling_of_numbers():
+    named = cell(Recipe(generator="unet", loss="l1", name="my-unet"))
+    assert named.key == cell().key
+    assert Cell(**{**dict(cell()), "suite": "other"}).key == cell().key
+    assert canonical_json({"b": 8.0, "a": [1, True]}) == canonical_json({"a": [1, True], "b": 8})
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        cell(seed=1),
+        cell(size_px=65),
+        cell(Recipe(generator="unet", loss="mse")),
+        cell(Recipe(generator="unet", loss="l1", options={"width": 8})),
+        cell(rules="2"),
+        cell().model_copy(update={"data_hash": "1" * 64}),
+    ],
+)
+def test_key_moves_with_what_moves_numbers(other):
+    assert other.key != cell().key
+
+
+def test_order_of_options_does_not_matter():
+    one = Recipe(generator="unet", loss="l1", options={"width": 8, "depth": 2})
+    two = Recipe(generator="unet", loss="l1", options={"depth": 2, "width": 8})
+    assert cell(one).key == cell(two).key
+
+
+def test_unknown_field_lists_the_known_ones():
+    with pytest.raises(ValidationError, match=r"unknown field 'widht'.*generator, loss, head"):
+        Recipe(generator="unet", widht=3)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "amount"),
+    [
+        ("60s", "seconds", 60),
+        ("8rs", "reference-seconds", 8),
+        ("500steps", "steps", 500),
+        ("1e15 flops", "flops", 1e15),
+        ("200samples", "samples", 200),
+        ("2reference-seconds", "reference-seconds", 2),
+    ],
+)
+def test_budget_parses(text, kind, amount):
+    budget = Budget.parse(text)
+    assert (budget.kind, budget.amount) == (kind, amount)
+    assert Budget.parse(str(budget)) == budget
+
+
+@pytest.mark.parametrize("text", ["", "60", "s", "0s", "-5s", "60 minutes", "1.2.3s"])
+def test_budget_refuses(text):
+    with pytest.raises(ValueError, match="500steps"):
+        Budget.parse(text)
+
+
+def test_labels_are_file_names():
+    assert Recipe(generator="unet", loss="100*l1 + patchgan(mode='hinge')").label == "unet+100xl1+patchgan-mode-hinge"
+    assert Recipe(generator="gray").label == "gray"
+    assert Recipe(generator="unet", loss="l1", head="luv").label == "unet+l1+luv"
+    assert "/" not in loss_slug("l1/../../x")
+
+
+def test_recipe_names_cannot_leave_the_folder():
+    with pytest.raises(ValidationError):
+        Recipe(generator="unet", name="../../etc")
+
+
+def test_suite_refuses_two_recipes_of_one_label():
+    recipes = (Recipe(generator="unet", loss="l1"), Recipe(generator="unet", loss="l1", options={"width": 8}))
+    with pytest.raises(ValidationError, match="give them a `name`"):
+        Suite(name="x", title="", protocol=protocol(), metrics=("psnr",), primary="psnr", recipes=recipes)
+
+
+def test_suite_primary_must_be_measured():
+    with pytest.raises(ValidationError, match="'ssim' is not among"):
+        Suite(name="x", title="", protocol=protocol(), metrics=("psnr",), primary="ssim", recipes=())
+
+
+def test_phases_leave_a_joint_part():
+    with pytest.raises(ValidationError, match="below 1"):
+        Phases(plan="pretrain-then-adversarial", pretrain_share=0.9, critic_share=0.1)
+
+
+@pytest.mark.parametrize("wrong", [{"lr": 0}, {"lr": float("nan")}, {"ema": 1.0}, {"name": "sgd"}])
+def test_optimizer_refuses(wrong):
+    with pytest.raises(ValidationError):
+        Optimizer(**wrong)

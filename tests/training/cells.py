@@ -1,0 +1,34 @@
+"""Small real cells for tests of training and grid."""
+
+from colorbench.cell import Budget, Cell, Protocol, Recipe
+from colorbench.data import data_hash
+
+SIZE = 16
+
+
+def small_protocol(**changes) -> Protocol:
+    facts = {
+        "dataset": "embedded",
+        "size_px": SIZE,
+        "fit": "tiles",
+        "limit_train": 16,
+        "limit_test": 4,
+        "batch": 4,
+        "budget": Budget(kind="steps", amount=4),
+    }
+    return Protocol(**{**facts, **changes})
+
+
+def small_cell(loss="l1", generator="unet", seed=0, recipe=None, **changes) -> Cell:
+    protocol = small_protocol(**changes)
+    options = {"width": 4, "depth": 2} if generator == "unet" else {}
+    recipe = recipe or Recipe(generator=generator, loss=loss, options=options)
+    found = data_hash(
+        "embedded",
+        size_px=protocol.size_px,
+        fit=protocol.fit,
+        test_share=protocol.test_share,
+        limit_train=protocol.limit_train,
+        limit_test=protocol.limit_test,
+    )
+    return Cell(suite="tiny", protocol=protocol, recipe=recipe, seed=seed, data_hash=found)
