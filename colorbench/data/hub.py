@@ -83,7 +83,7 @@ class _Table:
 
     def read(self, row: int) -> bytes:
         """The picture file of one row, undecoded."""
-        cell = self._open()[row]["picture"]
+        (cell,) = self._open()[row].values()
         return cell["bytes"] if cell["bytes"] is not None else Path(cell["path"]).read_bytes()
 
     def _open(self):
@@ -95,7 +95,7 @@ class _Table:
 
 
 def _load(wanted: _Wanted):
-    """The split as a `datasets.Dataset` of one column `picture`, not decoded."""
+    """The split as a `datasets.Dataset` of its one image column, not decoded."""
     import datasets
 
     try:
@@ -112,7 +112,6 @@ def _load(wanted: _Wanted):
         raise ValueError(f"cannot load the dataset {wanted.name}, split {wanted.split!r}: {error}") from error
     column = _image_column(table.features, wanted)
     table = table.select_columns([column]).cast_column(column, datasets.Image(decode=False))
-    table = table.rename_column(column, "picture")
     return table if wanted.rows is None else _first_rows(table, wanted.rows)
 
 

@@ -36,6 +36,8 @@ def disk_errors(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        if _CURE in str(error):
+            raise
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise OSError(
                 errno.ENOSPC, f"the disk is full: no room for decoded photos; {_CURE}", str(folder)
