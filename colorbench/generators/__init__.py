@@ -2,7 +2,8 @@
 
 from colorbench.generators.baselines import BASELINES, BaselineRow
 from colorbench.generators.build import build_generator
+from colorbench.generators.describe import Description, describe
 from colorbench.generators.row import GeneratorRow
 from colorbench.generators.table import GENERATORS
 
-__all__ = ["BASELINES", "GENERATORS", "BaselineRow", "GeneratorRow", "build_generator"]
+__all__ = ["BASELINES", "GENERATORS", "BaselineRow", "Description", "GeneratorRow", "build_generator", "describe"]

@@ -78,7 +78,7 @@ GENERATORS: dict[str, GeneratorRow] = {
             "Zhou 2018; scenery system",
             "Zhou, Siddiquee, Tajbakhsh, Liang. UNet++. DLMIA 2018. arXiv 1807.10165",
             parameters=47_181_506,
-            gmacs=135,
+            gmacs=135.0,
             small={"width": 4, "depth": 2, "deep_supervision": True},
         ),
         GeneratorRow(
@@ -87,7 +87,7 @@ GENERATORS: dict[str, GeneratorRow] = {
             "Huang 2020; scenery system",
             "Huang et al. UNet 3+. ICASSP 2020. arXiv 2004.08790",
             parameters=26_973_506,
-            gmacs=198,
+            gmacs=198.0,
             small={"width": 4, "depth": 2, "deep_supervision": True},
         ),
         GeneratorRow(
@@ -106,7 +106,7 @@ GENERATORS: dict[str, GeneratorRow] = {
             "Alom 2018; scenery system",
             "Alom, Hasan, Yakopcic, Taha, Asari. R2U-Net. 2018. arXiv 1802.06955",
             parameters=39_091_330,
-            gmacs=152,
+            gmacs=152.0,
             small={"width": 4, "depth": 2},
         ),
         GeneratorRow(
@@ -114,7 +114,7 @@ GENERATORS: dict[str, GeneratorRow] = {
             f"{_HERE}.tri_stream:TriStream",
             "scenery system's custom generator",
             "scenery system (custom three-stream generator)",
-            parameters=25_281_220,
+            parameters=25_322_498,
             small={"width": 4, "depth": 2},
         ),
         GeneratorRow(
