@@ -5,10 +5,24 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from colorbench.leaderboard.builder import build
+    from colorbench.leaderboard.checks import Finding, badges_of, check
+    from colorbench.leaderboard.publication import model_index, publish, write_model_card
+    from colorbench.leaderboard.server import serve
+    from colorbench.leaderboard.submission import submit
 
-_PLACES = {"build": "builder"}
+_PLACES = {
+    "build": "builder",
+    "check": "checks",
+    "Finding": "checks",
+    "badges_of": "checks",
+    "publish": "publication",
+    "model_index": "publication",
+    "write_model_card": "publication",
+    "serve": "server",
+    "submit": "submission",
+}
 
-__all__ = ["build"]
+__all__ = ["Finding", "badges_of", "build", "check", "model_index", "publish", "serve", "submit", "write_model_card"]
 
 
 def __getattr__(name: str):

@@ -1,5 +1,6 @@
 """One metric of a board: means, intervals, rank tiers and tie letters of its entries."""
 
+import re
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -66,7 +67,22 @@ def photo_matrix(board: Board, metric: str, color_only: bool = False) -> Float[n
     if len(photos) < 2:
         return None
     rows = [entry.photo_means(metric, photos) for entry in board.entries]
-    return None if any(row is None for row in rows) else np.stack(rows)
+    return None if any(row is None for row in rows) else by_photo(np.stack(rows), photos)
+
+
+def by_photo(values: Float[np.ndarray, "n t"], names: tuple[str, ...]) -> Float[np.ndarray, "n p"]:
+    """Tiles of one photo are no independent photos: one column a photo, with the same mean over columns.
+
+    A tile's name ends in `-t<number>`. The variance of these columns over their count is the cluster-robust variance of
+    the mean over tiles (linearisation; Cochran 1977, ratio estimates), however many tiles each photo gave.
+    """
+    photos = [re.sub(r"-t\d+$", "", name) for name in names]
+    kinds = sorted(set(photos))
+    if len(kinds) == len(photos) or len(kinds) < 2:
+        return values
+    member = np.array([[photo == kind for kind in kinds] for photo in photos], dtype=float)
+    mean = values.mean(axis=1, keepdims=True)
+    return mean + (values - mean) @ member * (len(kinds) / len(names))
 
 
 def _basis(entry: Entry, data: Sample, k: int) -> str:

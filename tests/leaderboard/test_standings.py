@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from colorbench.leaderboard.entries import read_board
-from colorbench.leaderboard.standings import photo_matrix, standing
+from colorbench.leaderboard.standings import by_photo, photo_matrix, standing
 
 FAST = {"pictures": False, "photos": 40, "size": 8}
 
@@ -75,3 +75,24 @@ def test_a_long_board_is_tested_against_its_leader(make_runs, monkeypatch):
     tier = {e.label: t for e, t in zip(result.entries, result.tier)}
     assert tier["unet+l1"] == tier["unet+mse"] == (1, 2)
     assert tier["unet+huber"] == (3, 4)
+
+
+def test_tiles_of_one_photo_count_as_one_photo(rng=np.random.default_rng(0)):
+    photo = np.repeat(rng.normal(0, 1, 10), 6)
+    values = (photo + rng.normal(0, 0.01, 60))[None]
+    names = tuple(f"{k // 6:016x}-t{k % 6}" for k in range(60))
+    grouped = by_photo(values, names)
+    assert grouped.shape == (1, 10)
+    assert grouped.mean() == pytest.approx(values.mean())
+    assert grouped.var(ddof=1) / 10 == pytest.approx(values.reshape(10, 6).mean(1).var(ddof=1) / 10)
+
+
+def test_unequal_numbers_of_tiles_keep_the_mean_and_the_robust_variance(rng=np.random.default_rng(1)):
+    sizes = [1, 4, 7, 2, 6]
+    names = tuple(f"{g}-t{k}" for g, size in enumerate(sizes) for k in range(size))
+    values = rng.normal(0, 1, (1, len(names)))
+    grouped = by_photo(values, names)
+    groups = np.repeat(range(5), sizes)
+    sums = np.array([(values[0] - values.mean())[groups == g].sum() for g in range(5)])
+    assert grouped.mean() == pytest.approx(values.mean())
+    assert grouped.var(ddof=1) / 5 == pytest.approx(5 / 4 * (sums**2).sum() / len(names) ** 2)

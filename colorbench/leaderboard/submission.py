@@ -1,0 +1,163 @@
+"""A colorizer from outside on the board: its pictures scored like everybody's, and a record that says where it came from.
+
+Such a row is marked as not trained under the budget and is not ranked; every metric, interval and plot shows it.
+"""
+
+import hashlib
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from colorbench.cell import Cell, Recipe
+from colorbench.leaderboard.entries import Board, read_board
+from colorbench.leaderboard.predictions import manifest_sha256, score_of_column
+from colorbench.leaderboard.scoring import forget_parts, matched_names, picture_path, read_pair, score_in_parts
+from colorbench.record import (
+    FILE_NAME,
+    Cost,
+    DataFacts,
+    Environment,
+    GeneratorFacts,
+    Record,
+    Spent,
+    write_atomically,
+    write_record,
+)
+
+
+def submit(
+    predictions: Path,
+    run_dir: Path,
+    *,
+    name: str,
+    licence: str,
+    citation: str = "",
+    source: str = "",
+    version: str = "1",
+    pretrained: str | None = None,
+    parameters: int = 0,
+    keep_lightness: bool = True,
+    resize: bool = False,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Path:
+    """Score a folder of pictures against a board's test photos and enter them. Returns the new record's path.
+
+    Args:
+        predictions: one picture a test photo, named like the photo in `run_dir/references`.
+        run_dir: a suite's run folder, with at least one record and its reference photos.
+        name: what the board calls it: letters, digits, `.`, `+`, `-`.
+        licence: of the colorizer (weights and code), as an SPDX name or in words.
+        citation, source, version, pretrained, parameters: as far as they are known.
+        keep_lightness: put the photo's lightness back, as for every head of the harness; False scores the pictures as they are.
+        resize: bring pictures of another size to the photo's.
+        on_progress: called with photos done and photos in all. A stopped call goes on where it was.
+
+    Raises:
+        ValueError: a missing, unreadable or wrongly sized picture; a name or licence that says nothing.
+        FileExistsError: the board has an entry of that name.
+    """
+    board = read_board(Path(run_dir))
+    if not licence.strip():
+        raise ValueError("a submission names its licence, for instance Apache-2.0, or 'unknown'")
+    recipe = Recipe(generator=name, loss="none", name=name.lower(), keep_lightness=keep_lightness)
+    folder = board.folder / recipe.label / "seed-0"
+    if (folder / FILE_NAME).exists():
+        raise FileExistsError(f"{board.name} has an entry called {recipe.label}; choose another name")
+    references, parts = board.folder / "references", folder / ".parts"
+    frame, missing = score_in_parts(
+        Path(predictions), references, per_image_metrics(board), parts,
+        resize=resize, keep_lightness=keep_lightness, on_progress=on_progress,
+    )  # fmt: skip
+    _keep_pictures(Path(predictions), references, folder / "predictions", resize, keep_lightness)
+    color_only = color_only_photos(board, list(frame.index))
+    files = {
+        "scores.parquet": _keep_scores(frame, color_only, folder),
+        "predictions": manifest_sha256(folder / "predictions"),
+    }
+    scores = _scores(board, frame, color_only, missing, folder / "predictions")
+    facts = GeneratorFacts(
+        version=version, parameters=parameters, trainable_parameters=0, source=source, licence=licence, citation=citation,
+        pretrained=pretrained,
+    )  # fmt: skip
+    write_record(_record(board, recipe, facts, scores, files), folder / FILE_NAME)
+    forget_parts(parts)
+    return folder / FILE_NAME
+
+
+def per_image_metrics(board: Board) -> list[str]:
+    """The board's metrics that have one value a photo and that this package knows."""
+    from colorbench.metrics import METRICS
+
+    return [key for key in board.metrics if key in METRICS and METRICS[key].per_image]
+
+
+def color_only_photos(board: Board, photos: list[str]) -> np.ndarray:
+    """Which photos count as color-only: as the board's own tables say, all where they say nothing."""
+    tables = (run.scores for run in board.runs if run.scores is not None)
+    flags = next((t["color_only"] for t in tables if "color_only" in t.columns and set(photos) <= set(t.index)), None)
+    return np.ones(len(photos), bool) if flags is None else flags.reindex(photos).to_numpy(bool)
+
+
+def _keep_pictures(predictions: Path, references: Path, folder: Path, resize: bool, keep_lightness: bool) -> None:
+    from PIL import Image
+
+    folder.mkdir(parents=True, exist_ok=True)
+    for stem in matched_names(predictions, references):
+        pair = picture_path(predictions, stem), references / f"{stem}.png"
+        picture, _ = read_pair(*pair, resize=resize, keep_lightness=keep_lightness)
+        Image.fromarray(picture).save(folder / f"{stem}.png")
+
+
+def _keep_scores(frame, color_only: np.ndarray, folder: Path) -> str:
+    kept = frame.astype("float64").reset_index(names="photo")
+    kept.insert(1, "color_only", color_only)
+    kept.attrs = {}
+    file = io.BytesIO()
+    kept.to_parquet(file, index=False)
+    write_atomically(folder / "scores.parquet", file.getvalue())
+    return hashlib.sha256(file.getvalue()).hexdigest()
+
+
+def _scores(board: Board, frame, color_only: np.ndarray, missing: dict[str, str], pictures: Path) -> dict:
+    from colorbench.metrics import METRICS
+
+    scores = {}
+    for key in board.metrics:
+        if key in frame.columns:
+            scores[key] = score_of_column(frame[key].to_numpy(float), color_only, METRICS[key], missing.get(key))
+        elif key in METRICS:
+            scores[key] = _set_score(key, pictures, board.folder / "references", len(frame))
+    return scores
+
+
+def _set_score(key: str, pictures: Path, references: Path, count: int):
+    from colorbench.features import WeightsMissing
+    from colorbench.metrics import METRICS, set_score
+    from colorbench.record import Score
+
+    row = METRICS[key]
+    facts = {"unit": row.unit, "higher_is_better": row.higher_is_better, "version": row.version}
+    try:
+        return Score(value=set_score(pictures, references, key), n=count, **facts)
+    except WeightsMissing as error:
+        return Score(value=None, n=0, reason=str(error), **facts)
+
+
+def _record(board: Board, recipe: Recipe, generator: GeneratorFacts, scores: dict, files: dict) -> Record:
+    import platform
+
+    import torch
+
+    from colorbench import __version__
+
+    other = board.runs[0].record
+    cell = Cell(suite=board.name, protocol=other.cell.protocol, recipe=recipe, seed=0, data_hash=other.cell.data_hash)
+    data: DataFacts = other.data
+    return Record(
+        key=cell.key, cell=cell, origin="submission", status="done", generator=generator, data=data, scores=scores,
+        files=files, message="Submitted pictures; not trained under this board's budget.",
+        spent=Spent(kind=cell.protocol.budget.kind, steps=0, images=0), cost=Cost(train_seconds=0),
+        environment=Environment(colorbench=__version__, python=platform.python_version(), torch=torch.__version__),
+    )  # fmt: skip
