@@ -141,6 +141,6 @@ def _layer(convolution: nn.Module) -> list[nn.Module]:
     return [convolution, nn.InstanceNorm2d(convolution.out_channels), nn.ReLU()]
 
 
-def _sum(first: PerImage, second: PerImage) -> Scalar:
+def _sum(first: Tensor, second: Tensor) -> Scalar:
     """The two sides need not have as many pictures."""
     return first.mean() + second.mean()

@@ -1,0 +1,68 @@
+import pytest
+import torch
+import torch.nn.functional as F
+
+from colorbench.color import densify, soft_encode
+from colorbench.losses.bin_cross_entropy import cross_entropy, sparse_log_softmax
+
+
+def example(dtype=torch.float32, side=6):
+    generator = torch.Generator().manual_seed(0)
+    logits = 5 * torch.randn(2, 313, side, side, generator=generator, dtype=dtype)
+    indices, weights = soft_encode(40 * torch.randn(2, 2, side, side, generator=generator), k=10)
+    return logits.requires_grad_(), indices, weights.to(dtype)
+
+
+def test_value_and_gradient_against_dense_targets():
+    logits, indices, weights = example()
+    dense = F.cross_entropy(logits, densify(indices, weights), reduction="none")
+    torch.testing.assert_close(cross_entropy(logits, indices, weights), dense)
+    scale = torch.rand(2, 6, 6)
+    (expected,) = torch.autograd.grad((dense * scale).sum(), logits)
+    (found,) = torch.autograd.grad((cross_entropy(logits, indices, weights) * scale).sum(), logits)
+    torch.testing.assert_close(found, expected, atol=1e-6, rtol=1e-4)
+
+
+def test_gradcheck():
+    logits, indices, _ = example(torch.float64, side=1)
+    logits = logits[:1].detach().requires_grad_()
+    assert torch.autograd.gradcheck(lambda x: sparse_log_softmax(x, indices[:1]), logits)
+
+
+def test_extreme_logits_are_finite():
+    logits, indices, weights = example()
+    huge = (logits.detach() * 1e6).requires_grad_()
+    cross_entropy(huge, indices, weights).mean().backward()
+    assert huge.grad.isfinite().all()
+
+
+def test_backward_can_be_called_again():
+    logits, indices, weights = example()
+    loss = cross_entropy(logits, indices, weights).mean()
+    (first,) = torch.autograd.grad(loss, logits, retain_graph=True)
+    torch.testing.assert_close(torch.autograd.grad(loss, logits)[0], first)
+
+
+def test_the_graph_keeps_no_dense_copy():
+    logits, indices, weights = example()
+    kept = {}
+
+    def pack(tensor):
+        kept[tensor.data_ptr()] = tensor.numel()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        cross_entropy(logits, indices, weights).mean()
+    kept.pop(logits.data_ptr())
+    assert sum(kept.values()) < logits.numel() / 5
+
+
+@pytest.mark.compiled
+def test_compiled_equals_eager(monkeypatch):
+    logits, indices, weights = example()
+    values = []
+    for mode in ("0", "1"):
+        monkeypatch.setenv("COLORBENCH_COMPILE", mode)
+        loss = cross_entropy(logits, indices, weights)
+        values.append((loss, *torch.autograd.grad(loss.mean(), logits)))
+    torch.testing.assert_close(values[1], values[0], atol=1e-6, rtol=1e-5)

@@ -1,0 +1,94 @@
+import os
+from pathlib import Path
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from colorbench.losses import perceptual
+from colorbench.losses.perceptual import recipe_of
+
+PRED = torch.rand(1, 3, 32, 40, generator=torch.Generator().manual_seed(0))
+TARGET = torch.rand(1, 3, 32, 40, generator=torch.Generator().manual_seed(1))
+RELU = {"relu1_2": 3, "relu2_2": 8, "relu3_3": 15, "relu4_3": 22, "relu5_3": 29}
+CONV1 = (0, 5, 10, 17, 24)
+
+
+@pytest.fixture(scope="module")
+def maps():
+    """Every layer's map of both pictures, by torchvision's own network."""
+    folder = os.environ.get("COLORBENCH_WEIGHTS")
+    if not folder or not (Path(folder) / "vgg16_features.pth").exists():
+        pytest.skip("COLORBENCH_WEIGHTS names no folder with vgg16_features.pth")
+    from torchvision import models
+
+    network = models.vgg16(weights=None)
+    state = torch.load(Path(folder) / "vgg16_features.pth", weights_only=True)
+    network.load_state_dict(state, strict=False)
+    mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
+    every = []
+    with torch.no_grad():
+        for picture in (PRED, TARGET):
+            x, seen = (picture - mean.view(3, 1, 1)) / std.view(3, 1, 1), []
+            for layer in network.features:
+                x = layer(x.clone())
+                seen.append(x.clone())
+            every.append(seen)
+    return every
+
+
+def test_presets_against_torchvision(maps):
+    pred, target = maps
+
+    def mse(name):
+        return F.mse_loss(pred[RELU[name]], target[RELU[name]])
+
+    def l1(index):
+        return F.l1_loss(pred[index], target[index])
+
+    johnson = sum(mse(name) for name in ("relu1_2", "relu2_2", "relu3_3", "relu4_3"))
+    deoldify = F.l1_loss(PRED, TARGET) + 20 * l1(15) + 70 * l1(22) + 10 * l1(29)
+    ddcolor = sum(weight * l1(index) for weight, index in zip((0.0625, 0.125, 0.25, 0.5, 1.0), CONV1))
+    for settings, expected in (
+        ({}, mse("relu3_3")),
+        ({"preset": "johnson"}, johnson),
+        ({"preset": "deoldify"}, deoldify),
+        ({"preset": "ddcolor", "backbone": "vgg16"}, ddcolor),
+        ({"layers": ("relu1_2",), "distance": "l1", "pixel": 2.0}, l1(3) + 2 * F.l1_loss(PRED, TARGET)),
+    ):
+        torch.testing.assert_close(perceptual(PRED, TARGET, **settings)[0], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_equal_pictures_cost_nothing_and_have_a_finite_gradient(pretrained):
+    for preset in ("mse", "johnson", "deoldify"):
+        pred = PRED.clone().requires_grad_()
+        loss = perceptual(pred, PRED, preset=preset)
+        loss.sum().backward()
+        assert loss.item() == 0
+        assert pred.grad.isfinite().all()
+
+
+def test_ddcolor_uses_vgg16_bn():
+    recipe = recipe_of("ddcolor")
+    assert recipe.backbone == "vgg16-bn"
+    assert recipe.layers == ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"preset": "style"}, "known: mse, johnson, ddcolor, deoldify"),
+        ({"distance": "l2"}, "known: mse, l1"),
+        ({"backbone": "vgg19"}, "known: vgg16, vgg16-bn"),
+        ({"weights": (1.0, 2.0)}, "1 layers and 2 weights"),
+        ({"layers": ()}, "0 layers and 0 weights"),
+    ],
+)
+def test_what_is_refused(settings, message):
+    with pytest.raises(ValueError, match=message):
+        recipe_of(**settings)
+
+
+def test_an_unknown_layer(pretrained):
+    with pytest.raises(KeyError, match="known layers: conv1_1"):
+        perceptual(PRED, TARGET, layers=("relu9_9",))
