@@ -14,7 +14,7 @@ from colorbench.color.bins import ab_bins
 from colorbench.tensors import Ab, Logits
 
 TILE_PIXELS = 4096
-CHUNK_BINS = 32
+CHUNK_BINS = 128  # with TILE_PIXELS 2 MB of float32: in the second-level caches
 STEP_OF_COUNT = {313: 10, 1083: 5, 100: 20}
 
 
@@ -71,14 +71,16 @@ class _AnnealedMean(torch.autograd.Function):
         logits, bins, ab, log_total = ctx.saved_tensors
         towards_ab = towards_ab.flatten(2) / ctx.temperature
         level = (towards_ab * ab.flatten(2)).sum(1, keepdim=True)
-        gradient = torch.empty_like(logits, memory_format=torch.contiguous_format)
+        slopes = torch.cat([towards_ab, -level], 1)
+        points = torch.cat([bins, bins.new_ones(len(bins), 1)], 1)
+        gradient = torch.empty_like(logits, memory_format=torch.contiguous_format).flatten(2)
         for pictures, pixels in _tiles(logits):
             part = logits.flatten(2)[pictures, :, pixels]
             for some in _bin_chunks(part):
-                share = torch.sub(part[:, some] / ctx.temperature, log_total[pictures, :, pixels]).exp_()
-                pull = torch.matmul(bins[some], towards_ab[pictures, :, pixels]) - level[pictures, :, pixels]
-                torch.mul(share, pull, out=gradient.flatten(2)[pictures, some, pixels])
-        return gradient, None, None
+                share = (part[:, some] * (1 / ctx.temperature)).sub_(log_total[pictures, :, pixels]).exp_()
+                pull = torch.matmul(points[some], slopes[pictures, :, pixels])
+                torch.mul(share, pull, out=gradient[pictures, some, pixels])
+        return gradient.reshape(logits.shape), None, None
 
 
 def _online_sums(logits: Tensor, weights: Tensor, sharpness: float) -> tuple[Tensor, Tensor]:

@@ -76,6 +76,8 @@ def class_weights(prior: Tensor, lam: float = 0.5) -> Tensor:
         raise ValueError(f"expected a float prior of shape (n,), got {prior.dtype} {tuple(prior.shape)}")
     if not 0 <= lam <= 1:
         raise ValueError(f"expected lam in [0, 1], got {lam}")
+    if not prior.sum() > 0:
+        raise ValueError("the prior sums to 0: count the pixels of a train split first (AbPrior.update)")
     prior = prior / prior.sum()
     mixed = (1 - lam) * prior + lam / len(prior)
     weights = 1 / torch.where(mixed > 0, mixed, mixed[mixed > 0].amin())

@@ -1,0 +1,78 @@
+import pytest
+import torch
+
+from colorbench.color import ab_bins, annealed_mean, hard_ab, mean_ab
+from colorbench.color import decode as module
+
+
+def dense(logits: torch.Tensor, temperature: float, bins: torch.Tensor) -> torch.Tensor:
+    return torch.einsum("bnhw,nc->bchw", torch.softmax(logits / temperature, 1), bins.to(logits))
+
+
+@pytest.fixture
+def logits() -> torch.Tensor:
+    return torch.randn(2, 313, 7, 9, generator=torch.Generator().manual_seed(0)) * 4
+
+
+@pytest.mark.parametrize("temperature", [0.05, 0.38, 1.0, 5.0])
+def test_agrees_with_softmax_and_expectation(logits, temperature):
+    expected = dense(logits.double(), temperature, ab_bins())
+    torch.testing.assert_close(annealed_mean(logits, temperature).double(), expected, atol=1e-4, rtol=0)
+    torch.testing.assert_close(annealed_mean(logits.double(), temperature), expected, atol=1e-10, rtol=0)
+
+
+def test_several_tiles_and_chunks_give_the_same(logits, monkeypatch):
+    expected = annealed_mean(logits.double())
+    monkeypatch.setattr(module, "TILE_PIXELS", 10)
+    monkeypatch.setattr(module, "CHUNK_BINS", 50)
+    torch.testing.assert_close(annealed_mean(logits.double()), expected, atol=1e-10, rtol=0)
+    small = torch.randn(1, 313, 3, 4, dtype=torch.float64).requires_grad_()
+    (own,) = torch.autograd.grad(annealed_mean(small).pow(2).sum(), small)
+    (reference,) = torch.autograd.grad(dense(small, 0.38, ab_bins()).pow(2).sum(), small)
+    torch.testing.assert_close(own, reference, atol=1e-8, rtol=1e-8)
+
+
+def test_gradcheck():
+    small = torch.randn(1, 5, 2, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    bins = torch.randn(5, 2, dtype=torch.float64)
+    assert torch.autograd.gradcheck(lambda logits: annealed_mean(logits, 0.38, bins), small)
+
+
+def test_low_temperature_is_the_mode_and_one_is_the_mean(logits):
+    torch.testing.assert_close(annealed_mean(logits, 1e-5), hard_ab(logits), atol=0.05, rtol=0)
+    torch.testing.assert_close(mean_ab(logits), dense(logits, 1.0, ab_bins()), atol=1e-4, rtol=0)
+
+
+def test_huge_logits_stay_finite():
+    logits = torch.zeros(1, 313, 2, 2)
+    logits[:, 7] = 1e5
+    logits[:, 300] = -1e5
+    torch.testing.assert_close(annealed_mean(logits)[0, :, 0, 0], ab_bins()[7])
+
+
+def test_half_precision_is_computed_in_float32(logits):
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert annealed_mean(logits.bfloat16()).dtype == torch.float32
+        assert torch.equal(annealed_mean(logits), annealed_mean(logits))
+    assert hard_ab(logits.half()).dtype == torch.float32
+
+
+def test_channels_last_and_other_grids():
+    logits = torch.randn(2, 100, 4, 4)
+    torch.testing.assert_close(
+        annealed_mean(logits.to(memory_format=torch.channels_last)), dense(logits, 0.38, ab_bins(20)), atol=1e-3, rtol=0
+    )
+
+
+@pytest.mark.parametrize(
+    ("shape", "more", "sentence"),
+    [
+        ((1, 314, 2, 2), {}, r"314 logits belong to no known grid; known: 313 \(step 10\)"),
+        ((1, 313, 2, 2), {"bins": torch.zeros(3, 2)}, r"bins of shape \(313, 2\)"),
+        ((1, 313, 2, 2), {"temperature": 0.0}, "temperature > 0.*hard_ab"),
+        ((313, 2, 2), {}, "expected logits of shape"),
+    ],
+)
+def test_wrong_input_is_refused(unchecked, shape, more, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        annealed_mean(torch.zeros(shape), **more)
