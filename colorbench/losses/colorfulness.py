@@ -5,7 +5,6 @@ pictures, where their code sums. Two-sided: abs(CF - CF of the photo) / 100. CF 
 (signed differences).
 """
 
-from colorbench import metrics
 from colorbench.losses.precision import full_precision
 from colorbench.tensors import PerImage, Rgb
 
@@ -19,8 +18,10 @@ def colorfulness_loss(pred: Rgb, target: Rgb | None = None, *, two_sided: bool =
     Args:
         target: looked at only when `two_sided`.
     """
+    from colorbench.metrics import colorfulness
+
     if not two_sided:
-        return 1 - metrics.colorfulness(pred) / SCALE
+        return 1 - colorfulness(pred) / SCALE
     if target is None:
         raise ValueError("two-sided colorfulness compares with a target, got None")
-    return (metrics.colorfulness(pred) - metrics.colorfulness(target)).abs() / SCALE
+    return (colorfulness(pred) - colorfulness(target)).abs() / SCALE

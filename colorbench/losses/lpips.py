@@ -3,9 +3,7 @@
 The authors advise vgg for training and alex for judging. Range: >= 0, 0 for equal pictures.
 """
 
-from colorbench import metrics
 from colorbench.losses.precision import full_precision
-from colorbench.metrics.lpips import check_net as refuse_unknown
 from colorbench.tensors import PerImage, Rgb
 
 DEFAULT_NET = "vgg"
@@ -13,6 +11,8 @@ DEFAULT_NET = "vgg"
 
 def check_net(net: str = DEFAULT_NET) -> None:
     """Refuse an unknown backbone."""
+    from colorbench.metrics.lpips import check_net as refuse_unknown
+
     refuse_unknown(net)
 
 
@@ -23,4 +23,6 @@ def lpips_loss(pred: Rgb, target: Rgb, *, net: str = DEFAULT_NET) -> PerImage:
     Raises:
         WeightsMissing: when the backbone's weights are not to be had.
     """
-    return metrics.lpips(pred, target, net=net)
+    from colorbench.metrics import lpips
+
+    return lpips(pred, target, net=net)

@@ -15,7 +15,7 @@ def colorizer():
 
 def unpaired():
     torch.manual_seed(0)
-    return Batch(torch.rand(2, 3, 16, 20)), Batch(torch.rand(3, 3, 16, 20))
+    return Batch(torch.rand(2, 3, 16, 20)), Batch(torch.rand(2, 3, 16, 20))
 
 
 def test_the_second_generator_is_cyclegans():
@@ -74,8 +74,8 @@ def test_the_gray_input_of_an_rgb_head_is_told():
     objective, (_, colorize) = build_loss(EXPRESSION), colorizer()
     objective.attach(colorize)
     gray_photos, photos = unpaired()
-    told = Output(gray_photos.lightness, rgb=photos.rgb[:2], extras={"gray": gray_photos.gray})
-    implied = Output(gray_photos.lightness, rgb=photos.rgb[:2])
+    told = Output(gray_photos.lightness, rgb=photos.rgb, extras={"gray": gray_photos.gray})
+    implied = Output(gray_photos.lightness, rgb=photos.rgb)
     torch.testing.assert_close(objective(told, photos), objective(implied, photos))
 
 
