@@ -11,6 +11,7 @@ import torch
 from colorbench.data.augment import cut_and_flip
 from colorbench.data.order import crops_at, rows_at
 from colorbench.data.photoset import PhotoSet
+from colorbench.data.rows import expect
 from colorbench.data.stream import RowStream
 from colorbench.tensors import Rgb8
 
@@ -127,4 +128,5 @@ def free_bytes(device: torch.device) -> int:
 
 def _whole(pixels, device: torch.device) -> torch.Tensor:
     """All photos on the device. On the CPU this is the memory-mapped file itself, shared by all processes."""
+    expect(pixels)
     return torch.from_numpy(pixels).to(device)

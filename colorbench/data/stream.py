@@ -7,6 +7,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import numpy as np
 import torch
 
+from colorbench.data.rows import Rows
+
 AHEAD = 4  # batches read before they are asked for
 
 
@@ -17,7 +19,8 @@ class RowStream:
     """
 
     def __init__(self, pixels: np.ndarray, rows_of: Callable[[int], np.ndarray], device: torch.device):
-        self._pixels, self._rows_of, self._device = pixels, rows_of, device
+        self._row_shape, self._rows_of, self._device = pixels.shape[1:], rows_of, device
+        self._source = Rows(pixels)
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="colorbench-photos")
         self._pending: deque[tuple[int, Future]] = deque()
         self._copies = torch.cuda.Stream(device) if device.type == "cuda" else None
@@ -39,6 +42,7 @@ class RowStream:
         """Ends the thread, after the batch it is reading."""
         self._forget()
         self._pool.shutdown(wait=True, cancel_futures=True)
+        self._source.close()
 
     def _forget(self) -> None:
         while self._pending:
@@ -47,14 +51,16 @@ class RowStream:
     def _read(self, step: int) -> torch.Tensor:
         rows = self._rows_of(step)
         if self._copies is None:
-            return torch.from_numpy(np.take(self._pixels, rows, axis=0))
+            batch = torch.empty((len(rows), *self._row_shape), dtype=torch.uint8)
+            self._source.read_into(batch.numpy(), rows)
+            return batch
         return self._read_pinned(rows)
 
     def _read_pinned(self, rows: np.ndarray) -> torch.Tensor:
         """Through one pinned buffer and a copy stream of its own; back when the copy is done, so the buffer is free."""
         if self._pinned is None or len(self._pinned) != len(rows):
-            self._pinned = torch.empty((len(rows), *self._pixels.shape[1:]), dtype=torch.uint8, pin_memory=True)
-        np.take(self._pixels, rows, axis=0, out=self._pinned.numpy(), mode="clip")
+            self._pinned = torch.empty((len(rows), *self._row_shape), dtype=torch.uint8, pin_memory=True)
+        self._source.read_into(self._pinned.numpy(), rows)
         with torch.cuda.stream(self._copies):
             moved = self._pinned.to(self._device, non_blocking=True)
         self._copies.synchronize()
