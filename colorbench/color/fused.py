@@ -31,6 +31,7 @@ batch, and keep Python numbers (k, sigma) few: each value is a kernel of its own
 """
 
 import functools
+import inspect
 import os
 import shutil
 import warnings
@@ -104,7 +105,8 @@ class _Switch:
 
     @functools.cached_property
     def compiled(self) -> Callable:
-        return torch.compile(self.function, fullgraph=True)
+        # unwrapped, because the recompilations of all jaxtyped functions would count as those of one
+        return torch.compile(inspect.unwrap(self.function), fullgraph=True, **_recompilation_settings())
 
     def _compiled_or_eager(self, *args, **kwargs):
         try:
@@ -122,6 +124,14 @@ class _Switch:
                 stacklevel=4,
             )
             return result
+
+
+@functools.cache
+def _recompilation_settings() -> dict:
+    """Room for the variants of one kernel (settings x gradient or not x layouts), where this torch can say so."""
+    wanted = {"recompile_limit": 64, "isolate_recompiles": True}
+    known = inspect.signature(torch.compile).parameters
+    return {name: value for name, value in wanted.items() if name in known}
 
 
 def _compilable(tensors: list[Tensor]) -> bool:

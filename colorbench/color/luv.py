@@ -32,8 +32,8 @@ def rgb_to_luv(rgb: Rgb | Rgb8) -> Luv:
     """sRGB `(b, 3, h, w)` in [0, 1] (or uint8) to Luv.
 
     >>> red = torch.tensor([1.0, 0.0, 0.0]).reshape(1, 3, 1, 1)
-    >>> [round(value, 2) for value in rgb_to_luv(red).flatten().tolist()]
-    [53.24, 175.01, 37.75]
+    >>> [round(value, 1) for value in rgb_to_luv(red).flatten().tolist()]
+    [53.2, 175.0, 37.8]
     """
     check_picture(rgb, "RGB")
     return _rgb_to_luv(rgb)
