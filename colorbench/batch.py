@@ -94,9 +94,7 @@ class Output:
         return cls(rgb_to_lab(rgb.float())[:, :1], rgb=rgb.float())
 
     @classmethod
-    def from_logits(
-        cls, logits: Logits, lightness: Lightness, temperature: float = 0.38, **more
-    ) -> "Output":
+    def from_logits(cls, logits: Logits, lightness: Lightness, temperature: float = 0.38, **more) -> "Output":
         """A prediction over the 313 bins, decoded by the annealed mean and enlarged bilinearly to the photo."""
         ab = annealed_mean(logits.float(), temperature=temperature)
         if ab.shape[-2:] != lightness.shape[-2:]:

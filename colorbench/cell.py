@@ -62,9 +62,7 @@ class Budget(Strict):
         try:
             return cls(kind=unit, amount=float(match[1]))
         except ValueError:
-            raise ValueError(
-                f"budget {text!r} must be a number above 0; write for instance 60s or 500steps"
-            ) from None
+            raise ValueError(f"budget {text!r} must be a number above 0; write for instance 60s or 500steps") from None
 
     def __str__(self) -> str:
         unit = {"seconds": "s", "reference-seconds": "rs"}.get(self.kind, self.kind)
@@ -216,9 +214,7 @@ class Cell(Strict):
 
 def canonical_json(facts: Any) -> str:
     """JSON with one spelling: sorted keys, no spaces, whole floats as integers (8.0 and 8 are one number)."""
-    return json.dumps(
-        _plain(facts), sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=True
-    )
+    return json.dumps(_plain(facts), sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=True)
 
 
 def _plain(value: Any) -> Any:

@@ -156,12 +156,77 @@ def check(file: Annotated[Path, typer.Argument(help="A plug-in file.")]) -> None
     raise typer.Exit(check_plugin(file))
 
 
+Board = Annotated[Path, typer.Argument(help="A suite's folder, such as runs/mini.")]
+
+
 @boards.command("build")
-def build_board(folder: Annotated[Path, typer.Argument(help="A suite's folder, such as runs/mini.")]) -> None:
-    """Tables, plots and the page from the records."""
+def build_board(
+    folder: Board,
+    out: Annotated[Path | None, typer.Option("--out", help="Default: FOLDER/board.")] = None,
+    strips: Annotated[int, typer.Option(min=0, help="Photos to show; 0 shows none.")] = 4,
+    photo: Annotated[list[str] | None, typer.Option(help="Id of a photo to show; repeatable.")] = None,
+) -> None:
+    """Tables, plots and pages from the records."""
     from colorbench.leaderboard import build
 
-    typer.echo(f"written to {build(folder)}")
+    typer.echo(f"written to {build(folder, out, strips=strips, photos=photo)}")
+
+
+@boards.command("check")
+def check_board(
+    folder: Board,
+    rescore: Annotated[bool, typer.Option(help="Compute scores again from the stored pictures.")] = True,
+    infer: Annotated[bool, typer.Option(help="Compute pictures again from the checkpoints.")] = False,
+    rerun: Annotated[bool, typer.Option(help="Train again from seeds of the checker; takes the board's time.")] = False,
+    data: Source = None,
+    only: Annotated[list[str] | None, typer.Option(help="Only this recipe; repeatable.")] = None,
+) -> None:
+    """How far each record can be believed: valid, plausible, re-scored, re-inferred, re-run."""
+    from colorbench.publishing import check_and_print
+
+    raise typer.Exit(check_and_print(folder, rescore=rescore, infer=infer, rerun=rerun, source=data, only=only))
+
+
+@boards.command("submit")
+def submit_board(
+    predictions: Annotated[Path, typer.Argument(help="Folder of a colorizer's pictures of the board's test photos.")],
+    folder: Board,
+    name: Annotated[str, typer.Option(help="Name on the board, kebab-case.")],
+    licence: Annotated[str, typer.Option(help="Licence of the colorizer.")],
+    citation: Annotated[str, typer.Option(help="What to cite.")] = "",
+    source: Annotated[str, typer.Option(help="Where it comes from.")] = "",
+    resize: Annotated[bool, typer.Option(help="Bring predictions of another size to the photo's size.")] = False,
+) -> None:
+    """Score an outside colorizer's pictures and enter them, marked as not trained under the budget."""
+    from colorbench.leaderboard import submit
+
+    facts = {"name": name, "licence": licence, "citation": citation, "source": source, "resize": resize}
+    typer.echo(f"entered as {submit(predictions, folder, **facts)}; run `colorbench leaderboard build {folder}`")
+
+
+@boards.command("publish")
+def publish_board(
+    folder: Board,
+    target: Annotated[str, typer.Argument(help="A folder, or hf://datasets/OWNER/NAME.")],
+    parent_commit: Annotated[
+        str | None, typer.Option(help="Refuse when the dataset moved on since this commit.")
+    ] = None,
+) -> None:
+    """Copy a built board and its records to a folder (GitHub Pages) or a Hugging Face dataset."""
+    from colorbench.leaderboard import publish
+
+    place = publish(folder / "board", target, records=folder, parent_commit=parent_commit)
+    typer.echo(f"published to {place}")
+
+
+@boards.command("serve")
+def serve_board(folder: Board, port: Annotated[int, typer.Option(min=0, max=65535)] = 8000) -> None:
+    """Show a built board on this machine only, until Ctrl-C."""
+    from colorbench.leaderboard import serve
+
+    with serve(folder, port) as server:
+        typer.echo(f"http://127.0.0.1:{server.server_address[1]}/ (Ctrl-C ends it)")
+        server.serve_forever()
 
 
 def main() -> None:

@@ -17,9 +17,7 @@ from jaxtyping import UInt8
 from PIL import Image, ImageCms, ImageOps
 
 MAX_PIXELS = 89_478_485  # Pillow's own threshold for a decompression bomb: 0.27 GB as RGB
-_DRAFT_GAP = (
-    2  # a JPEG is decoded smaller while its sides keep twice the wanted size: Pillow's thumbnail rule
-)
+_DRAFT_GAP = 2  # a JPEG is decoded smaller while its sides keep twice the wanted size: Pillow's thumbnail rule
 
 Photo8 = UInt8[np.ndarray, "h w 3"]
 """One photo as decoded: sRGB, 0..255."""
@@ -29,9 +27,7 @@ class PhotoError(ValueError):
     """This file gives no picture; the message says why."""
 
 
-def decode_photo(
-    source: str | Path | bytes, *, least_px: int | None = None, max_pixels: int = MAX_PIXELS
-) -> Photo8:
+def decode_photo(source: str | Path | bytes, *, least_px: int | None = None, max_pixels: int = MAX_PIXELS) -> Photo8:
     """The photo as an upright sRGB array `(h, w, 3)`, uint8.
 
     Args:
@@ -54,9 +50,7 @@ def decode_photo(
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise PhotoError(f"larger than {max_pixels / 1e6:.0f} million pixels: scale it down first") from None
-    except (
-        Exception
-    ) as error:  # a decoder meets arbitrary bytes: OSError, SyntaxError, struct.error, IndexError ...
+    except Exception as error:  # a decoder meets arbitrary bytes: OSError, SyntaxError, struct.error, IndexError ...
         raise PhotoError(_reason(source, error)) from error
 
 

@@ -51,7 +51,7 @@ def load_plugin(path: str | Path) -> dict[str, GeneratorRow]:
 def read_plugin(path: str | Path) -> dict[str, GeneratorRow]:
     """The rows of a plug-in file, left out of the table: for `check_generator`."""
     path = Path(path).resolve()
-    named = getattr(_run(path), "GENERATORS", None)
+    named = getattr(run_file(path), "GENERATORS", None)
     if not isinstance(named, dict) or not named:
         raise ValueError(f'{path.name} names no generators; end it with GENERATORS = {{"my-model": MyModel}}')
     return {key: as_row(key, value) for key, value in named.items()}
@@ -86,10 +86,10 @@ def _merge(rows: dict[str, GeneratorRow], origin: str) -> None:
     GENERATORS.update(rows)
 
 
-def _run(path: Path) -> ModuleType:
+def run_file(path: Path) -> ModuleType:
     """The file as a module of its own name, so that what it defines can be found again."""
     if not path.is_file():
-        raise FileNotFoundError(f"there is no plug-in file {path.name}; give the path of a Python file")
+        raise FileNotFoundError(f"no plug-in file {path.name}; give the path of a Python file")
     name = f"colorbench_plugin_{re.sub(r'[^0-9a-zA-Z_]', '_', path.stem)}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
@@ -98,7 +98,7 @@ def _run(path: Path) -> ModuleType:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except BaseException:
+    except Exception as error:  # somebody else's code: anything can come
         del sys.modules[name]
-        raise
+        raise ValueError(f"plug-in {path.name} does not run: {type(error).__name__}: {error}") from error
     return module

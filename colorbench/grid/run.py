@@ -1,6 +1,5 @@
 """run(suite): cells that are not done yet, through an executor, and then the board. Calling it again finishes what is left."""
 
-import json
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from colorbench.grid.cells import expand_suite
 from colorbench.grid.job import Job
 from colorbench.grid.state import CellState, state_of
 from colorbench.record import Record, read_record, write_atomically
+from colorbench.suites.load import read_written_suite
 
 SUITE_NAME = "suite.json"
 REFERENCES = "references"
@@ -186,7 +186,7 @@ def _write_suite(plan: Plan) -> None:
     path, suite = plan.out / plan.suite.name / SUITE_NAME, plan.suite
     if path.exists():
         labels = {recipe.label for recipe in suite.recipes}
-        before = Suite.model_validate(json.loads(path.read_text()))
+        before = read_written_suite(path)
         if before.protocol != suite.protocol:
             raise ValueError(
                 f"{path.parent} was made with another protocol (budget {before.protocol.budget}, {before.protocol.size_px} px, "

@@ -48,6 +48,13 @@ def read_suite(path: Path) -> Suite:
         raise ValueError(f"suite {path.name}: " + "; ".join(lines)) from None
 
 
+def read_written_suite(path: Path) -> Suite:
+    """The suite that a run wrote beside its cells (`suite.json`)."""
+    if not path.is_file():
+        raise ValueError(f"there is no {path.name} in {path.parent}; give a suite's folder, such as runs/mini")
+    return Suite.model_validate_json(path.read_text())
+
+
 def parse_suite(name: str, fields: dict[str, Any]) -> Suite:
     """A suite from the tables of its file."""
     fields = dict(fields)
