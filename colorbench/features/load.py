@@ -69,6 +69,12 @@ FEATURES = {
             "Simonyan & Zisserman 2015",
         ),
         FeatureRow(
+            "vgg16_bn",
+            _torchvision_maps("vgg16_bn", networks.VGG16_BN_LAYERS, LPIPS_VGG16),
+            _torchvision_file("vgg16_bn", "VGG16_BN_Weights", 527.9),
+            "Simonyan & Zisserman 2015, with batch norm as DDColor compares by",
+        ),
+        FeatureRow(
             "squeezenet1_1",
             _torchvision_maps("squeezenet1_1", networks.SQUEEZENET_LAYERS, tuple(networks.SQUEEZENET_LAYERS)),
             _torchvision_file("squeezenet1_1", "SqueezeNet1_1_Weights", 4.8),
@@ -83,7 +89,7 @@ def load_features(name: str, device: torch.device | str | None = None) -> nn.Mod
     """The frozen network of this name on this device. The same object at every call; do not train it.
 
     Args:
-        name: `vgg16`, `alexnet`, `squeezenet1_1` (FeatureMaps: RGB in [0, 1] -> dict of named maps) or
+        name: `vgg16`, `vgg16_bn`, `alexnet`, `squeezenet1_1` (FeatureMaps: RGB in [0, 1] -> dict of named maps) or
             `inception` (FidInception: RGB in [0, 1] -> `(b, 2048)`).
         device: where; default the CPU.
 

@@ -20,20 +20,21 @@ SQUEEZENET_LAYERS = {"relu1": 1, "relu2": 4, "relu3": 7, "relu4": 9, "relu5": 10
 VGG16_BLOCKS = (2, 2, 3, 3, 3)
 
 
-def _vgg16_layers() -> dict[str, int]:
-    """conv1_1 is index 0 of torchvision's `features`, relu1_1 is 1, ... pool5 is 30."""
+def _vgg16_layers(norm: bool) -> dict[str, int]:
+    """conv1_1 is index 0 of torchvision's `features`, relu1_1 is 1, ... pool5 is 30; with norm a step more each."""
     layers, index = {}, 0
     for block, convolutions in enumerate(VGG16_BLOCKS, start=1):
         for convolution in range(1, convolutions + 1):
             layers[f"conv{block}_{convolution}"] = index
-            layers[f"relu{block}_{convolution}"] = index + 1
-            index += 2
+            layers[f"relu{block}_{convolution}"] = index + (2 if norm else 1)
+            index += 3 if norm else 2
         layers[f"pool{block}"] = index
         index += 1
     return layers
 
 
-VGG16_LAYERS = _vgg16_layers()
+VGG16_LAYERS = _vgg16_layers(norm=False)
+VGG16_BN_LAYERS = _vgg16_layers(norm=True)
 
 
 class FeatureMaps(nn.Module):
