@@ -11,6 +11,7 @@ from colorbench.losses.perceptual import recipe_of
 PRED = torch.rand(1, 3, 32, 40, generator=torch.Generator().manual_seed(0))
 TARGET = torch.rand(1, 3, 32, 40, generator=torch.Generator().manual_seed(1))
 RELU = {"relu1_2": 3, "relu2_2": 8, "relu3_3": 15, "relu4_3": 22, "relu5_3": 29}
+NAME = "vgg16_bn_features.pth"
 CONV1 = (0, 5, 10, 17, 24)
 
 
@@ -92,3 +93,22 @@ def test_what_is_refused(settings, message):
 def test_an_unknown_layer(pretrained):
     with pytest.raises(KeyError, match="known layers: conv1_1"):
         perceptual(PRED, TARGET, layers=("relu9_9",))
+
+
+def test_ddcolor_against_torchvision(tmp_path, monkeypatch):
+    """With weights of chance, in the folder's file: before norm and ReLU, L1, doubling weights."""
+    from torchvision import models
+
+    torch.manual_seed(0)
+    network = models.vgg16_bn(weights=None).features.eval()
+    torch.save({f"features.{key}": value for key, value in network.state_dict().items()}, tmp_path / NAME)
+    monkeypatch.setenv("COLORBENCH_WEIGHTS", str(tmp_path))
+    mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
+    pred, target = ((picture - mean.view(3, 1, 1)) / std.view(3, 1, 1) for picture in (PRED, TARGET))
+    expected, weights = 0.0, iter((0.0625, 0.125, 0.25, 0.5, 1.0))
+    with torch.no_grad():
+        for index, layer in enumerate(network):
+            pred, target = layer(pred.clone()), layer(target.clone())
+            if index in (0, 7, 14, 24, 34):
+                expected = expected + next(weights) * F.l1_loss(pred, target)
+    torch.testing.assert_close(perceptual(PRED, TARGET, preset="ddcolor")[0], expected, rtol=1e-4, atol=1e-5)
