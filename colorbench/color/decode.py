@@ -5,6 +5,7 @@ T = 1 is the mean (desaturated), T -> 0 the mode (splotches).
 """
 
 from collections.abc import Iterator
+from typing import no_type_check
 
 import torch
 from torch import Tensor
@@ -45,6 +46,7 @@ def hard_ab(logits: Logits, bins: Tensor | None = None) -> Ab:
     return _bins_of(logits, bins)[logits.argmax(1)].movedim(-1, 1)
 
 
+@no_type_check
 class _AnnealedMean(torch.autograd.Function):
     """An online softmax in tiles that stay in the cache: logits are read once, no distribution is ever stored."""
 

@@ -5,7 +5,7 @@ clip gives no gradient at all. The soft clip has the same values; its gradient p
 (downhill) leads back into [0, 1], and stops where it would lead further out.
 """
 
-from typing import Literal
+from typing import Literal, no_type_check
 
 import torch
 from torch import Tensor
@@ -24,6 +24,7 @@ def clip_to_gamut(rgb: Tensor, clip: bool | Literal["soft"]) -> Tensor:
     return rgb.clamp(0, 1) if clip else rgb
 
 
+@no_type_check  # a wrapped method cannot be compiled
 class _SoftClip(torch.autograd.Function):
     generate_vmap_rule = True
 

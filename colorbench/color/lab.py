@@ -4,7 +4,7 @@ Source: CIE 15:2004, eq. 8.3-8.6, with the exact rational knee (6/29)^3. L in [0
 -86..98 and b -108..94.
 """
 
-from typing import Literal
+from typing import Literal, no_type_check
 
 import torch
 from torch import Tensor
@@ -84,6 +84,7 @@ def _lab_to_rgb(lab: Tensor, clip: bool | str) -> Tensor:
     return clip_to_gamut(encode_gamma(_LabToLinear.apply(lab)), clip)
 
 
+@no_type_check  # a wrapped method cannot be compiled
 class _LabToLinear(torch.autograd.Function):
     """Forward in float64, because red of a saturated cyan is a difference of numbers fifty times its size;
     backward in the precision of the input, which halves the time of a training step's conversion."""
