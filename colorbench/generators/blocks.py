@@ -46,3 +46,10 @@ def start_normal(module: nn.Module) -> None:
     elif isinstance(module, nn.BatchNorm2d):
         nn.init.normal_(module.weight, 1.0, 0.02)
         nn.init.zeros_(module.bias)
+
+
+def start_kaiming(module: nn.Module) -> None:
+    """VGG's start, as torchvision has it, for deep stacks of convolution and ReLU without norms. For `network.apply`."""
+    if isinstance(module, nn.Conv2d):
+        nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        nn.init.zeros_(module.bias)

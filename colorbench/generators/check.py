@@ -30,6 +30,11 @@ class CheckResult:
     passed: bool
     message: str = ""
 
+    @property
+    def name(self) -> str:
+        """`my-model: odd sizes`."""
+        return f"{self.generator}: {self.promise}"
+
 
 class BrokenPromise(Exception):
     """What a check saw; its text is the message."""

@@ -59,7 +59,7 @@ def read_plugin(path: str | Path) -> dict[str, GeneratorRow]:
 
 def as_row(key: str, value: object) -> GeneratorRow:
     """A table row from what a plug-in gave under this key."""
-    if not isinstance(key, str) or not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", key):
+    if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", key):
         raise ValueError(f"the key {key!r} is not kebab-case; write it like 'my-model'")
     if isinstance(value, GeneratorRow):
         if value.key != key:

@@ -14,6 +14,7 @@ Unclear, and the reading taken:
 import torch
 from torch import Tensor, nn
 
+from colorbench.generators.blocks import start_kaiming
 from colorbench.generators.pretrained import describe_weights, frozen_when, gray_as_rgb, imagenet, on_meta
 from colorbench.generators.sizes import at_any_size
 from colorbench.tensors import Gray, Raw
@@ -80,7 +81,9 @@ def _paint(inputs: int, outputs: int, stride: int = 1) -> list[nn.Module]:
 def _encoder(width: int) -> nn.Sequential:
     steps = ((1, 2), (2, 1), (2, 2), (4, 1), (4, 2), (8, 1), (8, 1), (4, 1))
     inputs = [1, *(width * times for times, _ in steps)]
-    return nn.Sequential(*(layer for i, (times, s) in zip(inputs, steps) for layer in _paint(i, width * times, s)))
+    return nn.Sequential(
+        *(layer for i, (times, s) in zip(inputs, steps) for layer in _paint(i, width * times, s))
+    ).apply(start_kaiming)
 
 
 def _decoder(width: int, out_channels: int) -> nn.Sequential:

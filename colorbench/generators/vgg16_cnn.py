@@ -11,6 +11,7 @@ import itertools
 
 from torch import Tensor, nn
 
+from colorbench.generators.blocks import start_kaiming
 from colorbench.generators.pretrained import (
     describe_weights,
     frozen_when,
@@ -75,7 +76,7 @@ def _vgg(width: int, stages: tuple[int, ...]) -> nn.Sequential:
             layers += [nn.Conv2d(inputs, outputs, 3, padding=1), nn.ReLU(inplace=True)]
             inputs = outputs
         layers.append(nn.MaxPool2d(2))
-    return nn.Sequential(*layers)
+    return nn.Sequential(*layers).apply(start_kaiming)
 
 
 def _decoder(width: int, out_channels: int) -> nn.Sequential:

@@ -1,0 +1,61 @@
+"""The promises of GENERATORS, asked of every row: the same that `colorbench check` asks of anybody's file."""
+
+import json
+
+import pytest
+import torch
+
+from colorbench.generators import BASELINES, GENERATORS, build_generator
+from colorbench.generators.check import MODULE_PROMISES, ROW_PROMISES
+
+
+@pytest.fixture(params=GENERATORS)
+def row(request):
+    torch.manual_seed(0)
+    return GENERATORS[request.param]
+
+
+def test_parameters_at_the_default_options(row):
+    with torch.device("meta"):
+        network = build_generator(row.key, row.out_channels)
+    assert sum(p.numel() for p in network.parameters()) == row.parameters
+
+
+def test_facts_are_stated(row):
+    assert row.source
+    assert row.citation
+    assert row.licence
+    assert bool(row.pretrained_options) == bool(row.pretrained_licence)
+    assert json.loads(json.dumps(row.options)) == row.options
+    assert row.key not in BASELINES
+
+
+@pytest.mark.parametrize("promise", ROW_PROMISES)
+def test_row(row, promise):
+    ROW_PROMISES[promise](row)
+
+
+def test_network(row):
+    """One network, every promise: building anew for each would cost more than asking."""
+    network = build_generator(row.key, **row.small)
+    for keep in MODULE_PROMISES.values():
+        keep(network)
+
+
+def test_the_smallest_picture_trains(row):
+    raw = build_generator(row.key, **row.small).train()(torch.rand(1, 1, 16, 16))
+    raw = raw["raw"] if isinstance(raw, dict) else raw
+    assert raw.shape == (1, 2, 16 // row.output_stride, 16 // row.output_stride)
+
+
+def test_a_picture_too_small_names_the_size(row):
+    with pytest.raises(ValueError, match="pad to 16x20"):
+        build_generator(row.key, **row.small)(torch.rand(1, 1, 12, 20))
+
+
+@pytest.mark.compiled
+@pytest.mark.parametrize(("size", "training"), [(64, True), (37, False)])
+def test_compiles_without_graph_breaks(row, size, training):
+    torch.compiler.reset()
+    network = build_generator(row.key, **row.small).train(training)
+    torch.compile(network, backend="eager", fullgraph=True)(torch.rand(2, 1, size, size))

@@ -1,0 +1,40 @@
+import pytest
+import torch
+from torch import nn
+
+from colorbench.generators.blocks import NORMS, conv3x3, double_conv, make_norm, start_kaiming, start_normal, up_conv
+
+
+@pytest.mark.parametrize("norm", NORMS)
+def test_each_norm_keeps_the_shape(norm):
+    assert double_conv(3, 12, norm)(torch.rand(2, 3, 8, 8)).shape == (2, 12, 8, 8)
+
+
+def test_an_unknown_norm_lists_the_known():
+    with pytest.raises(ValueError, match="unknown norm 'layer'; known norms: batch, instance, group, none"):
+        make_norm("layer", 8)
+
+
+def test_group_norm_takes_the_most_groups_that_divide():
+    assert make_norm("group", 48).num_groups == 16
+    assert make_norm("group", 7).num_groups == 1
+
+
+def test_a_stride_halves_and_up_doubles():
+    assert conv3x3(1, 2, stride=2)(torch.rand(1, 1, 8, 8)).shape == (1, 2, 4, 4)
+    assert up_conv(1, 2)(torch.rand(1, 1, 8, 8)).shape == (1, 2, 16, 16)
+
+
+def test_start_normal_has_the_published_deviation():
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Conv2d(32, 64, 3), nn.BatchNorm2d(4096)).apply(start_normal)
+    assert network[0].weight.std().item() == pytest.approx(0.02, rel=0.03)
+    assert network[0].bias.abs().max() == 0
+    assert network[1].weight.mean().item() == pytest.approx(1, abs=0.01)
+
+
+def test_start_kaiming_keeps_the_signal_through_many_layers():
+    torch.manual_seed(0)
+    layers = [layer for _ in range(12) for layer in (nn.Conv2d(16, 16, 3, padding=1), nn.ReLU())]
+    x = torch.randn(2, 16, 32, 32)
+    assert 0.1 < nn.Sequential(*layers).apply(start_kaiming)(x).std() / x.std() < 10

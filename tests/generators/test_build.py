@@ -1,0 +1,40 @@
+import pytest
+from torch import nn
+
+from colorbench.generators import GeneratorRow, build_generator
+from colorbench.generators.build import build_row
+
+
+def test_an_unknown_generator_lists_the_known():
+    with pytest.raises(KeyError, match="unknown generator 'u-net'; known generators: unet, unet-pix2pix"):
+        build_generator("u-net")
+
+
+def test_an_unknown_option_lists_the_known():
+    with pytest.raises(KeyError, match="generator unet has no option 'widht'; its options: width=64, depth=4"):
+        build_generator("unet", widht=3)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"width": "64"}, "width='64' should be int"),
+        ({"width": True}, "width=True should be int"),
+        ({"width": 0}, "width=0 must be at least 1"),
+        ({"norm": 3}, "norm=3 should be str"),
+    ],
+)
+def test_options_of_the_wrong_kind(options, message):
+    with pytest.raises(ValueError, match=message):
+        build_generator("unet", **options)
+
+
+@pytest.mark.parametrize("channels", [0, -2])
+def test_out_channels_must_be_a_number(channels):
+    with pytest.raises(ValueError, match="give the head's number of channels: 2, 3 or 313"):
+        build_generator("unet", channels)
+
+
+def test_a_float_option_takes_an_int():
+    row = GeneratorRow("m", lambda out_channels=2, share=0.5: nn.Conv2d(1, out_channels, 1))
+    assert build_row(row, share=1).out_channels == 2

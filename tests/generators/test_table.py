@@ -1,0 +1,22 @@
+import subprocess
+import sys
+
+from colorbench.generators import BASELINES, GENERATORS
+
+
+def test_the_keys_of_the_specification():
+    assert set(GENERATORS) == {
+        *("unet", "unet-pix2pix", "unet-vgg-style", "unet-vgg16", "res-unet", "vgg16-cnn", "resnet-fusion", "unetpp"),
+        *("unet3p", "linknet", "r2unet", "tri-stream", "unet-resnet18", "resnet18-light", "resnet-9blocks"),
+        *("eccv16", "siggraph17", "ddcolor-tiny"),
+    }
+    assert list(BASELINES) == ["gray", "mean-ab", "shuffled-ab", "oracle-quarter", "oracle-bins"]
+
+
+def test_importing_the_table_imports_no_zoo():
+    code = (
+        "import sys, colorbench.generators; "
+        "print([m for m in ('timm', 'torchvision', 'segmentation_models_pytorch') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
