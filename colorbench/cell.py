@@ -103,13 +103,18 @@ class Phases(Strict):
 
 
 class Recipe(Strict):
-    """What is compared: a generator with its options, a head, a loss expression, an optimiser. Names and numbers only."""
+    """What is compared: a generator with its options, a head, a loss expression, an optimiser. Names and numbers only.
+
+    `size_px` is the side at which the generator works, when that is not the suite's: it sees the gray photo at this size,
+    and its output is brought back to the suite's size, where every loss and metric looks.
+    """
 
     generator: str
     loss: str = "none"
     head: Literal["auto", "ab", "luv", "rgb", "bins"] = "auto"
     keep_lightness: bool = True
     options: dict[str, Value] = {}
+    size_px: int | None = Field(default=None, ge=16, le=4096)
     optimizer: Optimizer = Optimizer()
     phases: Phases = Phases()
     name: str | None = Field(default=None, pattern=r"^[a-z0-9][a-z0-9.+-]*$", max_length=80)

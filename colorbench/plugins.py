@@ -1,8 +1,8 @@
 """Plug-ins: other people's generators, losses, metrics and datasets, by file or by entry point.
 
 A plug-in file is Python that defines any of GENERATORS, LOSSES, METRICS, DATASETS: dictionaries of rows like those of the
-tables here; a generator may be its class or function alone. A name that exists already is refused. Entry points `colorbench.generators` (and `.losses`, `.metrics`,
-`.datasets`) name such a dictionary or one row.
+tables here; a generator may be its class or function alone. A name that exists already is refused. Entry points
+`colorbench.generators` (and `.losses`, `.metrics`, `.datasets`) name such a dictionary or one row.
 """
 
 import importlib

@@ -75,7 +75,7 @@ def load_colorizer(checkpoint: Path | str, device: torch.device | str = "cpu") -
         model.load_state_dict(state)
     except RuntimeError as error:
         raise ValueError(f"{path} does not fit its own recipe: {str(error).splitlines()[0]}") from None
-    return Colorizer(model.to(device).eval(), head, cell.protocol.size_px)
+    return Colorizer(model.to(device).eval(), head, cell.recipe.size_px or cell.protocol.size_px)
 
 
 def colorize(

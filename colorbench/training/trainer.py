@@ -134,10 +134,17 @@ class Trainer:
             yield len(part) / len(photos), truth, truth if others is None else Batch.from_rgb(compared)
 
     def _predict(self, truth: Batch) -> Output:
-        gray = truth.gray.contiguous(memory_format=self.memory_format)
+        gray = self._at_work_size(truth.gray).contiguous(memory_format=self.memory_format)
         with self.autocast:
             raw = self._forward(gray)
         return apply_head(self.head, raw, truth)
+
+    def _at_work_size(self, gray: Tensor) -> Tensor:
+        """The gray photo at the side the recipe asks for; heads bring the output back."""
+        side = self.recipe.size_px
+        if side is None or gray.shape[-2:] == (side, side):
+            return gray
+        return nn.functional.interpolate(gray, (side, side), mode="bilinear", antialias=True, align_corners=False)
 
     def _set_rate(self, factor: float) -> None:
         for group in self.optimizer.param_groups:
