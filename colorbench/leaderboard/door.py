@@ -18,6 +18,8 @@ MOST_RATIO = 200
 """Uncompressed over compressed size; PNG and parquet are compressed already, JSON reaches 20."""
 MOST_JSON = 4_000_000
 _MOST_HEADER = 100_000_000
+LOCAL = (".lock", "log.txt", "training_state")
+"""What a run leaves beside its record for itself: never read here, never published."""
 ENDINGS = (".json", ".jsonl", ".parquet", ".png", ".safetensors", ".md", ".csv")
 _NAME = re.compile(r"[A-Za-z0-9_@+.,=-][A-Za-z0-9_@+.,= -]{0,199}")
 
@@ -38,6 +40,8 @@ def submitted_files(folder: Path) -> Iterator[Path]:
             raise Refused(f"{name}: a symbolic link; hand in the file itself")
         if not stat.S_ISDIR(mode) and not stat.S_ISREG(mode):
             raise Refused(f"{name}: neither a file nor a folder")
+        if path.name in LOCAL:
+            continue
         check_name(name)
         if stat.S_ISDIR(mode):
             continue
@@ -63,7 +67,11 @@ def unpack(archive: Path, into: Path) -> Path:
     """Unpack a submitted .zip below `into`, every member checked first. Raises Refused, and leaves nothing, otherwise."""
     try:
         with zipfile.ZipFile(archive) as file:
-            members = [member for member in file.infolist() if not member.is_dir()]
+            members = [
+                member
+                for member in file.infolist()
+                if not member.is_dir() and PurePosixPath(member.filename).name not in LOCAL
+            ]
             _check_members(members)
             for member in members:
                 _extract(file, member, into / member.filename)

@@ -12,6 +12,8 @@ from colorbench.leaderboard.ranks import ALPHA, holm, letters, tiers
 
 MOST_PAIRS = 400
 """Entries up to which all pairs are tested; above, each is tested against the leader alone."""
+FEWEST_PHOTOS = 5
+"""Below, photos tell nothing about other photos, and intervals run over seeds alone."""
 MOST_LETTERS = 60
 """Entries up to which tie letters are worked out; more letters than that nobody reads."""
 
@@ -67,7 +69,10 @@ def photo_matrix(board: Board, metric: str, color_only: bool = False) -> Float[n
     if len(photos) < 2:
         return None
     rows = [entry.photo_means(metric, photos) for entry in board.entries]
-    return None if any(row is None for row in rows) else by_photo(np.stack(rows), photos)
+    if any(row is None for row in rows):
+        return None
+    columns = by_photo(np.stack(rows), photos)
+    return columns if columns.shape[1] >= FEWEST_PHOTOS else None
 
 
 def by_photo(values: Float[np.ndarray, "n t"], names: tuple[str, ...]) -> Float[np.ndarray, "n p"]:
@@ -78,7 +83,7 @@ def by_photo(values: Float[np.ndarray, "n t"], names: tuple[str, ...]) -> Float[
     """
     photos = [re.sub(r"-t\d+$", "", name) for name in names]
     kinds = sorted(set(photos))
-    if len(kinds) == len(photos) or len(kinds) < 2:
+    if len(kinds) == len(photos):
         return values
     member = np.array([[photo == kind for kind in kinds] for photo in photos], dtype=float)
     mean = values.mean(axis=1, keepdims=True)

@@ -198,7 +198,11 @@ def _over(results: Standings) -> str:
         return "seeds and photos; entries of one seed have none, and are not told apart"
     if any(kind.startswith("pooled") for kind in kinds):
         return "seeds and photos; entries of one seed borrow the others' spread over seeds"
-    return "seeds and photos" if any("photos" in kind for kind in kinds) else "seeds alone (records without pictures)"
+    return (
+        "seeds and photos"
+        if any("photos" in kind for kind in kinds)
+        else "seeds alone: no scores of single photos, or too few photos"
+    )
 
 
 def write_tables(results: Standings, out: Path) -> list[Path]:

@@ -192,3 +192,8 @@ def new_record():
 @pytest.fixture
 def copy_json():
     return lambda model: json.loads(canonical_json(model.model_dump(mode="json")))
+
+
+@pytest.fixture()
+def rng():
+    return np.random.default_rng(0)

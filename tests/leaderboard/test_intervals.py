@@ -9,7 +9,7 @@ from colorbench.leaderboard.intervals import compare, mean_intervals, sample
 BOARDS = 1500
 
 
-def test_two_entries_without_photos_are_welch(rng=np.random.default_rng(0)):
+def test_two_entries_without_photos_are_welch(rng):
     a, b = rng.normal(24, 0.3, 5), rng.normal(23.7, 0.1, 3)
     result = compare(sample([a, b]))
     expected = stats.ttest_ind(a, b, equal_var=False)
@@ -19,15 +19,15 @@ def test_two_entries_without_photos_are_welch(rng=np.random.default_rng(0)):
     assert result.df[0, 1] == pytest.approx(expected.df, rel=1e-10)
 
 
-def test_two_fixed_models_are_a_paired_t_test(rng=np.random.default_rng(1)):
-    photos = rng.normal(24, 2, (2, 50)) + [[0.4], [0.0]]
+def test_two_fixed_models_are_a_paired_t_test(rng):
+    photos = rng.normal(24, 2, (2, 50)) + np.array([[0.4], [0.0]])
     result = compare(sample(list(photos.mean(1, keepdims=True)), photos, np.array([True, True])))
     expected = stats.ttest_rel(photos[0], photos[1])
     assert result.p[0, 1] == pytest.approx(expected.pvalue, rel=1e-9)
     assert result.difference[0, 1] == pytest.approx((photos[0] - photos[1]).mean())
 
 
-def test_one_mean_over_seeds_alone_is_students_interval(rng=np.random.default_rng(2)):
+def test_one_mean_over_seeds_alone_is_students_interval(rng):
     values = rng.normal(24, 0.3, 4)
     half, df = mean_intervals(sample([values]))
     low, high = stats.t.interval(0.95, 3, values.mean(), stats.sem(values))
@@ -79,7 +79,7 @@ def test_photos_alone_from_one_seed_cover_far_less():
     assert hits / 500 < 0.6
 
 
-def test_one_seed_borrows_the_others_spread(rng=np.random.default_rng(4)):
+def test_one_seed_borrows_the_others_spread(rng):
     data = sample([rng.normal(0, 1, 3), rng.normal(0, 1, 3), np.array([0.3])])
     pooled = (data.seed_variance[0] * 3 + data.seed_variance[1] * 3) / 2
     assert data.seed_variance[2] == pytest.approx(pooled)

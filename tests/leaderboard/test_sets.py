@@ -33,7 +33,7 @@ def test_pairing_over_photos_sharpens_a_difference():
 
 
 def test_the_draws_enter_the_interval():
-    drawn = np.random.default_rng(2).normal(0, 0.1, (2, 200)) + [[1.0], [2.0]]
+    drawn = np.random.default_rng(2).normal(0, 0.1, (2, 200)) + np.array([[1.0], [2.0]])
     from dataclasses import replace
 
     data = sample([np.array([1.0]), np.array([2.0])], fixed=np.array([True, True]))

@@ -77,7 +77,7 @@ def test_a_long_board_is_tested_against_its_leader(make_runs, monkeypatch):
     assert tier["unet+huber"] == (3, 4)
 
 
-def test_tiles_of_one_photo_count_as_one_photo(rng=np.random.default_rng(0)):
+def test_tiles_of_one_photo_count_as_one_photo(rng):
     photo = np.repeat(rng.normal(0, 1, 10), 6)
     values = (photo + rng.normal(0, 0.01, 60))[None]
     names = tuple(f"{k // 6:016x}-t{k % 6}" for k in range(60))
@@ -87,7 +87,7 @@ def test_tiles_of_one_photo_count_as_one_photo(rng=np.random.default_rng(0)):
     assert grouped.var(ddof=1) / 10 == pytest.approx(values.reshape(10, 6).mean(1).var(ddof=1) / 10)
 
 
-def test_unequal_numbers_of_tiles_keep_the_mean_and_the_robust_variance(rng=np.random.default_rng(1)):
+def test_unequal_numbers_of_tiles_keep_the_mean_and_the_robust_variance(rng):
     sizes = [1, 4, 7, 2, 6]
     names = tuple(f"{g}-t{k}" for g, size in enumerate(sizes) for k in range(size))
     values = rng.normal(0, 1, (1, len(names)))

@@ -1,6 +1,7 @@
 """Learning curves: mean over seeds with a band from the lowest to the highest seed."""
 
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +33,7 @@ def read_curve(run: Run) -> tuple[list[dict], list[dict]]:
 
 
 def _number(value) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and np.isfinite(value)
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def plot_curves(results: Standings, folder: Path) -> Path | None:

@@ -1,6 +1,8 @@
 """The pictures of a run folder: true photos and predictions by id, read through the package's one decoder."""
 
 import hashlib
+import re
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +20,10 @@ def photo_names(board: Board) -> list[str]:
     if folder.is_symlink() or not folder.is_dir():
         return []
     names = [path.stem for path in folder.glob("*.png") if not path.is_symlink()]
-    return sorted(names, key=lambda name: hashlib.sha256(name.encode()).hexdigest())
+    names.sort(key=lambda name: hashlib.sha256(name.encode()).hexdigest())
+    seen: Counter = Counter()  # one tile of every photo before a second of any
+    turns = {name: seen.update([photo]) or seen[photo] for name in names for photo in [re.sub(r"-t\d+$", "", name)]}
+    return sorted(names, key=turns.__getitem__)
 
 
 def truth(board: Board, name: str) -> UInt8[np.ndarray, "h w 3"] | None:

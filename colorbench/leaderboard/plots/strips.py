@@ -2,13 +2,15 @@
 
 from pathlib import Path
 
+import numpy as np
+
 from colorbench.leaderboard.entries import Board, Entry
 from colorbench.leaderboard.plots.pictures import delta_e_of, gray_of, photo_names, prediction, reduced, truth
-from colorbench.leaderboard.plots.style import figure, save, shorten
+from colorbench.leaderboard.plots.style import save, shorten
 from colorbench.leaderboard.table import Standings
 
 _MOST_ENTRIES = 6
-_MOST_ERROR = 40.0
+_MOST_ERROR = 60.0
 
 
 def strip_photos(board: Board, chosen: list[str] | None, most: int) -> list[str]:
@@ -22,27 +24,49 @@ def strip_photos(board: Board, chosen: list[str] | None, most: int) -> list[str]
 
 
 def plot_strips(results: Standings, folder: Path, photos: list[str]) -> Path | None:
-    """One row of pictures a photo, a row of error maps below it (CIE76, black 0, white 40 and above)."""
+    """One row of pictures a photo, a row of error maps below it (CIE76, black 0, white 60 and above)."""
     entries = strip_entries(results)
     if not photos or not entries:
         return None
-    columns = len(entries) + 2
     rows = [_row(results.board, entries, name) for name in photos]
-    shape = [row[-1].shape[0] / row[-1].shape[1] for row in rows]
-    width = 1.35
-    height = sum(2 * width * ratio for ratio in shape) + 0.35
-    made, axes = figure(
-        width * columns + 0.5, height, 2 * len(rows), columns, squeeze=False, height_ratios=_twice(shape)
-    )
-    made.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0.01, hspace=0.01)
+    made, axes, scale = _grid([row[-1].shape[0] / row[-1].shape[1] for row in rows], len(entries) + 2)
     for ax in axes.flat:
         ax.set_axis_off()
     for k, row in enumerate(rows):
         image = _draw(axes[2 * k], axes[2 * k + 1], row)
     for ax, title in zip(axes[0], ["gray", *[shorten(e.label, 40) for e in entries], "photo"]):
         ax.set_title(_wrapped(title), fontsize=7, loc="center", weight="normal")
-    made.colorbar(image, ax=axes, shrink=min(1.0, 2.0 / height), aspect=15, label="colour error (CIE76)", pad=0.01)
+    made.colorbar(image, cax=scale, label="colour error (CIE76)")
     return save(made, folder, "strips")
+
+
+def _grid(ratios: list[float], columns: int):
+    """Cells 1.35 inches wide, two rows of each photo's height, and an axis for the scale; placed by arithmetic."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    cell, gap, head, side = 1.35, 0.04, 0.5, 0.75
+    heights = [cell * ratio for ratio in ratios for _ in range(2)]
+    width = columns * (cell + gap) + side
+    height = sum(heights) + gap * len(heights) + head
+    made = Figure((width, height))
+    FigureCanvasAgg(made)
+    axes, top = [], height - head
+    for tall in heights:
+        places = [
+            (k * (cell + gap) / width, (top - tall) / height, cell / width, tall / height) for k in range(columns)
+        ]
+        axes.append([made.add_axes(place) for place in places])
+        top -= tall + gap
+    scale = made.add_axes(
+        (
+            1 - side / width + 0.06 / width,
+            (height - head - min(2.2, sum(heights))) / height,
+            0.12 / width,
+            min(2.2, sum(heights)) / height,
+        )
+    )
+    return made, np.array(axes), scale
 
 
 def strip_entries(results: Standings) -> list[Entry]:
@@ -51,10 +75,6 @@ def strip_entries(results: Standings) -> list[Entry]:
     names = photo_names(results.board)[:1]
     kept = [e for e in entries if e.kind != "baseline" and names and prediction(e, names[0]) is not None]
     return kept[:_MOST_ENTRIES]
-
-
-def _twice(ratios: list[float]) -> list[float]:
-    return [ratio for ratio in ratios for _ in range(2)]
 
 
 def _row(board: Board, entries: list[Entry], name: str) -> list:

@@ -43,6 +43,7 @@ def save(made, folder: Path, name: str) -> Path:
     """`<name>.png` and `<name>.svg`, the same bytes for the same data. Returns the path of the SVG."""
     folder.mkdir(parents=True, exist_ok=True)
     made.savefig(folder / f"{name}.png", dpi=_DPI, metadata={"Software": None})
+    made.set_layout_engine("none")  # worked out once is enough
     made.savefig(folder / f"{name}.svg", metadata={"Date": None, "Creator": None})
     return folder / f"{name}.svg"
 
@@ -100,7 +101,7 @@ def label_points(ax, points: list[tuple[float, float, str]], lines: list = (), f
     made = ax.figure
     made.canvas.draw()
     renderer = made.canvas.get_renderer()
-    taken = [_box(*ax.transData.transform((x, y)), 9) for x, y, _ in points]
+    taken = [_box(*ax.transData.transform((x, y)), 9.0) for x, y, _ in points]
     taken += [_stretch(ax.transData.transform(ends)) for ends in lines]
     frame = ax.get_window_extent(renderer)
     for x, y, text in points:

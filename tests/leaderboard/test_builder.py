@@ -1,0 +1,101 @@
+import subprocess
+import sys
+
+import pytest
+from PIL import Image
+
+from colorbench.leaderboard import build
+from colorbench.record import read_record, write_record
+
+SMALL = {"generators": ["unet", "linknet"], "losses": {"l1": 0.0, "mse": -0.5}, "seeds": 2, "photos": 6, "size": 24}
+
+
+@pytest.fixture(scope="module")
+def board(factory_class, tmp_path_factory):
+    """One board, built once: read only."""
+    factory = factory_class(tmp_path_factory.mktemp("board"))
+    folder = factory(note="eight photos smoke-test", **SMALL)
+    return build(folder)
+
+
+def test_what_it_leaves(board):
+    names = {path.relative_to(board).as_posix() for path in board.rglob("*") if path.is_file()}
+    assert {"index.html", "table.csv", "table.parquet", "table.md", "table.tex"} <= names
+    plots = {"intervals-psnr", "metrics", "rank-tiers", "fronts", "heat-map", "factors", "curves", "colorfulness"}
+    for name in plots | {"ab-histograms", "strips"}:
+        assert {f"plots/{name}.png", f"plots/{name}.svg"} <= names
+    assert "runs/unet-l1-seed-0.html" not in names  # the label keeps its plus
+    assert "runs/unet+l1-seed-1.html" in names
+
+
+def test_the_page_stands_alone(board):
+    page = (board / "index.html").read_text()
+    assert "eight photos smoke-test" in page
+    assert "http://" not in page.replace("http://www.w3.org", "")
+    assert 'src="data:' in page
+    assert "script-src 'sha256-" in page and "unsafe" not in page.split("<style>")[0]
+
+
+def test_pictures_are_readable_files(board):
+    for path in board.glob("plots/*.png"):
+        with Image.open(path) as image:
+            assert image.size[0] > 400
+
+
+def test_the_plots_come_out_the_same_again(board, tmp_path):
+    """Views are regenerated and compared in CI."""
+    again = build(board.parent, tmp_path / "again", pages=False)
+    for name in ("rank-tiers.svg", "heat-map.png", "strips.png"):
+        assert (again / "plots" / name).read_bytes() == (board / "plots" / name).read_bytes()
+
+
+def test_records_alone_are_enough(make_runs, tmp_path):
+    folder = make_runs(pictures=False, parquet=False, **{k: v for k, v in SMALL.items() if k != "size"})
+    for curve in folder.glob("*/seed-*/curve.jsonl"):
+        curve.unlink()
+    out = build(folder, tmp_path / "out")
+    assert (out / "plots" / "intervals-psnr.png").exists()
+    assert not (out / "plots" / "strips.png").exists()
+    assert "seeds alone" in (out / "table.md").read_text()
+
+
+def test_photos_that_may_not_be_shown(make_runs, tmp_path):
+    folder = make_runs(**SMALL)
+    out = build(folder, tmp_path / "out", photos=[], plots=False)
+    assert "data:image" not in (out / "runs" / "unet+l1-seed-0.html").read_text()
+    with pytest.raises(ValueError, match="no reference photo called nobody"):
+        build(folder, tmp_path / "out", photos=["nobody"])
+
+
+def test_a_board_of_one_run(make_runs, tmp_path):
+    folder = make_runs(generators=["unet"], losses={"l1": 0.0}, seeds=1, photos=8, size=24, baselines={})
+    assert (build(folder, tmp_path / "out") / "index.html").exists()
+
+
+def test_many_records(make_runs, tmp_path):
+    """Every run has its page and its row; how fast is measured in benchmarks."""
+    folder = make_runs(generators=["unet"], losses={"l1": 0.0}, seeds=1, photos=8, pictures=False, parquet=False)
+    record = read_record(folder / "unet+l1" / "seed-0" / "record.json")
+    for k in range(150):
+        recipe = record.cell.recipe.model_copy(update={"options": {"width": k}, "name": f"unet-{k}"})
+        for seed in range(2):
+            cell = record.cell.model_copy(update={"recipe": recipe, "seed": seed})
+            path = folder / recipe.label / f"seed-{seed}" / "record.json"
+            path.parent.mkdir(parents=True)
+            path.write_text(record.model_copy(update={"cell": cell, "key": cell.key}).to_json())
+    out = build(folder, tmp_path / "out", plots=False)
+    assert len(list(out.glob("runs/*.html"))) == 305
+
+
+def test_a_failed_cell_is_shown_with_its_status(make_runs, tmp_path):
+    folder = make_runs(**SMALL)
+    path = folder / "unet+l1" / "seed-0" / "record.json"
+    write_record(read_record(path).model_copy(update={"status": "out-of-memory", "message": "needs 90 GB"}), path)
+    out = build(folder, tmp_path / "out", plots=False)
+    assert "needs 90 GB" in (out / "runs" / "unet+l1-seed-0.html").read_text()
+    assert "1 of 2 out-of-memory: gray" in (out / "index.html").read_text()
+
+
+def test_the_package_imports_nothing_heavy():
+    code = "import sys, colorbench.leaderboard; print([m for m in ('pandas', 'torch', 'scipy', 'matplotlib') if m in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
