@@ -69,7 +69,7 @@ def a_record(recipe: Recipe, seed: int, scores: dict, protocol: Protocol, **chan
             licence="MIT",
             citation="Someone 2020",
         ),
-        data=DataFacts(id="embedded", hash="d" * 64, split="s" * 64, n_train=100, n_test=24),
+        data=DataFacts(id="embedded", hash="d" * 64, split="s" * 64, n_train=100, n_test=next((s.n for s in scores.values()), 24)),
         spent=Spent(kind="steps", steps=0 if baseline else 500, planned_steps=500, images=0 if baseline else 8000),
         cost=Cost(train_seconds=0 if baseline else seconds + seed, peak_bytes=int(2e8 + 30 * parameters), joules=None),
         environment=Environment(

@@ -1,0 +1,200 @@
+import hashlib
+import json
+import struct
+
+import numpy as np
+import pytest
+from PIL import Image
+from scipy import stats
+
+from colorbench.cell import Recipe
+from colorbench.leaderboard.checks import badges_of, better_by_chance, check, difference_table, plausible, report
+from colorbench.leaderboard.predictions import manifest_sha256, score_of_column
+from colorbench.photo import decode_photo
+from colorbench.record import Attempt, read_record, write_record
+
+SMALL = {"generators": ["unet"], "losses": {"l1": 0.0}, "seeds": 2, "photos": 6, "size": 24, "baselines": {"gray": -3.0}}
+
+
+@pytest.fixture()
+def honest(make_runs):
+    """A folder whose scores are those of its pictures, and whose hashes fit."""
+    import pandas as pd
+
+    from colorbench.metrics import METRICS, score_folders
+
+    folder = make_runs(**SMALL)
+    suite = json.loads((folder / "suite.json").read_text())
+    (folder / "suite.json").write_text(json.dumps(suite | {"metrics": ["psnr", "delta-e-2000"]}))
+    for path in sorted(folder.glob("*/seed-*/record.json")):
+        frame = score_folders(path.parent / "predictions", folder / "references", ["psnr", "delta-e-2000"])
+        flags = np.arange(len(frame)) > 0
+        pd.DataFrame(frame).assign(photo=frame.index, color_only=flags).to_parquet(path.parent / "scores.parquet")
+        scores = {key: score_of_column(frame[key].to_numpy(), flags, METRICS[key]) for key in frame.columns}
+        record = read_record(path)
+        if not record.cell.is_baseline:
+            (path.parent / "checkpoint.safetensors").write_bytes(safetensors())
+        table = hashlib.sha256((path.parent / "scores.parquet").read_bytes()).hexdigest()
+        files = {"scores.parquet": table, "predictions": manifest_sha256(path.parent / "predictions")}
+        data = record.data.model_copy(update={"n_test": 6})
+        write_record(record.model_copy(update={"scores": scores, "files": files, "data": data}), path)
+    return folder
+
+
+def safetensors() -> bytes:
+    header = json.dumps({"w": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}).encode()
+    return struct.pack("<Q", len(header)) + header + bytes(8)
+
+
+def change(folder, label="unet+l1", seed=0, **changes):
+    path = folder / label / f"seed-{seed}" / "record.json"
+    write_record(read_record(path).model_copy(update=changes), path)
+
+
+def of(findings, label="unet+l1/seed-0"):
+    return next(finding for finding in findings if finding.place.startswith(label))
+
+
+def test_an_honest_folder_is_re_scored(honest):
+    findings = check(honest)
+    assert all(finding.ok for finding in findings), [f.problems for f in findings]
+    assert {finding.badges for finding in findings} == {("valid", "plausible", "re-scored")}
+    assert set(badges_of(findings).values().__iter__().__next__()) == {"valid", "plausible", "re-scored"}
+    assert "re-scored" in report(findings)
+
+
+def test_without_pictures_it_stops_at_plausible(honest):
+    assert of(check(honest, rescore=False)).badges == ("valid", "plausible")
+
+
+def test_re_inferred_compares_pixels(honest):
+    stored = honest / "unet+l1" / "seed-0" / "predictions"
+    names = sorted(path.stem for path in stored.glob("*.png"))
+
+    def infer_with(shift):
+        def infer(checkpoint, photos):
+            run = checkpoint.parent / "predictions"
+            return [np.clip(decode_photo(run / f"{n}.png").astype(int) + shift, 0, 255).astype(np.uint8) for n in names]
+
+        return infer
+
+    assert of(check(honest, infer=infer_with(1))).badges[-1] == "re-inferred"
+    worse = of(check(honest, infer=infer_with(2)))
+    assert worse.badges[-1] == "re-scored" and "differ by up to 2 of 255" in worse.problems[0]
+    assert "gave 0 pictures of 6" in of(check(honest, infer=lambda c, p: [])).problems[0]
+
+
+def test_re_run_rejects_a_claim_that_is_too_good(honest):
+    claims = [read_record(honest / "unet+l1" / f"seed-{k}" / "record.json").scores["psnr"].value for k in (0, 1)]
+
+    def rerun_at(value):
+        def rerun(cell):
+            assert cell.seed in (1001, 1002, 1003)
+            record = read_record(honest / "unet+l1" / "seed-0" / "record.json")
+            noise = 0.01 * (cell.seed - 1002)
+            score = record.scores["psnr"].model_copy(update={"value": value + noise})
+            return record.model_copy(update={"cell": cell, "key": cell.key, "scores": {"psnr": score}})
+
+        return rerun
+
+    def infer(checkpoint, photos):
+        return [decode_photo(p) for p in sorted((checkpoint.parent / "predictions").glob("*.png"))]
+
+    assert of(check(honest, infer=infer, rerun=rerun_at(np.mean(claims)))).badges[-1] == "re-run"
+    low = of(check(honest, infer=infer, rerun=rerun_at(np.mean(claims) - 3)))
+    assert low.badges[-1] == "re-inferred" and "significantly better than the re-run" in low.problems[0]
+
+
+def test_better_by_chance_is_scipys_and_guards_itself(rng):
+    a, b = rng.normal(25, 0.2, 3), rng.normal(24, 0.2, 3)
+    assert better_by_chance(a, b, True) == pytest.approx(stats.ttest_ind(a, b, alternative="greater").pvalue)
+    assert better_by_chance(a, b, False) > 0.9
+    with pytest.raises(ValueError, match="re-run at least 2"):
+        better_by_chance(a[:1], b[:1], True)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"files": {"scores.parquet": "0" * 64}}, "scores.parquet has sha256"),
+        ({"files": {"predictions": "0" * 64}}, "predictions has sha256"),
+        ({"files": {"../../secret": "0" * 64}}, "leaves the folder"),
+        ({"message": "failed in /home/someone/project/run.py"}, "path of somebody's machine"),
+        ({"scores": {}}, "no score"),
+    ],
+    ids=["table", "predictions", "path", "private", "no score"],
+)
+def test_not_valid(honest, changes, words):
+    change(honest, **changes)
+    finding = of(check(honest))
+    assert finding.badges == () and words in finding.problems[0]
+
+
+def test_scores_beyond_their_range_and_off_their_table(honest):
+    record = read_record(honest / "unet+l1" / "seed-0" / "record.json")
+    psnr = record.scores["psnr"]
+    change(honest, scores=record.scores | {"psnr": psnr.model_copy(update={"value": 400.0})})
+    assert "psnr is 400" in of(check(honest)).problems[0]
+    change(honest, scores=record.scores | {"psnr": psnr.model_copy(update={"value": psnr.value + 1})})
+    assert "scores.parquet has mean" in of(check(honest)).problems[0]
+
+
+def test_claimed_scores_that_the_pictures_do_not_give(honest):
+    """Table and record agree with one another, and both are wrong: only scoring again finds it."""
+    import pandas as pd
+
+    path = honest / "unet+l1" / "seed-0" / "scores.parquet"
+    frame = pd.read_parquet(path).assign(psnr=lambda f: f["psnr"] + 1)
+    frame.to_parquet(path)
+    record = read_record(path.with_name("record.json"))
+    files = record.files | {"scores.parquet": hashlib.sha256(path.read_bytes()).hexdigest()}
+    psnr = record.scores["psnr"].model_copy(update={"value": float(frame["psnr"].mean())})
+    change(honest, scores=record.scores | {"psnr": psnr}, files=files)
+    finding = of(check(honest))
+    assert finding.badges == ("valid", "plausible") and "the stored pictures give" in finding.problems[0]
+
+
+def trained(new_record, **parts):
+    record = new_record(Recipe(generator="unet", loss="l1"))
+    changed = {name: getattr(record, name).model_copy(update=update) for name, update in parts.items()}
+    return record.model_copy(update=changed)
+
+
+def test_an_ordinary_record_is_plausible(new_record):
+    assert plausible(trained(new_record)) == []
+
+
+@pytest.mark.parametrize(
+    ("parts", "words"),
+    [
+        ({"spent": {"images": 1}}, "are not 1 images"),
+        ({"spent": {"steps": 600, "images": 9600}}, "600 steps, 500 were planned"),
+        ({"spent": {"steps": 100, "images": 1600}}, "done after 100 of 500steps"),
+        ({"spent": {"kind": "seconds"}}, "the budget is in steps"),
+        ({"cost": {"train_seconds": 0.001}}, "faster than any device"),
+        ({"spent": {"model_flops": 1e18}, "cost": {"train_seconds": 20.0}}, "faster than any device"),
+        ({"cost": {"peak_bytes": 10**12}}, "1000 GB in use"),
+        ({"cost": {"peak_bytes": 1000}}, "do not hold"),
+        ({"generator": {"trainable_parameters": 10**9}}, "more trainable parameters"),
+    ],
+)
+def test_what_arithmetic_refuses(new_record, parts, words):
+    assert any(words in problem for problem in plausible(trained(new_record, **parts)))
+
+
+def test_attempts_add_up(new_record):
+    attempts = (Attempt(start_step=0, end_step=500, train_seconds=3.0, ended="done"),)
+    assert "attempts took 3.0 s" in plausible(trained(new_record).model_copy(update={"attempts": attempts}))[0]
+
+
+def test_the_difference_for_a_pull_request(honest):
+    text = difference_table(honest, ["unet+l1"])
+    assert "− gray" in text and "unet+l1" in text and "±" in text
+
+
+def test_a_folder_that_is_no_board_is_said_once(honest):
+    record = read_record(honest / "gray" / "seed-0" / "record.json")
+    cell = record.cell.model_copy(update={"data_hash": "e" * 64})
+    change(honest, "gray", cell=cell, key=cell.key, data=record.data.model_copy(update={"hash": "e" * 64}))
+    assert "do not share one photos" in of(check(honest, rescore=False), ".").problems[0]
+    assert Image.MAX_IMAGE_PIXELS  # the decoder's own guard is never switched off

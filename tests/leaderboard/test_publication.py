@@ -1,0 +1,146 @@
+"""Publishing to a folder, and to a stand-in of the hub on loopback that keeps its lock on the parent commit."""
+
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from colorbench.leaderboard import build, model_index, publish, write_model_card
+from colorbench.leaderboard.publication import Moved
+
+SMALL = {"generators": ["unet"], "losses": {"l1": 0.0}, "seeds": 2, "photos": 4, "size": 16, "baselines": {"gray": -3.0}}
+
+
+class Hub(ThreadingHTTPServer):
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), HubRequests)
+        self.head, self.files, self.seen = "a" * 40, {}, []
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+
+class HubRequests(BaseHTTPRequestHandler):
+    def answer(self, status, facts, **headers):
+        body = json.dumps(facts).encode()
+        self.send_response(status)
+        for name, value in {"Content-Type": "application/json", "Content-Length": str(len(body)), **headers}.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def do_GET(self):
+        self.server.seen.append(("GET", self.path))
+        self.answer(200, {"id": "lab/board", "sha": self.server.head, "siblings": [], "private": False, "tags": []})
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.server.seen.append(("POST", self.path))
+        if self.path.endswith("/repos/create"):
+            return self.answer(409, {"error": "You already created this repo", "url": f"{self.server.url}/datasets/lab/board"})
+        if "/preupload/" in self.path:
+            files = json.loads(body)["files"]
+            return self.answer(200, {"files": [{"path": f["path"], "uploadMode": "regular", "shouldIgnore": False} for f in files]})
+        if "/commit/" in self.path:
+            return self.commit([json.loads(line) for line in body.splitlines()])
+        return self.answer(404, {"error": "unknown"})
+
+    def commit(self, lines):
+        parent = next(line["value"] for line in lines if line["key"] == "header").get("parentCommit")
+        if parent != self.server.head:
+            return self.answer(412, {"error": "A commit has happened since. Please refresh and try again."})
+        self.server.files |= {line["value"]["path"]: line["value"]["content"] for line in lines if line["key"] == "file"}
+        self.server.head = "b" * 40
+        url = f"{self.server.url}/datasets/lab/board/commit/{self.server.head}"
+        return self.answer(200, {"success": True, "commitOid": self.server.head, "commitUrl": url})
+
+    def log_message(self, *args):
+        """Quiet."""
+
+
+@pytest.fixture()
+def hub():
+    server = Hub()
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield server
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.fixture(scope="module")
+def runs(factory_class, tmp_path_factory):
+    return factory_class(tmp_path_factory.mktemp("published"))(**SMALL)
+
+
+@pytest.fixture(scope="module")
+def board(runs):
+    return build(runs, plots=False)
+
+
+def test_a_folder_for_pages(board, tmp_path):
+    place = publish(board, tmp_path / "site")
+    assert place.endswith("index.html")
+    names = {p.relative_to(tmp_path / "site").as_posix() for p in (tmp_path / "site").rglob("*") if p.is_file()}
+    assert {"index.html", "table.csv", "runs/unet+l1-seed-0.html", ".nojekyll"} <= names
+
+
+def test_what_an_earlier_board_left_goes_and_the_rest_stays(board, tmp_path):
+    site = tmp_path / "site"
+    (site / "runs").mkdir(parents=True)
+    (site / "runs" / "old-seed-0.html").write_text("old")
+    (site / "CNAME").write_text("board.example")
+    publish(board, site)
+    assert not (site / "runs" / "old-seed-0.html").exists()
+    assert (site / "CNAME").exists()
+
+
+def test_to_the_hub_with_records(hub, board, runs):
+    where = publish(board, "hf://datasets/lab/board", records=runs, endpoint=hub.url, token="hf_x")
+    assert where.endswith("b" * 40)
+    assert {"index.html", "table.parquet", "records/suite.json", "records/unet+l1/seed-0/record.json"} <= set(hub.files)
+    assert not any("predictions" in name or "checkpoint" in name for name in hub.files)
+
+
+def test_a_board_built_on_an_older_commit_is_not_published(hub, board):
+    with pytest.raises(Moved, match="somebody published since"):
+        publish(board, "hf://datasets/lab/board", parent_commit="c" * 40, endpoint=hub.url, token="hf_x")
+    assert hub.files == {} and hub.head == "a" * 40
+
+
+def test_refused_targets_and_boards(board, tmp_path):
+    for target in ("s3://bucket/x", "hf://models/lab/x", "hf://datasets/lab"):
+        with pytest.raises(ValueError, match="neither a folder nor"):
+            publish(board, target)
+    with pytest.raises(FileNotFoundError, match="no board"):
+        publish(tmp_path, tmp_path / "out")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ValueError, match="is a file"):
+        publish(board, tmp_path / "file")
+
+
+def test_model_index_is_what_the_hub_reads(runs):
+    from huggingface_hub.repocard_data import model_index_to_eval_results
+
+    name, results = model_index_to_eval_results(model_index(runs, "unet+l1")["model-index"])
+    assert name == "unet+l1"
+    psnr = next(result for result in results if result.metric_type == "psnr")
+    assert 20 < psnr.metric_value < 28 and "2 seeds" in psnr.metric_name
+    with pytest.raises(KeyError, match="entries: gray, unet"):
+        model_index(runs, "nobody")
+
+
+def test_a_card_keeps_what_it_says(runs, tmp_path):
+    from huggingface_hub import metadata_load
+
+    card = tmp_path / "README.md"
+    card.write_text("---\nlicense: mit\n---\n# My colorizer\nWords.\n")
+    write_model_card(runs, "unet+l1", card)
+    write_model_card(runs, "unet+l1", card)
+    assert metadata_load(card)["license"] == "mit" and len(metadata_load(card)["model-index"]) == 1
+    assert "Words." in card.read_text()
+    fresh = write_model_card(runs, "unet+l1", tmp_path / "new" / "README.md")
+    assert "model-index" in metadata_load(fresh)
