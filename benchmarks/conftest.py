@@ -1,0 +1,80 @@
+"""What all benchmark files share: two threads, the device, and `measure`, which notes memory and agreement.
+
+    COLORBENCH_COMPILE=1 JAXTYPING_DISABLE=1 pytest benchmarks --benchmark-enable --benchmark-only \
+        --benchmark-json=results.json
+    python benchmarks/table.py results.json
+
+COLORBENCH_BENCH_DEVICE=cuda measures on a GPU. Every measurement carries in `extra_info`: `operation`, `who` (colorbench or
+the peer), `device`, `difference` (largest absolute difference of the values from ours), `peak_megabytes` (above what was
+in use before; Linux and CUDA). Peers of one operation run one after the other in one run; compare medians.
+"""
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+
+@pytest.fixture(scope="module", autouse=True)
+def two_threads():
+    """As the bars are stated: 2 CPU threads."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def device() -> str:
+    wanted = os.environ.get("COLORBENCH_BENCH_DEVICE", "cpu")
+    return wanted if wanted == "cpu" or torch.cuda.is_available() else "cpu"
+
+
+@pytest.fixture
+def measure(benchmark, device):
+    """Time `function` of `who` doing `operation`, and note its memory and how far its value is from `ours`."""
+
+    def run(operation, who, function, ours=None, rounds=9, warmup_rounds=2):
+        def timed():
+            value = function()
+            if device == "cuda":
+                torch.cuda.synchronize()
+            return value
+
+        benchmark.group = operation
+        benchmark.extra_info |= {"operation": operation, "who": who, "device": device}
+        value = timed()
+        if ours is not None:
+            benchmark.extra_info["difference"] = _difference(value, ours)
+        del value
+        benchmark.extra_info["peak_megabytes"] = peak_megabytes(timed, device)
+        benchmark.pedantic(timed, rounds=rounds, warmup_rounds=warmup_rounds)
+
+    return run
+
+
+def _difference(value, ours) -> float:
+    one, other = (torch.as_tensor(each).detach().cpu().double() for each in (value, ours))
+    return (one - other).abs().max().item()
+
+
+def peak_megabytes(function, device: str) -> float | None:
+    """Peak of memory above what was in use; None where the system does not tell."""
+    if device == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+        before = torch.cuda.memory_allocated()
+        function()
+        return round((torch.cuda.max_memory_allocated() - before) / 1e6, 1)
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+    except OSError:
+        return None
+    before = _status_kilobytes("VmRSS")
+    function()
+    return round((_status_kilobytes("VmHWM") - before) / 1e3, 1)
+
+
+def _status_kilobytes(field: str) -> int:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith(field)).split()[1])
