@@ -67,7 +67,7 @@ def test_a_changed_file_is_not_mixed_with_the_old_one(plugin):
         ("x = 1", "mine.py", ValueError, "names no generators; end it with GENERATORS"),
         ("GENERATORS = {}", "mine.py", ValueError, "names no generators"),
         ("GENERATORS = {'a': 3}", "mine.py", ValueError, "'a' is a int; give a GeneratorRow"),
-        ("raise OSError('inside')", "mine.py", OSError, "inside"),
+        ("raise OSError('inside')", "mine.py", ValueError, "does not run: OSError: inside"),
         ("GENERATORS = {}", "mine.txt", ValueError, "is not a Python file"),
     ],
 )
