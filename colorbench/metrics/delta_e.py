@@ -18,9 +18,8 @@ from colorbench.tensors import Lab, PerImage, Rgb
 POW25_7 = 25.0**7
 NOTHING = 1e-24
 """Squared chroma below which a pixel is gray: without hue."""
-HALF_TURN = math.pi + 2e-6
-"""Opposite hues, give or take a rounding in float32: the mean hue is then the plain mean, as Sharma's pairs 10, 14
-want."""
+OPPOSITE = 2e-6
+"""Sine of the angle between opposite hues, give or take a rounding in float32."""
 
 
 def delta_e_76(pred: Rgb, target: Rgb) -> PerImage:
@@ -75,26 +74,23 @@ def _mean(difference: Tensor) -> Tensor:
 @fused
 def _ciede2000(pred: Tensor, target: Tensor) -> Tensor:
     (l1, a1, b1), (l2, a2, b2) = pred.unbind(1), target.unbind(1)
-    a1, a2 = _stretched(a1, b1, a2, b2)
+    stretch = _stretch(a1, b1, a2, b2)
+    a1, a2 = a1 * stretch, a2 * stretch
     c1, c2 = _root(a1.square() + b1.square()), _root(a2.square() + b2.square())
-    turn, hue = _hues(a1, b1, c1, a2, b2, c2)
-    dl, dc = l2 - l1, c2 - c1
-    dh = 2 * _root(c1 * c2) * torch.sin(turn / 2)
-    lightness, chroma = (l1 + l2) / 2, (c1 + c2) / 2
-    l50 = (lightness - 50).square()
-    sl = 1 + 0.015 * l50 * (20 + l50).rsqrt()
-    sc = 1 + 0.045 * chroma
-    sh = 1 + 0.015 * chroma * _hue_weight(hue)
-    dl, dc, dh = dl / sl, dc / sc, dh / sh
-    rotation = -2 * _chroma_ratio(chroma) * torch.sin(2 * _blue_turn(hue))
+    sine, hue_a, hue_b = _hues(a1, b1, c1, a2, b2, c2)
+    dl, dc, dh = l2 - l1, c2 - c1, 2 * _root(c1 * c2) * sine
+    l50, chroma = ((l1 + l2) / 2 - 50).square(), (c1 + c2) / 2
+    dl = dl / (1 + 0.015 * l50 * (20 + l50).rsqrt())
+    dc = dc / (1 + 0.045 * chroma)
+    dh = dh / (1 + 0.015 * chroma * _hue_weight(hue_a, hue_b))
+    rotation = -2 * _chroma_ratio(chroma) * torch.sin(2 * _blue_turn(hue_a, hue_b))
     return _root(dl.square() + dc.square() + dh.square() + rotation * dc * dh)
 
 
-def _stretched(a1: Tensor, b1: Tensor, a2: Tensor, b2: Tensor) -> tuple[Tensor, Tensor]:
-    """a', which opens up the region around gray."""
+def _stretch(a1: Tensor, b1: Tensor, a2: Tensor, b2: Tensor) -> Tensor:
+    """a' / a, which opens up the region around gray."""
     mean_chroma = (_root(a1.square() + b1.square()) + _root(a2.square() + b2.square())) / 2
-    stretch = 1.5 - 0.5 * _chroma_ratio(mean_chroma)
-    return a1 * stretch, a2 * stretch
+    return 1.5 - 0.5 * _chroma_ratio(mean_chroma)
 
 
 def _chroma_ratio(chroma: Tensor) -> Tensor:
@@ -104,38 +100,53 @@ def _chroma_ratio(chroma: Tensor) -> Tensor:
     return cube * chroma.clamp_min(1e-12).sqrt() * (pow7 + POW25_7).rsqrt()
 
 
-def _hues(a1, b1, c1, a2, b2, c2) -> tuple[Tensor, Tensor]:
-    """From hue 1 to hue 2 the short way round, and the hue halfway, radians; a gray colour takes the other's hue."""
+def _hues(a1, b1, c1, a2, b2, c2) -> tuple[Tensor, Tensor, Tensor]:
+    """sin(turn / 2) from hue 1 to hue 2 the short way round, and the hue halfway as a unit vector.
+
+    By vectors, without angles: below 90 degrees from the sum of both unit vectors, above from their difference, which is
+    then the longer. A gray colour takes the other's hue.
+    """
+    (x1, y1), (x2, y2) = _direction(a1, b1, c1), _direction(a2, b2, c2)
     gray1, gray2 = c1 <= 0, c2 <= 0
-    h1, h2 = _angle(a1, b1, gray1), _angle(a2, b2, gray2)
-    turn = h2 - h1
-    turn = turn - (2 * math.pi) * ((turn > HALF_TURN).to(turn) - (turn < -HALF_TURN).to(turn))
-    either = gray1 | gray2
-    turn = turn.masked_fill(either, 0.0)
-    return turn, torch.where(either, h1 + h2, h1 + turn / 2)
+    x1, y1 = torch.where(gray1, x2, x1), torch.where(gray1, y2, y1)
+    x2, y2 = torch.where(gray2, x1, x2), torch.where(gray2, y1, y2)
+    cross, narrow = x1 * y2 - y1 * x2, x1 * x2 + y1 * y2 >= 0
+    # exactly opposite hues turn from the smaller to the larger angle: Sharma's pairs 10 and 14
+    rising = torch.where(cross.abs() <= OPPOSITE, (y1 > 0) | ((y1 == 0) & (x1 > 0)), cross > 0)
+    sign = torch.where(rising, 1.0, -1.0).to(cross)
+    half_a = torch.where(narrow, x1 + x2, sign * (y2 - y1))
+    half_b = torch.where(narrow, y1 + y2, sign * (x1 - x2))
+    length = (half_a.square() + half_b.square()).sqrt()  # at least sqrt 2
+    sine = torch.where(narrow, cross / length, sign * length / 2)
+    return sine, half_a / length, half_b / length
 
 
-def _angle(a: Tensor, b: Tensor, gray: Tensor) -> Tensor:
-    """Hue in [0, 2 pi); 0 for gray."""
-    angle = torch.atan2(b.masked_fill(gray, 0.0), a.masked_fill(gray, 1.0))
-    return angle + (2 * math.pi) * (angle < 0).to(angle)
+def _direction(a: Tensor, b: Tensor, chroma: Tensor) -> tuple[Tensor, Tensor]:
+    """The unit vector of a hue; (1, 0) for gray."""
+    gray = chroma <= 0
+    scale = 1 / torch.where(gray, 1.0, chroma)
+    return torch.where(gray, 1.0, a * scale), torch.where(gray, 0.0, b * scale)
 
 
-def _hue_weight(hue: Tensor) -> Tensor:
-    degree = math.pi / 180
-    return (
-        1
-        - 0.17 * torch.cos(hue - 30 * degree)
-        + 0.24 * torch.cos(2 * hue)
-        + 0.32 * torch.cos(3 * hue + 6 * degree)
-        - 0.20 * torch.cos(4 * hue - 63 * degree)
-    )
+def _hue_weight(cos1: Tensor, sin1: Tensor) -> Tensor:
+    """T = 1 - .17 cos(h - 30) + .24 cos 2h + .32 cos(3h + 6) - .20 cos(4h - 63), from cos h and sin h."""
+    cos2, sin2 = 2 * cos1 * cos1 - 1, 2 * sin1 * cos1
+    cos3, sin3 = cos1 * (2 * cos2 - 1), sin1 * (2 * cos2 + 1)
+    cos4, sin4 = 2 * cos2 * cos2 - 1, 2 * sin2 * cos2
+    first = _turned(cos1, sin1, -30, 0.17)
+    return 1 - first + 0.24 * cos2 + _turned(cos3, sin3, 6, 0.32) - _turned(cos4, sin4, -63, 0.20)
 
 
-def _blue_turn(hue: Tensor) -> Tensor:
+def _turned(cosine: Tensor, sine: Tensor, degrees: int, weight: float) -> Tensor:
+    """weight * cos(angle + degrees)."""
+    turn = math.radians(degrees)
+    return (weight * math.cos(turn)) * cosine - (weight * math.sin(turn)) * sine
+
+
+def _blue_turn(cosine: Tensor, sine: Tensor) -> Tensor:
     """Delta theta, radians: 30 degrees at hue 275, fading with a Gaussian of 25 degrees."""
-    degrees = hue * (180 / math.pi)
-    degrees = degrees + 360 * (degrees < 0).to(hue) - 360 * (degrees >= 360).to(hue)
+    degrees = torch.atan2(sine, cosine) * (180 / math.pi)
+    degrees = torch.where(degrees < 0, degrees + 360, degrees)
     return math.radians(30) * torch.exp(-((degrees - 275) / 25).square())
 
 
