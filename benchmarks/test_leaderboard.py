@@ -33,7 +33,8 @@ def ten_thousand(tmp_path_factory):
 def _record(cell, rng, k: int) -> Record:
     value = 22 + 3 * np.sin(k) + rng.normal(0, 0.2)
     return Record(
-        key=cell.key, cell=cell, status="done", generator=GeneratorFacts(version="1", parameters=10**6 + k, trainable_parameters=10**6),
+        key=cell.key, cell=cell, status="done",
+        generator=GeneratorFacts(version="1", parameters=10**6 + k, trainable_parameters=10**6),
         data=DataFacts(id="embedded", hash="d" * 64, split=hashlib.sha256(b"s").hexdigest(), n_train=10, n_test=100),
         spent=Spent(kind="steps", steps=500, images=8000), cost=Cost(train_seconds=10.0 + k % 50, peak_bytes=10**9),
         environment=Environment(colorbench="0.1.0", python="3.11", torch="2.11"),

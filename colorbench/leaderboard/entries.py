@@ -288,16 +288,16 @@ def _suite_settings(run_dir: Path, runs: list[Run]) -> dict:
     path = run_dir / "suite.json"
     if path.is_file() and not path.is_symlink():
         suite = _read_suite(path)
-        known = [m for m in suite.metrics] + [m for m in measured if m not in suite.metrics]
-        return dict(
-            name=suite.name, title=suite.title, note=suite.note, rankable=suite.rankable,
-            metrics=tuple(known), primary=suite.primary,
-        )  # fmt: skip
+        known = list(suite.metrics) + [m for m in measured if m not in suite.metrics]
+        return {
+            "name": suite.name, "title": suite.title, "note": suite.note, "rankable": suite.rankable,
+            "metrics": tuple(known), "primary": suite.primary,
+        }  # fmt: skip
     if not measured:
         raise ValueError("these records carry no score, and there is no suite.json that names the metrics")
     name = runs[0].record.cell.suite
     primary = "delta-e-2000" if "delta-e-2000" in measured else measured[0]
-    return dict(name=name, title=name, note="", rankable=True, metrics=tuple(measured), primary=primary)
+    return {"name": name, "title": name, "note": "", "rankable": True, "metrics": tuple(measured), "primary": primary}
 
 
 def _read_suite(path: Path) -> Suite:

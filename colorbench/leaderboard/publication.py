@@ -92,9 +92,7 @@ def _to_hub(files: dict[str, Path], repo: str, parent: str | None, endpoint, tok
     parent = parent or hub.repo_info(repo, repo_type="dataset").sha
     operations = [CommitOperationAdd(name, str(source)) for name, source in files.items()]
     try:
-        made = hub.create_commit(
-            repo, operations, commit_message=message, repo_type="dataset", parent_commit=parent
-        )  # fmt: skip
+        made = hub.create_commit(repo, operations, commit_message=message, repo_type="dataset", parent_commit=parent)
     except HfHubHTTPError as error:
         if error.response is not None and error.response.status_code in (409, 412):
             raise Moved(
@@ -138,7 +136,7 @@ def _results(board: Board, entry) -> list:
                     metric_type=metric,
                     metric_value=float(np.nanmean(values)),
                     metric_name=f"{metric} (mean of {len(values)} seeds, {data.n_test} photos)",
-                )  # fmt: skip
+                )
             )
     return found
 

@@ -181,7 +181,8 @@ def footnotes(results: Standings) -> list[str]:
     lines = [f"Sorted by {heading(board, board.primary)}, the board's one primary metric."]
     if board.rankable:
         lines.append(
-            "Ranks are tie tiers: entries with a letter in common do not differ at 5 % (Welch-Satterthwaite over seeds and paired photos, Holm)."
+            "Ranks are tie tiers: entries with a letter in common do not differ at 5 % "
+            "(Welch-Satterthwaite over seeds and paired photos, Holm)."
         )
     lines.append(f"± is the half width of a 95 % interval over {_over(results)}.")
     lines += [f"{metric}: empty, {reason}" for metric, reason in board.missing().items()]

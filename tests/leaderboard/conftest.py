@@ -57,26 +57,29 @@ def board_protocol(**changes) -> Protocol:
 def a_record(recipe: Recipe, seed: int, scores: dict, protocol: Protocol, **changes) -> Record:
     cell = Cell(suite="synthetic", protocol=protocol, recipe=recipe, seed=seed, data_hash="d" * 64)
     baseline = recipe.loss == "none"
+    tested = next((score.n for score in scores.values()), 24)
     _, parameters, seconds = GENERATORS.get(recipe.generator, (0, 0 if baseline else 1e6, 10.0))
-    facts = dict(
-        key=cell.key,
-        cell=cell,
-        status="done",
-        generator=GeneratorFacts(
+    facts = {
+        "key": cell.key,
+        "cell": cell,
+        "status": "done",
+        "generator": GeneratorFacts(
             version="1",
             parameters=int(parameters),
             trainable_parameters=int(parameters),
             licence="MIT",
             citation="Someone 2020",
         ),
-        data=DataFacts(id="embedded", hash="d" * 64, split="s" * 64, n_train=100, n_test=next((s.n for s in scores.values()), 24)),
-        spent=Spent(kind="steps", steps=0 if baseline else 500, planned_steps=500, images=0 if baseline else 8000),
-        cost=Cost(train_seconds=0 if baseline else seconds + seed, peak_bytes=int(2e8 + 30 * parameters), joules=None),
-        environment=Environment(
+        "data": DataFacts(id="embedded", hash="d" * 64, split="s" * 64, n_train=100, n_test=tested),
+        "spent": Spent(kind="steps", steps=0 if baseline else 500, planned_steps=500, images=0 if baseline else 8000),
+        "cost": Cost(
+            train_seconds=0 if baseline else seconds + seed, peak_bytes=int(2e8 + 30 * parameters), joules=None
+        ),
+        "environment": Environment(
             colorbench="0.1.0", python="3.11.7", torch="2.15.0", cpu="x86_64", threads=1, platform="linux"
         ),
-        scores=scores,
-    )
+        "scores": scores,
+    }
     return Record(**(facts | changes))
 
 
@@ -194,6 +197,6 @@ def copy_json():
     return lambda model: json.loads(canonical_json(model.model_dump(mode="json")))
 
 
-@pytest.fixture()
+@pytest.fixture
 def rng():
     return np.random.default_rng(0)

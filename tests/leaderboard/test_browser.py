@@ -50,7 +50,7 @@ def page(factory_class, tmp_path_factory):
     return (build(factory.folder, plots=False) / "index.html").as_uri()
 
 
-@pytest.fixture()
+@pytest.fixture
 def at_home(browser, page):
     browser.get_log("browser")
     browser.get(page)
@@ -83,7 +83,9 @@ def test_sort_by_click_and_by_keyboard(at_home):
     assert labels(at_home)[0] == "shuffled-ab"
     assert head.get_attribute("aria-sort") == "descending"
     head = header(at_home, "seeds")
-    focus = "arguments[0].matches('[tabindex]') ? arguments[0].focus() : arguments[0].querySelector('[tabindex]').focus()"
+    focus = (
+        "arguments[0].matches('[tabindex]') ? arguments[0].focus() : arguments[0].querySelector('[tabindex]').focus()"
+    )
     at_home.execute_script(focus, head)
     at_home.switch_to.active_element.send_keys(Keys.ENTER)
     assert head.get_attribute("aria-sort") == "ascending"
@@ -149,7 +151,8 @@ def test_script_in_every_field_stays_text(at_home):
 
 def test_every_control_has_a_name(at_home):
     nameless = """return [...document.querySelectorAll('input,select,button,a,svg,table,[role=region]')]
-        .filter(e => !(e.labels && e.labels.length) && !e.getAttribute('aria-label') && !e.textContent.trim()).map(e => e.outerHTML)"""
+        .filter(e => !(e.labels && e.labels.length) && !e.getAttribute('aria-label') && !e.textContent.trim())
+        .map(e => e.outerHTML)"""
     assert at_home.execute_script(nameless) == []
 
 

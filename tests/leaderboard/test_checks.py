@@ -13,10 +13,17 @@ from colorbench.leaderboard.predictions import manifest_sha256, score_of_column
 from colorbench.photo import decode_photo
 from colorbench.record import Attempt, read_record, write_record
 
-SMALL = {"generators": ["unet"], "losses": {"l1": 0.0}, "seeds": 2, "photos": 6, "size": 24, "baselines": {"gray": -3.0}}
+SMALL = {
+    "generators": ["unet"],
+    "losses": {"l1": 0.0},
+    "seeds": 2,
+    "photos": 6,
+    "size": 24,
+    "baselines": {"gray": -3.0},
+}
 
 
-@pytest.fixture()
+@pytest.fixture
 def honest(make_runs):
     """A folder whose scores are those of its pictures, and whose hashes fit."""
     import pandas as pd
@@ -80,7 +87,8 @@ def test_re_inferred_compares_pixels(honest):
 
     assert of(check(honest, infer=infer_with(1))).badges[-1] == "re-inferred"
     worse = of(check(honest, infer=infer_with(2)))
-    assert worse.badges[-1] == "re-scored" and "differ by up to 2 of 255" in worse.problems[0]
+    assert worse.badges[-1] == "re-scored"
+    assert "differ by up to 2 of 255" in worse.problems[0]
     assert "gave 0 pictures of 6" in of(check(honest, infer=lambda c, p: [])).problems[0]
 
 
@@ -102,7 +110,8 @@ def test_re_run_rejects_a_claim_that_is_too_good(honest):
 
     assert of(check(honest, infer=infer, rerun=rerun_at(np.mean(claims)))).badges[-1] == "re-run"
     low = of(check(honest, infer=infer, rerun=rerun_at(np.mean(claims) - 3)))
-    assert low.badges[-1] == "re-inferred" and "significantly better than the re-run" in low.problems[0]
+    assert low.badges[-1] == "re-inferred"
+    assert "significantly better than the re-run" in low.problems[0]
 
 
 def test_better_by_chance_is_scipys_and_guards_itself(rng):
@@ -127,7 +136,8 @@ def test_better_by_chance_is_scipys_and_guards_itself(rng):
 def test_not_valid(honest, changes, words):
     change(honest, **changes)
     finding = of(check(honest))
-    assert finding.badges == () and words in finding.problems[0]
+    assert finding.badges == ()
+    assert words in finding.problems[0]
 
 
 def test_scores_beyond_their_range_and_off_their_table(honest):
@@ -151,7 +161,8 @@ def test_claimed_scores_that_the_pictures_do_not_give(honest):
     psnr = record.scores["psnr"].model_copy(update={"value": float(frame["psnr"].mean())})
     change(honest, scores=record.scores | {"psnr": psnr}, files=files)
     finding = of(check(honest))
-    assert finding.badges == ("valid", "plausible") and "the stored pictures give" in finding.problems[0]
+    assert finding.badges == ("valid", "plausible")
+    assert "the stored pictures give" in finding.problems[0]
 
 
 def trained(new_record, **parts):
@@ -189,7 +200,9 @@ def test_attempts_add_up(new_record):
 
 def test_the_difference_for_a_pull_request(honest):
     text = difference_table(honest, ["unet+l1"])
-    assert "− gray" in text and "unet+l1" in text and "±" in text
+    assert "− gray" in text
+    assert "unet+l1" in text
+    assert "±" in text
 
 
 def test_a_folder_that_is_no_board_is_said_once(honest):

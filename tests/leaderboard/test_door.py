@@ -13,7 +13,14 @@ import pytest
 from colorbench.leaderboard.checks import check
 from colorbench.leaderboard.door import Refused, check_name, check_safetensors, submitted_files, unpack
 
-SMALL = {"generators": ["unet"], "losses": {"l1": 0.0}, "seeds": 1, "photos": 4, "size": 16, "baselines": {"gray": -3.0}}
+SMALL = {
+    "generators": ["unet"],
+    "losses": {"l1": 0.0},
+    "seeds": 1,
+    "photos": 4,
+    "size": 16,
+    "baselines": {"gray": -3.0},
+}
 
 
 class Bomb:
@@ -54,12 +61,25 @@ def test_a_real_checkpoint_is_taken(tmp_path):
     import numpy as np
     from safetensors.numpy import save_file
 
-    save_file({"w": np.zeros((2, 3), np.float32), "b": np.zeros(3, np.float32)}, tmp_path / "m.safetensors", {"cell": "{}"})
+    save_file(
+        {"w": np.zeros((2, 3), np.float32), "b": np.zeros(3, np.float32)}, tmp_path / "m.safetensors", {"cell": "{}"}
+    )
     assert set(check_safetensors(tmp_path / "m.safetensors")) == {"w", "b", "__metadata__"}
 
 
 @pytest.mark.parametrize(
-    "name", ["../x.json", "a/../../x.json", "/etc/passwd", "C:/x.json", "..\\x.json", "a/.hidden", "a\nb.json", "<b>.json", "x" * 300]
+    "name",
+    [
+        "../x.json",
+        "a/../../x.json",
+        "/etc/passwd",
+        "C:/x.json",
+        "..\\x.json",
+        "a/.hidden",
+        "a\nb.json",
+        "<b>.json",
+        "x" * 300,
+    ],
 )
 def test_names_that_are_not_taken(name):
     with pytest.raises(Refused):
@@ -226,7 +246,8 @@ def test_picture_bombs_cost_no_memory(make_runs):
     write_record(record.model_copy(update={"files": {"predictions": "0" * 64}}), path)
     finding = next(f for f in check(folder) if f.place.startswith("unet+l1"))
     assert finding.badges == ()
-    assert name.name in finding.problems[0] and "million pixels" in finding.problems[0]
+    assert name.name in finding.problems[0]
+    assert "million pixels" in finding.problems[0]
 
 
 def test_a_text_named_png_is_no_evidence(make_runs):

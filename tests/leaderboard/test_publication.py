@@ -9,7 +9,14 @@ import pytest
 from colorbench.leaderboard import build, model_index, publish, write_model_card
 from colorbench.leaderboard.publication import Moved
 
-SMALL = {"generators": ["unet"], "losses": {"l1": 0.0}, "seeds": 2, "photos": 4, "size": 16, "baselines": {"gray": -3.0}}
+SMALL = {
+    "generators": ["unet"],
+    "losses": {"l1": 0.0},
+    "seeds": 2,
+    "photos": 4,
+    "size": 16,
+    "baselines": {"gray": -3.0},
+}
 
 
 class Hub(ThreadingHTTPServer):
@@ -39,10 +46,14 @@ class HubRequests(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         self.server.seen.append(("POST", self.path))
         if self.path.endswith("/repos/create"):
-            return self.answer(409, {"error": "You already created this repo", "url": f"{self.server.url}/datasets/lab/board"})
+            return self.answer(
+                409, {"error": "You already created this repo", "url": f"{self.server.url}/datasets/lab/board"}
+            )
         if "/preupload/" in self.path:
             files = json.loads(body)["files"]
-            return self.answer(200, {"files": [{"path": f["path"], "uploadMode": "regular", "shouldIgnore": False} for f in files]})
+            return self.answer(
+                200, {"files": [{"path": f["path"], "uploadMode": "regular", "shouldIgnore": False} for f in files]}
+            )
         if "/commit/" in self.path:
             return self.commit([json.loads(line) for line in body.splitlines()])
         return self.answer(404, {"error": "unknown"})
@@ -51,7 +62,9 @@ class HubRequests(BaseHTTPRequestHandler):
         parent = next(line["value"] for line in lines if line["key"] == "header").get("parentCommit")
         if parent != self.server.head:
             return self.answer(412, {"error": "A commit has happened since. Please refresh and try again."})
-        self.server.files |= {line["value"]["path"]: line["value"]["content"] for line in lines if line["key"] == "file"}
+        self.server.files |= {
+            line["value"]["path"]: line["value"]["content"] for line in lines if line["key"] == "file"
+        }
         self.server.head = "b" * 40
         url = f"{self.server.url}/datasets/lab/board/commit/{self.server.head}"
         return self.answer(200, {"success": True, "commitOid": self.server.head, "commitUrl": url})
@@ -60,7 +73,7 @@ class HubRequests(BaseHTTPRequestHandler):
         """Quiet."""
 
 
-@pytest.fixture()
+@pytest.fixture
 def hub():
     server = Hub()
     thread = threading.Thread(target=server.serve_forever, daemon=True)
@@ -108,7 +121,8 @@ def test_to_the_hub_with_records(hub, board, runs):
 def test_a_board_built_on_an_older_commit_is_not_published(hub, board):
     with pytest.raises(Moved, match="somebody published since"):
         publish(board, "hf://datasets/lab/board", parent_commit="c" * 40, endpoint=hub.url, token="hf_x")
-    assert hub.files == {} and hub.head == "a" * 40
+    assert hub.files == {}
+    assert hub.head == "a" * 40
 
 
 def test_refused_targets_and_boards(board, tmp_path):
@@ -128,7 +142,8 @@ def test_model_index_is_what_the_hub_reads(runs):
     name, results = model_index_to_eval_results(model_index(runs, "unet+l1")["model-index"])
     assert name == "unet+l1"
     psnr = next(result for result in results if result.metric_type == "psnr")
-    assert 20 < psnr.metric_value < 28 and "2 seeds" in psnr.metric_name
+    assert 20 < psnr.metric_value < 28
+    assert "2 seeds" in psnr.metric_name
     with pytest.raises(KeyError, match="entries: gray, unet"):
         model_index(runs, "nobody")
 
@@ -140,7 +155,8 @@ def test_a_card_keeps_what_it_says(runs, tmp_path):
     card.write_text("---\nlicense: mit\n---\n# My colorizer\nWords.\n")
     write_model_card(runs, "unet+l1", card)
     write_model_card(runs, "unet+l1", card)
-    assert metadata_load(card)["license"] == "mit" and len(metadata_load(card)["model-index"]) == 1
+    assert metadata_load(card)["license"] == "mit"
+    assert len(metadata_load(card)["model-index"]) == 1
     assert "Words." in card.read_text()
     fresh = write_model_card(runs, "unet+l1", tmp_path / "new" / "README.md")
     assert "model-index" in metadata_load(fresh)

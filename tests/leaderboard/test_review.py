@@ -19,7 +19,7 @@ def git(folder, *words):
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
-@pytest.fixture()
+@pytest.fixture
 def repository(make_runs):
     """A records repository whose pull request adds unet+mse."""
     folder = make_runs(**SMALL)

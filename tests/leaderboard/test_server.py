@@ -7,7 +7,7 @@ import pytest
 from colorbench.leaderboard import serve
 
 
-@pytest.fixture()
+@pytest.fixture
 def served(tmp_path):
     board = tmp_path / "run" / "board"
     board.mkdir(parents=True)

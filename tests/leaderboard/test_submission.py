@@ -8,11 +8,18 @@ from colorbench.leaderboard.scoring import score_in_parts
 from colorbench.leaderboard.table import markdown, standings
 from colorbench.record import read_record
 
-SMALL = {"generators": ["unet"], "losses": {"l1": 0.0}, "seeds": 2, "photos": 20, "size": 24, "baselines": {"gray": -3.0}}
+SMALL = {
+    "generators": ["unet"],
+    "losses": {"l1": 0.0},
+    "seeds": 2,
+    "photos": 20,
+    "size": 24,
+    "baselines": {"gray": -3.0},
+}
 METRICS = ["psnr", "delta-e-2000"]
 
 
-@pytest.fixture()
+@pytest.fixture
 def board(make_runs):
     """A run folder whose metrics need no weights."""
     import json
@@ -28,7 +35,7 @@ def board(make_runs):
     return folder
 
 
-@pytest.fixture()
+@pytest.fixture
 def pictures(board, tmp_path):
     folder = tmp_path / "mine"
     folder.mkdir()
@@ -40,11 +47,11 @@ def pictures(board, tmp_path):
 
 def test_a_colorizer_from_outside_stands_on_the_board_unranked(board, pictures):
     done = []
-    path = submit(
-        pictures, board, name="DDColor", licence="Apache-2.0", citation="Kang 2023", on_progress=lambda k, n: done.append((k, n))
-    )
+    facts = {"name": "DDColor", "licence": "Apache-2.0", "citation": "Kang 2023"}
+    path = submit(pictures, board, **facts, on_progress=lambda k, n: done.append((k, n)))
     record = read_record(path)
-    assert record.origin == "submission" and record.generator.licence == "Apache-2.0"
+    assert record.origin == "submission"
+    assert record.generator.licence == "Apache-2.0"
     assert done == [(16, 20), (20, 20)]
     results = standings(read_board(board))
     assert {e.label: e.kind for e in results.board.entries}["ddcolor"] == "submission"
@@ -90,7 +97,8 @@ def test_scoring_goes_on_where_it_was_stopped(board, pictures, tmp_path, monkeyp
     with pytest.raises(KeyboardInterrupt):
         score_in_parts(pictures, board / "references", METRICS, parts)
     frame, _ = score_in_parts(pictures, board / "references", METRICS, parts)
-    assert len(calls) == 3 and len(frame) == 20
+    assert len(calls) == 3
+    assert len(frame) == 20
     changed = sorted(pictures.glob("*.png"))[0]
     Image.fromarray(np.zeros((24, 24, 3), np.uint8)).save(changed)
     score_in_parts(pictures, board / "references", METRICS, parts)

@@ -74,9 +74,10 @@ def _panel(ax, lines: dict, styles: dict[str, int]):
     places = spread([end[2] for end in ends], gap)
     shift = max(0.0, low + gap / 2 - min(places)) - max(0.0, max(places) - high)
     for (label, x, y, color), place in zip(ends, places):
+        line = {"arrowstyle": "-", "color": color, "lw": 0.5, "shrinkA": 0, "relpos": (0, 0.5)}
         ax.annotate(
-            shorten(label, 28), (x, y), (1.06, place + shift), xycoords="data", textcoords=("axes fraction", "data"), va="center",
-            fontsize=7.5, color=color, annotation_clip=False, arrowprops=dict(arrowstyle="-", color=color, lw=0.5, shrinkA=0, relpos=(0, 0.5)),
+            shorten(label, 28), (x, y), (1.06, place + shift), xycoords="data", textcoords=("axes fraction", "data"),
+            va="center", fontsize=7.5, color=color, annotation_clip=False, arrowprops=line,
         )  # fmt: skip
     ax.set_xlim(0, right)
 
@@ -84,7 +85,9 @@ def _panel(ax, lines: dict, styles: dict[str, int]):
 def _loss_curves(entry: Entry):
     """Loss relative to its first values: losses of different expressions have no common unit."""
     runs = [read_curve(run)[0] for run in entry.runs]
-    return _aligned([([l["step"] for l in run], _smooth([l["loss"] for l in run])) for run in runs if len(run) > 1])
+    return _aligned(
+        [([line["step"] for line in run], _smooth([line["loss"] for line in run])) for run in runs if len(run) > 1]
+    )
 
 
 def _smooth(values: list[float]) -> np.ndarray:
@@ -96,8 +99,10 @@ def _smooth(values: list[float]) -> np.ndarray:
 
 
 def _metric_curves(entry: Entry, metric: str):
-    runs = [[l for l in read_curve(run)[1] if _number(l["eval"].get(metric))] for run in entry.runs]
-    return _aligned([([l["step"] for l in run], [l["eval"][metric] for l in run]) for run in runs if len(run) > 1])
+    runs = [[line for line in read_curve(run)[1] if _number(line["eval"].get(metric))] for run in entry.runs]
+    return _aligned(
+        [([line["step"] for line in run], [line["eval"][metric] for line in run]) for run in runs if len(run) > 1]
+    )
 
 
 def _aligned(curves: list):

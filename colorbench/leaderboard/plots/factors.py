@@ -89,9 +89,10 @@ def _interaction(ax, view: Factors):
     ax.set_xlim(-0.2, x[-1] + 0.15)
     height = np.ptp(ax.get_ylim())
     for k, y in enumerate(spread(list(view.cells[:, -1]), 0.065 * height)):
+        line = {"arrowstyle": "-", "color": COLORS[k % 8], "lw": 0.5, "shrinkB": 4}
         ax.annotate(
             shorten(view.losses[k], 24), (x[-1], view.cells[k, -1]), (x[-1] + 0.22, y), va="center", fontsize=7.5,
-            color=COLORS[k % 8], annotation_clip=False, arrowprops=dict(arrowstyle="-", color=COLORS[k % 8], lw=0.5, shrinkB=4),
+            color=COLORS[k % 8], annotation_clip=False, arrowprops=line,
         )  # fmt: skip
 
 

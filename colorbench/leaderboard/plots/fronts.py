@@ -1,5 +1,6 @@
 """Quality against what it costs, one panel a cost, the front drawn as a line."""
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -88,8 +89,8 @@ def _name_points(ax, results: Standings, kept: list[int], values):
         points = [k for k in points if front[k]]
     texts = [shorten(results.board.entries[kept[k]].label, 30) for k in points]
     corners = sorted((values[k], quality[k]) for k in np.flatnonzero(front))
-    lines = [((x0, y0), (x1, y0)) for (x0, y0), (x1, _) in zip(corners, corners[1:])]
-    lines += [((x1, y0), (x1, y1)) for (_, y0), (x1, y1) in zip(corners, corners[1:])]
+    lines = [((x0, y0), (x1, y0)) for (x0, y0), (x1, _) in itertools.pairwise(corners)]
+    lines += [((x1, y0), (x1, y1)) for (_, y0), (x1, y1) in itertools.pairwise(corners)]
     label_points(ax, [(values[k], quality[k], text) for k, text in zip(points, texts)], lines)
 
 

@@ -108,7 +108,7 @@ def label_points(ax, points: list[tuple[float, float, str]], lines: list = (), f
         for dx, dy, ha, va in _AROUND if text else ():
             note = ax.annotate(
                 text, (x, y), (dx, dy), textcoords="offset points", ha=ha, va=va, fontsize=fontsize, color=INK, zorder=6,
-                arrowprops=dict(arrowstyle="-", color=SOFT, lw=0.5, shrinkB=3) if max(abs(dx), abs(dy)) > 10 else None,
+                arrowprops={"arrowstyle": "-", "color": SOFT, "lw": 0.5, "shrinkB": 3} if max(abs(dx), abs(dy)) > 10 else None,
                 path_effects=[withStroke(linewidth=2, foreground=PAPER)],
             )  # fmt: skip
             note.set_in_layout(False)

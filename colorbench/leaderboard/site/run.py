@@ -127,12 +127,14 @@ def _ticks(x, low: float, high: float) -> list[dict]:
     marks = []
     for share in (0, 0.25, 0.5, 0.75, 1):
         at, across = 256 - 230 * share, 70 + 810 * share
-        marks.append(
-            dict(x1=70, x2=880, y1=at, y2=at, tx=62, ty=at + 4, anchor="end", text=f"{low + share * (high - low):.3g}")
-        )
-        step = f"{x[0] + share * (x[-1] - x[0]):.0f}"
-        marks.append(dict(x1=across, x2=across, y1=26, y2=256, tx=across, ty=274, anchor="middle", text=step))
+        value, step = low + share * (high - low), x[0] + share * (x[-1] - x[0])
+        marks.append(_tick((70, 880, at, at), (62, at + 4, "end"), f"{value:.3g}"))
+        marks.append(_tick((across, across, 26, 256), (across, 274, "middle"), f"{step:.0f}"))
     return marks
+
+
+def _tick(line: tuple, place: tuple, text: str) -> dict:
+    return dict(zip(("x1", "x2", "y1", "y2", "tx", "ty", "anchor", "text"), (*line, *place, text)))
 
 
 def _sections(run: Run) -> list[tuple[str, list[tuple[str, str]]]]:
