@@ -19,7 +19,7 @@ def psnr(pred: Rgb, target: Rgb) -> PerImage:
     """PSNR over R, G and B, dB; inf for identical pictures.
 
     >>> import torch
-    >>> psnr(torch.full((1, 3, 8, 8), 0.5), torch.full((1, 3, 8, 8), 0.6)).item()
+    >>> round(psnr(torch.full((1, 3, 8, 8), 0.5), torch.full((1, 3, 8, 8), 0.6)).item(), 3)
     20.0
     """
     pred, target = two(pred, target)
