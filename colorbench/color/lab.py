@@ -18,6 +18,7 @@ from colorbench.color.srgb import (
     decode_gamma,
     encode_gamma,
     mix,
+    mix_channels,
     power,
     precise,
     unit_float,
@@ -26,6 +27,7 @@ from colorbench.tensors import Lab, Rgb, Rgb8, Xyz
 
 WHITE = (0.95047, 1.0, 1.08883)
 KNEE = 6 / 29
+LINEAR_FROM_CUBES = tuple(tuple(part * white for part, white in zip(row, WHITE)) for row in RGB_FROM_XYZ)
 
 
 def rgb_to_lab(rgb: Rgb | Rgb8) -> Lab:
@@ -93,7 +95,8 @@ class _LabToLinear(torch.autograd.Function):
 
     @staticmethod
     def forward(lab: Tensor) -> Tensor:
-        return mix(_xyz_from_lab(precise(lab)), RGB_FROM_XYZ).to(lab.dtype)
+        cubes = [cube(f) for f in _curve_positions(precise(lab))]
+        return mix_channels(cubes, LINEAR_FROM_CUBES, lab.dtype)
 
     @staticmethod
     def setup_context(ctx, inputs, output) -> None:
@@ -102,9 +105,9 @@ class _LabToLinear(torch.autograd.Function):
     @staticmethod
     def backward(ctx, gradient: Tensor) -> Tensor:
         (lab,) = ctx.saved_tensors
-        towards_xyz = mix(gradient, tuple(zip(*RGB_FROM_XYZ))).unbind(1)
+        towards_cubes = mix(gradient, tuple(zip(*LINEAR_FROM_CUBES))).unbind(1)
         slopes = [torch.where(f > KNEE, 3 * f * f, 3 * KNEE**2) for f in _curve_positions(lab)]
-        fx, fy, fz = (g * slope * white for g, slope, white in zip(towards_xyz, slopes, WHITE))
+        fx, fy, fz = (g * slope for g, slope in zip(towards_cubes, slopes))
         return torch.stack([(fx + fy + fz) * (1 / 116), fx * (1 / 500), fz * (-1 / 200)], dim=1)
 
 

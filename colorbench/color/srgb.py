@@ -4,6 +4,8 @@ Source: IEC 61966-2-1 (gamma), the D65 matrix that scikit-image, kornia and Open
 sRGB and linear RGB in [0, 1]; XYZ with Y of white = 1. Values outside the range continue on the same curves.
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -76,7 +78,7 @@ def _linear_to_xyz(linear: Tensor) -> Tensor:
 
 @fused
 def _xyz_to_rgb(xyz: Tensor) -> Tensor:
-    return encode_gamma(mix(precise(xyz), RGB_FROM_XYZ).to(xyz.dtype))
+    return encode_gamma(mix_channels(precise(xyz).unbind(1), RGB_FROM_XYZ, xyz.dtype))
 
 
 def decode_gamma(code: Tensor) -> Tensor:
@@ -98,8 +100,13 @@ def power(positive: Tensor, exponent: float) -> Tensor:
 
 def mix(picture: Tensor, matrix: tuple[tuple[float, ...], ...]) -> Tensor:
     """Every pixel times a 3 x 3 matrix, written out: it fuses, and no TF32 can touch it."""
-    first, second, third = picture.unbind(1)
-    return torch.stack([p * first + q * second + r * third for p, q, r in matrix], dim=1)
+    return mix_channels(picture.unbind(1), matrix, picture.dtype)
+
+
+def mix_channels(channels: Sequence[Tensor], matrix: tuple[tuple[float, ...], ...], dtype: torch.dtype) -> Tensor:
+    """The same from single channels; rounded to `dtype` before they meet, so that no wider picture is ever stored."""
+    first, second, third = channels
+    return torch.stack([(p * first + q * second + r * third).to(dtype) for p, q, r in matrix], dim=1)
 
 
 def check_picture(picture: Tensor, name: str, channels: int = 3) -> None:
