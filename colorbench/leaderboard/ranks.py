@@ -12,17 +12,26 @@ ALPHA = 0.05
 
 def holm(p: Float[np.ndarray, "n n"]) -> Float[np.ndarray, "n n"]:
     """Holm-corrected p-values over all pairs (the upper triangle is the family); untested pairs stay NaN."""
-    from statsmodels.stats.multitest import multipletests
-
     rows, columns = np.triu_indices(len(p), 1)
-    family = p[rows, columns]
-    tested = np.isfinite(family)
-    corrected = np.full(family.shape, np.nan)
-    if tested.any():
-        corrected[tested] = multipletests(family[tested], method="holm")[1]
+    corrected = holm_family(p[rows, columns])
     result = np.ones_like(p)
     result[rows, columns] = result[columns, rows] = corrected
     return result
+
+
+def holm_family(p: Float[np.ndarray, "m"]) -> Float[np.ndarray, "m"]:
+    """Holm, S. (1979), Scand. J. Stat. 6: step-down corrected p-values of one family; NaN is no member of it.
+
+    The same numbers as statsmodels' `multipletests`, which collects garbage on every call: 0.2 s each, many a board.
+
+    >>> holm_family(np.array([0.01, 0.04, 0.03])).round(3).tolist()
+    [0.03, 0.06, 0.06]
+    """
+    corrected = np.full(p.shape, np.nan)
+    order = np.argsort(p, kind="stable")[: int(np.isfinite(p).sum())]
+    steps = p[order] * np.arange(len(order), 0, -1)
+    corrected[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
+    return corrected
 
 
 def tiers(better: Bool[np.ndarray, "n n"]) -> list[tuple[int, int]]:

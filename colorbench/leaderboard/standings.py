@@ -8,7 +8,7 @@ from jaxtyping import Float
 
 from colorbench.leaderboard.entries import Board, Entry
 from colorbench.leaderboard.intervals import Comparisons, Sample, compare, mean_intervals, sample
-from colorbench.leaderboard.ranks import ALPHA, holm, letters, tiers
+from colorbench.leaderboard.ranks import ALPHA, holm, holm_family, letters, tiers
 
 MOST_PAIRS = 400
 """Entries up to which all pairs are tested; above, each is tested against the leader alone."""
@@ -127,11 +127,7 @@ def _places(board: Board, metric: str, data: Sample):
 
 def _against_leader(data: Sample, ranked: list[int], n: int):
     """Two tiers of a long board: those not significantly behind the leader, and the rest."""
-    from statsmodels.stats.multitest import multipletests
-
-    p = np.array([compare(_subset(data, [ranked[0], k])).p[0, 1] for k in ranked[1:]])
-    tested = np.isfinite(p)
-    p[tested] = multipletests(p[tested], method="holm")[1] if tested.any() else p[tested]
+    p = holm_family(np.array([compare(_subset(data, [ranked[0], k])).p[0, 1] for k in ranked[1:]]))
     behind = {k for k, value in zip(ranked[1:], p) if value < ALPHA}
     first = len(ranked) - len(behind)
     tier: list = [None] * n
