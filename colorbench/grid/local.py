@@ -60,7 +60,9 @@ class LocalExecutor:
             raise ValueError("a local executor needs at least one device, such as ['cpu']")
         self.devices, self.environment = list(devices), environment or {}
         cpu_slots = sum(device == "cpu" for device in devices)
-        self.threads = max(1, (os.cpu_count() or 1) // cpu_slots) if cpu_slots else None
+        asked = os.environ.get("OMP_NUM_THREADS", "")
+        share = int(asked) if asked.isdigit() else (os.cpu_count() or 1) // max(1, cpu_slots)
+        self.threads = max(1, share) if cpu_slots else None
 
     def execute(self, jobs: Sequence[Job], on_event: OnEvent = lambda event: None) -> list[str]:
         """Run all jobs; returns the problems, one sentence each. KeyboardInterrupt stops workers, which save and can resume."""

@@ -71,12 +71,12 @@ def test_another_protocol_in_the_same_folder_is_refused(tmp_path):
 
 def test_a_killed_worker_resumes(tmp_path):
     """kill -9 in the middle of training, by the executor's own eyes: the cell is finished by a second process."""
-    suite = tiny_suite(protocol=small_protocol(budget=Budget(kind="steps", amount=400)), baselines=())
+    suite = tiny_suite(protocol=small_protocol(budget=Budget(kind="steps", amount=60)), baselines=())
     killed = []
 
     def kill_once(event):
         told = event.job.folder / "progress.json"
-        if event.kind == "progress" and event.text == "training" and not killed and event.share > 0.05:
+        if event.kind == "progress" and event.text == "training" and not killed and event.share > 0.1:
             pid = json.loads(told.read_text())["pid"]
             os.kill(pid, signal.SIGKILL)
             killed.append(pid)
@@ -85,7 +85,7 @@ def test_a_killed_worker_resumes(tmp_path):
     assert killed
     assert report.problems == ()
     assert report.records[0].status == "done"
-    assert report.records[0].spent.steps == 400
+    assert report.records[0].spent.steps == 60
 
 
 def test_a_worker_that_always_dies_becomes_a_crash(tmp_path):
