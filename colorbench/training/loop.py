@@ -43,6 +43,13 @@ class Ledger:
     def close_attempt(self, start_step: int, end_step: int, seconds: float, ended: str) -> None:
         self.attempts.append({"start_step": start_step, "end_step": end_step, "train_seconds": seconds, "ended": ended})
 
+    def note_killed(self, step: int) -> None:
+        """A checkpoint beyond the last attempt's end: the attempt that wrote it was killed and could not say so."""
+        end = self.attempts[-1]["end_step"] if self.attempts else 0
+        if step > end:
+            counted = sum(attempt["train_seconds"] for attempt in self.attempts)
+            self.close_attempt(end, step, max(0.0, self.train_seconds - counted), "killed")
+
     def as_attempts(self) -> tuple[Attempt, ...]:
         return tuple(Attempt(**attempt) for attempt in self.attempts)
 
@@ -101,6 +108,7 @@ class _Loop:
         self.trainer = build_trainer(cell, photos, device, ledger.micro_batch)
         if saved is not None:
             self.trainer.load(saved["trainer"])
+            ledger.note_killed(self.trainer.step_count)
         self.clock = Clock(device, ledger.train_seconds)
         self.start_step, self.start_seconds = self.trainer.step_count, ledger.train_seconds
         self.base_wait = ledger.data_wait_seconds

@@ -85,7 +85,10 @@ def test_a_killed_worker_resumes(tmp_path):
     assert killed
     assert report.problems == ()
     assert report.records[0].status == "done"
-    assert report.records[0].spent.steps == 60
+    record = report.records[0]
+    assert record.spent.steps == 60
+    assert sum(attempt.end_step - attempt.start_step for attempt in record.attempts) == 60
+    assert record.cost.train_seconds == pytest.approx(sum(attempt.train_seconds for attempt in record.attempts))
 
 
 def test_a_worker_that_always_dies_becomes_a_crash(tmp_path):
