@@ -147,6 +147,7 @@ def run(
     plan = plan or plan_run(suite, out=out, source=source)
     out = plan.out
     _write_suite(plan)
+    save_references(plan)
     executor = executor or LocalExecutor(find_devices(), worker_environment(suite))
     jobs = [_job(plan, cell, plugins, checkpoint_seconds) for cell in plan.todo]
     again = [cell for cell, _ in plan.states if cell not in plan.todo] if rescore else plan.rescore
@@ -209,7 +210,6 @@ def _records(plan: Plan):
 def _board(plan: Plan) -> Path:
     from colorbench.leaderboard import build
 
-    save_references(plan)
     return build(plan.out / plan.suite.name)
 
 

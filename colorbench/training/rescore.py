@@ -9,7 +9,7 @@ import torch
 
 from colorbench.cell import Cell
 from colorbench.photo import decode_photo
-from colorbench.record import FILE_NAME, Record, read_record, write_record
+from colorbench.record import FILE_NAME, Record, read_record, write_atomically, write_record
 from colorbench.training.evaluate import rate_predictions, save_scores
 from colorbench.training.train import check_photos, load_photos
 
@@ -33,12 +33,15 @@ def rescore(
     pictures = [np.array(decode_photo(folder / "predictions" / f"{name}.png")) for name in photos.test.ids]
     predictions = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).contiguous()
     found = rate_predictions(predictions, photos.test, metrics, batch=cell.protocol.eval_batch, device=device or "cpu")
+    before = path.read_bytes()
     record = old.model_copy(
         update={
             "scores": found.scores,
             "files": old.files | {"scores.parquet": save_scores(folder, found, photos.test)},
-            "supersedes": hashlib.sha256(path.read_bytes()).hexdigest(),
+            "supersedes": hashlib.sha256(before).hexdigest(),
         }
     )
+    earlier = len(list(folder.glob("record-*.json"))) + 1
+    write_atomically(folder / f"record-{earlier}.json", before)  # records are facts: the old one stays beside the new
     write_record(record, path)
     return record

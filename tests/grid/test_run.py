@@ -61,6 +61,7 @@ def test_run_then_run_again_then_one_more_metric(tmp_path):
         assert after.scores["psnr"] == before.scores["psnr"]
         assert after.supersedes
         assert after.cost == before.cost
+    assert len(list((tmp_path / "tiny").rglob("record-1.json"))) == 2
 
 
 def test_another_protocol_in_the_same_folder_is_refused(tmp_path):
