@@ -61,7 +61,7 @@ def test_two_processes_give_what_one_gives(tmp_path):
     workers = [
         subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, cwd=Path.cwd()) for command in commands
     ]
-    first, second = (json.loads(process.communicate(timeout=120)[0]) for process in workers)
+    first, second = (json.loads(process.communicate(timeout=250)[0]) for process in workers)
     assert first == second
     assert first["two"] == pytest.approx(first["one"], rel=1e-6)
     assert set(first["two"]) == {"psnr", "ssim", "colorfulness", "fid", "kid"}
