@@ -118,7 +118,8 @@ class LocalExecutor:
             on_event(Event("end", job, 1.0))
             return None
         if each.killed:
-            return replace(job, fail=("timeout", "the process did not end in time and was killed")), each.attempt
+            message = "the process did not end in time and was killed"
+            return replace(job, fail=("timeout", message), timeout_seconds=None), each.attempt
         if status < 0 and job.fail is None:
             if each.attempt < MOST_ATTEMPTS:
                 return job, each.attempt + 1

@@ -29,9 +29,12 @@ def override_suite(
     recipes = suite.recipes
     if generators or losses:
         recipes = tuple(_matrix(suite.recipes, generators, losses, head))
+    own = suite.protocol.dataset == "embedded" and protocol.dataset != "embedded"
+    words = {"title": f"Own photos under the protocol of {suite.name}", "note": "", "rankable": True} if own else {}
     return Suite(
         **{
             **dict(suite),
+            **words,
             "protocol": protocol,
             "recipes": recipes,
             "seeds": suite.seeds if seeds is None else seeds,

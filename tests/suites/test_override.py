@@ -24,6 +24,8 @@ def test_an_outside_generator_takes_the_losses_asked_for():
 def test_a_folder_replaces_the_embedded_photos(tmp_path):
     suite = override_suite(load_suite("mini"), source=tmp_path)
     assert (suite.protocol.dataset, suite.protocol.fit) == ("folder", "crop")
+    assert suite.rankable
+    assert suite.note == ""
     assert override_suite(load_suite("mini"), source="someone/photos").protocol.dataset == "hub"
 
 
