@@ -70,7 +70,7 @@ def test_the_main_job_leaves_a_board(board):
     left = folder / "runs" / "small"
     assert {"table.csv", "table.md", "table.parquet", "index.html"} <= {p.name for p in (left / "board").iterdir()}
     assert list((left / "board" / "plots").glob("*.png"))
-    assert (left / "unet+100xl1+patchgan-width-8-layers-1" / "seed-0" / "record.json").exists()
+    assert (left / "unet+100xl1+patchgan-layers-1-width-8" / "seed-0" / "record.json").exists()
 
 
 def test_what_needs_weights_is_named_and_empty(board):
@@ -101,7 +101,8 @@ def test_colorize_with_its_checkpoint(board):
     checkpoint = next((folder / "runs").rglob("checkpoint.safetensors"))
     result = colorbench("colorize", checkpoint, "old.png", "--out", "new", cwd=folder, **weightless)
     assert result.returncode == 0, result.stderr
-    assert Image.open(folder / "new" / "old.png").size == (40, 50)
+    with Image.open(folder / "new" / "old.png") as colored:
+        assert colored.size == (40, 50)
 
 
 def test_score_folder_against_folder(board):
@@ -135,7 +136,7 @@ def test_status_of_a_finished_run(board):
         (["run", "mini", "--executor", "kubernetes", "--generator", "gray2"], 2, "gray2"),
         (["run", "mini", "--plugin", "none.py"], 1, "no plug-in file"),
         (["score", "empty", "empty"], 1, "empty"),
-        (["colorize", "none.safetensors", "x.png"], 1, "x.png"),
+        (["colorize", "none.safetensors", "x.png"], 1, "no checkpoint at none.safetensors"),
         (["list", "sweets"], 2, "unknown table 'sweets'"),
     ],
 )
