@@ -54,7 +54,7 @@ def run(
         str | None, typer.Option(help="embedded, folder, paired or hub; default as the suite says.")
     ] = None,
     out: Out = Path("runs"),
-    executor: Annotated[str, typer.Option(help="local, ray or slurm.")] = "local",
+    executor: Annotated[str, typer.Option(help="Who runs the cells: local.")] = "local",
     device: Device = None,
     jobs: Annotated[int, typer.Option(min=1, help="Cells side by side on the CPU.")] = 1,
     plugin: Plugins = None,

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from rich.console import Console
 from rich.table import Table
 
-_EXTRAS = {"ray": "ray", "submitit": "slurm", "torchmetrics": "torchmetrics", "pynvml": "gpu"}
+_EXTRAS = {"torchmetrics": "torchmetrics", "pynvml": "gpu"}
 
 
 class Finding(NamedTuple):

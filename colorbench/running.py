@@ -12,7 +12,7 @@ from colorbench.plugins import load_plugins
 from colorbench.suites import load_suite, override_suite
 
 console = Console(highlight=False)
-EXECUTORS = ("local", "ray", "slurm")
+EXECUTORS = ("local",)
 
 
 def run_suite(
@@ -55,17 +55,9 @@ def make_executor(name: str, device: str | None, jobs: int, environment: dict[st
     """The executor of this name."""
     if name not in EXECUTORS:
         raise KeyError(f"unknown executor {name!r}; known executors: {', '.join(EXECUTORS)}")
-    if name == "local":
-        from colorbench.grid.local import LocalExecutor, find_devices
+    from colorbench.grid.local import LocalExecutor, find_devices
 
-        return LocalExecutor(find_devices(device, jobs), environment)
-    if name == "ray":
-        from colorbench.grid.ray import RayExecutor
-
-        return RayExecutor(environment=environment)
-    from colorbench.grid.slurm import SlurmExecutor
-
-    return SlurmExecutor(environment=environment)
+    return LocalExecutor(find_devices(device, jobs), environment)
 
 
 def plan_table(plan: Plan) -> Table:
