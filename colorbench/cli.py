@@ -47,7 +47,7 @@ def run(
     ] = None,
     head: Annotated[str | None, typer.Option(help="ab, luv, rgb or bins, with --generator or --loss.")] = None,
     seeds: Annotated[int | None, typer.Option(min=1, help="Seeds per recipe.")] = None,
-    budget: Annotated[str | None, typer.Option(help="60s, 8rs, 500steps, 20000samples or 1e15flops.")] = None,
+    budget: Annotated[str | None, typer.Option(help="60s, 500steps or 20000samples.")] = None,
     size: Annotated[int | None, typer.Option(min=16, help="Side of the pictures in pixels.")] = None,
     batch: Annotated[int | None, typer.Option(min=1, help="Photos a step.")] = None,
     dataset: Annotated[
