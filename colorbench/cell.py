@@ -8,9 +8,10 @@ import hashlib
 import json
 import math
 import re
+from collections.abc import Callable
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_serializer, model_validator
 
 RULES_VERSION = "1"
 """Changes when a change of code moves scores. Records of different rules never share a board."""
@@ -192,13 +193,25 @@ class Suite(Strict):
 
 
 class Cell(Strict):
-    """One run: what is trained, under which protocol, on which photos, from which seed."""
+    """One run: what is trained, under which protocol, on which photos, from which seed.
+
+    `retest_of` is the key of another cell whose finished generator was tested on these photos; nothing was trained.
+    """
 
     suite: str
     protocol: Protocol
     recipe: Recipe
     seed: int = Field(ge=0)
     data_hash: str
+    retest_of: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
+
+    @model_serializer(mode="wrap")
+    def _leave_out_what_is_usual(self, write: Callable) -> dict[str, Any]:
+        """Cells that are no retest are written, and named, as before there were any."""
+        facts = write(self)
+        if self.retest_of is None:
+            facts.pop("retest_of", None)
+        return facts
 
     @property
     def key(self) -> str:

@@ -108,3 +108,14 @@ def test_phases_leave_a_joint_part():
 def test_optimizer_refuses(wrong):
     with pytest.raises(ValidationError):
         Optimizer(**wrong)
+
+
+def test_a_retest_has_a_key_of_its_own_and_a_plain_cell_is_written_as_ever():
+    plain = cell()
+    again = Cell(**{**dict(plain), "retest_of": plain.key})
+    assert again.key != plain.key
+    assert "retest_of" not in plain.model_dump()
+    assert "retest_of" not in plain.model_dump_json()
+    assert Cell.model_validate_json(again.model_dump_json()) == again
+    with pytest.raises(ValidationError):
+        Cell(**{**dict(plain), "retest_of": "somebody"})
