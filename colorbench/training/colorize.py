@@ -48,7 +48,17 @@ class Colorizer:
 
 
 def load_colorizer(checkpoint: Path | str, device: torch.device | str = "cpu") -> Colorizer:
-    """The generator of a `checkpoint.safetensors` written by a run.
+    """The generator of a `checkpoint.safetensors` written by a run, for photos of any size.
+
+    Raises:
+        ValueError: not a checkpoint of colorbench.
+    """
+    model, head, cell = load_generator(checkpoint, device)
+    return Colorizer(model, head, cell.recipe.size_px or cell.protocol.size_px)
+
+
+def load_generator(checkpoint: Path | str, device: torch.device | str = "cpu") -> tuple[nn.Module, str, Cell]:
+    """The generator of a checkpoint in eval mode, its head's name, and the cell it was trained in.
 
     Raises:
         ValueError: not a checkpoint of colorbench.
@@ -75,7 +85,7 @@ def load_colorizer(checkpoint: Path | str, device: torch.device | str = "cpu") -
         model.load_state_dict(state)
     except RuntimeError as error:
         raise ValueError(f"{path} does not fit its own recipe: {str(error).splitlines()[0]}") from None
-    return Colorizer(model.to(device).eval(), head, cell.recipe.size_px or cell.protocol.size_px)
+    return model.to(device).eval(), head, cell
 
 
 def colorize(

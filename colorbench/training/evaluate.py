@@ -75,16 +75,27 @@ def rate_predictions(
     *,
     batch: int = 16,
     device: torch.device | str = "cpu",
+    references=None,
 ) -> Evaluation:
-    """Scores of predictions that exist already, in the order of the photos."""
-    from colorbench.metrics import METRICS, score
-    from colorbench.metrics.references import References
+    """Scores of predictions that exist already, in the order of the photos.
 
-    references = References(torch.from_numpy(np.array(photos.pixels)), batch=batch, device=device)
+    `references`: what `prepare_references` gave; many predictions of the same photos then share its work.
+    """
+    from colorbench.metrics import METRICS, score
+
+    if references is None:
+        references = prepare_references(photos, batch=batch, device=device)
     frame = score(predictions, references, list(metrics))
     frame.index = list(photos.ids)
     color_only = photos.color_only
     return Evaluation(predictions, frame, {key: _score(frame, METRICS[key], color_only) for key in metrics})
+
+
+def prepare_references(photos: PhotoSet, *, batch: int, device: torch.device | str = "cpu"):
+    """The true photos as the metrics want them: `colorbench.metrics.references.References`."""
+    from colorbench.metrics.references import References
+
+    return References(torch.from_numpy(np.array(photos.pixels)), batch=batch, device=device)
 
 
 def to_uint8(rgb: Rgb) -> Rgb8:

@@ -5,14 +5,12 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from colorbench.batch import Batch, Output
 from colorbench.cell import Cell
 from colorbench.data import Photos, load_dataset_photos
 from colorbench.features import WeightsMissing
-from colorbench.generators import BASELINES
 from colorbench.record import FILE_NAME, Cost, Record, Spent, write_record
 from colorbench.training.checkpoint import STATE_NAME, load_state, save_weights
 from colorbench.training.clock import Joules
@@ -20,6 +18,7 @@ from colorbench.training.environment import describe_environment
 from colorbench.training.evaluate import Predict, evaluate, save_pictures, save_samples, save_scores
 from colorbench.training.heads import with_true_lightness
 from colorbench.training.loop import Ledger, TimedOut, is_out_of_memory, train_loop
+from colorbench.training.predict import baseline_predict
 from colorbench.training.progress import Progress
 from colorbench.training.setup import build_parts, data_facts, generator_facts
 from colorbench.training.statistics import split_statistics
@@ -165,18 +164,8 @@ class _Run:
         return predict
 
     def _baseline_predict(self, key: str) -> Predict:
-        statistics = split_statistics(self.photos.train, torch.device("cpu"))
-        pixels = self.photos.test.pixels
-        order = np.random.default_rng(self.cell.seed).permutation(len(pixels))
-        other = np.empty_like(order)
-        other[order] = np.roll(order, 1)  # a cycle through all photos: nobody keeps its own colours
-
-        def predict(truth: Batch, rows: list[int]) -> Output:
-            others = Batch.from_rgb(torch.from_numpy(np.array(pixels[other[rows]])).to(self.device))
-            mean_ab = statistics.mean_ab.to(self.device)
-            return Output.from_ab(BASELINES[key].function(truth, mean_ab=mean_ab, other_ab=others.ab), truth.lightness)
-
-        return predict
+        mean_ab = split_statistics(self.photos.train, torch.device("cpu")).mean_ab
+        return baseline_predict(key, self.photos.test, self.cell.seed, mean_ab, self.device)
 
     def _write(self, status: str, message: str, predict: Predict | None, ledger: Ledger, *, steps: int) -> Record:
         setup_seconds = max(0.0, time.monotonic() - self.began - ledger.train_seconds - ledger.checkpoint_seconds)
