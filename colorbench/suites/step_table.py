@@ -1,0 +1,163 @@
+"""The step table: seconds per training step on one named reference device, frozen. Its sha256 is its name.
+
+A suite with a `reference-seconds` budget names a table in `protocol.table_sha256`; every cell then trains for
+floor(budget / seconds per step) steps, on any machine. Shipped tables lie in `tables/` beside this module.
+"""
+
+import hashlib
+import math
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, ValidationError, field_validator
+
+from colorbench.cell import Budget, Protocol, Strict, canonical_json
+from colorbench.record import write_atomically
+from colorbench.suites.work import Work
+
+SHIPPED = Path(__file__).parent / "tables"
+_MAX_BYTES = 20_000_000
+
+
+class Conditions(Strict):
+    """What a table holds fixed: a protocol that differs in one of these cannot use it."""
+
+    size_px: int = Field(ge=16, le=4096)
+    batch: int = Field(ge=1)
+    precision: Literal["fp32", "bf16"]
+    channels_last: bool
+    compile: bool
+
+    @classmethod
+    def of(cls, protocol: Protocol) -> "Conditions":
+        return cls(**{name: getattr(protocol, name) for name in cls.model_fields})
+
+    def __str__(self) -> str:
+        words = ["channels last" if self.channels_last else "contiguous", "compiled" if self.compile else "eager"]
+        return f"{self.size_px} px, batch {self.batch}, {self.precision}, {', '.join(words)}"
+
+
+class Reference(Strict):
+    """Where a table was measured, and how: kinds of hardware and versions, no names of machines."""
+
+    device: str
+    torch: str
+    cuda: str | None = None
+    driver: str | None = None
+    colorbench: str
+    threads: int | None = None
+    warmup_steps: int = Field(ge=0)
+    block_steps: int = Field(ge=1)
+
+
+class StepRow(Work):
+    """The measured cost of one kind of step.
+
+    `seconds` is the median of `blocks`, the mean seconds per step of each block. `peak_bytes` is null where no meter
+    tells this row from others (CPU). `model_flops` (forward and backward of one step), `macs` (of one picture) and
+    `activations` are null when they cannot be counted.
+    """
+
+    seconds: float = Field(gt=0)
+    blocks: tuple[float, ...] = Field(min_length=1)
+    peak_bytes: int | None = Field(default=None, ge=0)
+    model_flops: int | None = Field(default=None, ge=0)
+    macs: int | None = Field(default=None, ge=0)
+    activations: int | None = Field(default=None, ge=0)
+
+
+class Failure(Strict):
+    """A kind of step that the reference could not take."""
+
+    label: str
+    reason: str
+
+
+class StepTable(Strict):
+    """Measured rows, in one order whatever the order of measuring."""
+
+    version: Literal[1] = 1
+    reference: Reference
+    conditions: Conditions
+    rows: tuple[StepRow, ...]
+    failures: tuple[Failure, ...] = ()
+
+    @field_validator("rows")
+    @classmethod
+    def _sorted_and_single(cls, rows: tuple[StepRow, ...]) -> tuple[StepRow, ...]:
+        ids = [row.id for row in rows]
+        if twice := sorted({row.label for row in rows if ids.count(row.id) > 1}):
+            raise ValueError(f"two rows for {', '.join(twice)}")
+        return tuple(sorted(rows, key=lambda row: (row.label, row.id)))
+
+    @property
+    def sha256(self) -> str:
+        """The table's name: of its canonical JSON, whatever the layout of its file."""
+        return hashlib.sha256(canonical_json(self.model_dump(mode="json")).encode()).hexdigest()
+
+    def find(self, work: Work) -> StepRow | None:
+        """The row of this work; None when it was not measured."""
+        return next((row for row in self.rows if row.id == work.id), None)
+
+    def check(self, protocol: Protocol) -> None:
+        """Raises ValueError when the table was measured under other conditions, or is not the one the suite names."""
+        if (wanted := Conditions.of(protocol)) != self.conditions:
+            raise ValueError(
+                f"step table {self.sha256[:12]} was measured at {self.conditions}; the suite asks for {wanted}: "
+                "calibrate the suite as it is (colorbench calibrate), or run it at the table's settings"
+            )
+        if protocol.table_sha256 not in (None, self.sha256):
+            raise ValueError(
+                f"wrong step table: the suite names {protocol.table_sha256[:12]}, this one is {self.sha256[:12]}; "
+                "give the file that the suite names"
+            )
+
+
+def steps_in(budget: Budget, seconds_per_step: float) -> int:
+    """Whole steps that a budget in reference-seconds holds.
+
+    >>> steps_in(Budget.parse("8rs"), 0.03)
+    266
+    """
+    steps = math.floor(budget.amount / seconds_per_step)
+    if steps < 1:
+        raise ValueError(
+            f"one step takes {seconds_per_step:.3g} s on the reference: a budget of {budget} does not hold one; raise it"
+        )
+    return steps
+
+
+def read_table(path: Path | str) -> StepTable:
+    """The step table in a file.
+
+    Raises:
+        ValueError: no such file, or not a step table; says where it breaks.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ValueError(f"there is no step table {path}; `colorbench calibrate SUITE --out {path.name}` makes one")
+    if path.stat().st_size > _MAX_BYTES:
+        raise ValueError(f"{path.name} has more than {_MAX_BYTES} bytes: that is no step table")
+    try:
+        return StepTable.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        lines = [f"{'.'.join(map(str, e['loc'])) or 'table'}: {e['msg']}" for e in error.errors()[:3]]
+        raise ValueError(f"{path.name} is not a step table: {'; '.join(lines)}") from None
+
+
+def write_table(table: StepTable, path: Path | str) -> None:
+    """Write atomically."""
+    write_atomically(Path(path), (table.model_dump_json(indent=1) + "\n").encode())
+
+
+def find_table(sha256: str, *folders: Path) -> StepTable | None:
+    """The table of this name among the files of these folders and the shipped ones; None when it is not there."""
+    for folder in (*folders, SHIPPED):
+        for path in sorted(folder.glob("*.json")) if folder.is_dir() else ():
+            try:
+                table = read_table(path)
+            except ValueError:  # other JSON files lie there too
+                continue
+            if table.sha256 == sha256:
+                return table
+    return None
