@@ -32,3 +32,27 @@ def test_size_0_keeps_nothing():
 def test_negative_size():
     with pytest.raises(ValueError, match="0 or more, got -1"):
         ImagePool(-1)
+
+
+def test_a_loaded_pool_goes_on_as_the_first_would_have():
+    torch.manual_seed(0)
+    pool, other = ImagePool(3), ImagePool(3)
+    pool(numbered(range(4)))
+    other.load(pool.kept)
+    going_on = []
+    for each in (pool, other):
+        torch.manual_seed(1)
+        going_on.append(torch.cat([each(numbered([step])) for step in range(10, 30)]))
+    assert torch.equal(*going_on)
+
+
+def test_a_state_of_a_larger_pool_is_refused():
+    with pytest.raises(ValueError, match="pool of 2 cannot take 3"):
+        ImagePool(2).load(list(numbered(range(3))))
+
+
+def test_pictures_of_another_size_are_let_go():
+    pool = ImagePool(4)
+    pool(torch.zeros(3, 1, 8, 8))
+    assert pool(torch.ones(2, 1, 16, 16)).shape == (2, 1, 16, 16)
+    assert [picture.shape[-1] for picture in pool.kept] == [16, 16]
