@@ -8,6 +8,8 @@ import time
 
 import torch
 
+from colorbench.training.nvml import handle_of
+
 
 class Clock:
     """Adds up seconds over blocks and attempts.
@@ -47,17 +49,11 @@ class Joules:
     """Energy of one GPU by NVML's total-energy counter; `read()` is None, never 0, without one."""
 
     def __init__(self, device: torch.device):
-        self._handle = None
-        if device.type == "cuda":
-            try:
-                import pynvml
-
-                pynvml.nvmlInit()
-                uuid = str(torch.cuda.get_device_properties(device).uuid)
-                self._handle = pynvml.nvmlDeviceGetHandleByUUID(f"GPU-{uuid}" if not uuid.startswith("GPU-") else uuid)
-                self._start = self._total()
-            except Exception:  # no library, no driver, no permission: all mean that nothing is measured
-                self._handle = None
+        self._handle = handle_of(device)
+        try:
+            self._start = 0.0 if self._handle is None else self._total()
+        except Exception:  # a card without the counter
+            self._handle = None
 
     def _total(self) -> float:
         import pynvml

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils.flop_counter import FlopCounterMode, conv_flop_count
 
 from colorbench.cell import Phases, Protocol, Recipe, canonical_json
 from colorbench.generators import GENERATORS, build_generator
@@ -28,6 +28,19 @@ _WRITERS = {
     _aten._scaled_dot_product_flash_attention_for_cpu, _aten._scaled_dot_product_efficient_attention,
     _aten._scaled_dot_product_flash_attention,
 }  # fmt: skip
+
+
+def _convolution_backward(
+    grad_shape, x_shape, w_shape, _bias, _stride, _padding, _dilation, transposed, _out_padding, _groups, mask,
+    out_shape=None, **_,
+) -> int:  # fmt: skip
+    """As much as forward for the input's gradient, and again for the weights'. torch 2.15's own rule ignores groups in
+    the latter, which counts a depthwise convolution of c channels c times."""
+    forward = conv_flop_count(x_shape, w_shape, grad_shape, transposed=transposed)
+    return forward * (int(mask[0]) + int(mask[1]))
+
+
+_RULES = {_aten.convolution_backward: _convolution_backward}
 
 
 class Counted(NamedTuple):
@@ -74,7 +87,7 @@ def _count(key: str, build: object, options: str, head: str, size_px: int, batch
 def _train_step(model: nn.Module, gray: Tensor, frozen: bool) -> tuple[int, int]:
     """FLOPs of forward and backward, and the forward pass's activations."""
     model.train()
-    with FlopCounterMode(display=False) as counter:
+    with FlopCounterMode(display=False, custom_mapping=_RULES) as counter:
         written = _Written()
         with written:
             raw = model(gray)

@@ -13,6 +13,7 @@ from colorbench.losses import build_loss
 from colorbench.losses.objective import Objective
 from colorbench.record import DataFacts, GeneratorFacts
 from colorbench.training.environment import source_hash
+from colorbench.training.group import ALONE, Group
 from colorbench.training.heads import head_channels
 from colorbench.training.statistics import split_statistics
 from colorbench.training.trainer import Trainer
@@ -49,7 +50,9 @@ def build_parts(recipe: Recipe, seed: int) -> Parts:
     return Parts(model, head, objective)
 
 
-def build_trainer(cell: Cell, photos: Photos, device: torch.device, micro_batch: int | None = None) -> Trainer:
+def build_trainer(
+    cell: Cell, photos: Photos, device: torch.device, micro_batch: int | None = None, group: Group = ALONE
+) -> Trainer:
     """A trainer at step 0."""
     parts = build_parts(cell.recipe, cell.seed)
     parts.model.to(device)
@@ -66,11 +69,12 @@ def build_trainer(cell: Cell, photos: Photos, device: torch.device, micro_batch:
         channels_last=cell.protocol.channels_last,
         compile=cell.protocol.compile,
         micro_batch=micro_batch,
+        group=group,
     )
 
 
-def generator_facts(recipe: Recipe, model: nn.Module | None) -> GeneratorFacts:
-    """What the record says about the generator (or the baseline, when there is no model)."""
+def generator_facts(recipe: Recipe, model: nn.Module | None, macs: int | None = None) -> GeneratorFacts:
+    """What the record says about the generator (or the baseline, when there is no model). `macs` of one picture."""
     if model is None:
         source = BASELINES[recipe.generator].source if recipe.generator in BASELINES else ""
         return GeneratorFacts(version=colorbench.__version__, parameters=0, trainable_parameters=0, source=source)
@@ -79,6 +83,7 @@ def generator_facts(recipe: Recipe, model: nn.Module | None) -> GeneratorFacts:
         version=colorbench.__version__,
         parameters=sum(p.numel() for p in parameters),
         trainable_parameters=sum(p.numel() for p in parameters if p.requires_grad),
+        macs=macs,
         source_sha256=source_hash(model),
         source=row.source,
         licence=row.licence,

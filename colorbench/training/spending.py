@@ -1,6 +1,22 @@
 """Spending: how far a run is into its budget, and when it is used up. The budget's meaning stands here and nowhere else."""
 
+from typing import NamedTuple
+
 from colorbench.cell import Budget
+
+
+class Allowance(NamedTuple):
+    """What turns a cell's budget into steps, where the budget alone does not.
+
+    Attributes:
+        table_steps: steps of this cell by the suite's step table (`reference-seconds`).
+        flops_per_step: model FLOPs of one step (`flops`).
+        provisional: the table has no row for this cell; its steps are an estimate.
+    """
+
+    table_steps: int | None = None
+    flops_per_step: float | int | None = None
+    provisional: bool = False
 
 
 class Spending:
