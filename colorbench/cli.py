@@ -125,6 +125,32 @@ def score(
 
 
 @app.command()
+def retest(
+    folder: Annotated[Path, typer.Argument(help="A finished suite's folder, such as runs/mini.")],
+    name: Annotated[str, typer.Option(help="Name of this test set, such as kodak; the board is called SUITE-NAME.")],
+    data: Source = None,
+    dataset: Annotated[
+        str | None, typer.Option(help="embedded, folder, paired or hub; default folder, or hub for an id.")
+    ] = None,
+    metrics: Annotated[
+        list[str] | None, typer.Option("--metrics", help="Keys, repeatable or with commas; default the suite's.")
+    ] = None,
+    train_data: Annotated[
+        str | None,
+        typer.Option(help="The photos trained on, which mean-ab asks for; default where the run found them."),
+    ] = None,
+    device: Device = None,
+    plugin: Plugins = None,
+) -> None:
+    """Test a finished board's generators on all photos of another set; a board beside it. Run it again to go on."""
+    from colorbench.scoring import retest_and_print
+
+    keys = [key.strip() for group in metrics or [] for key in group.split(",") if key.strip()]
+    options = {"dataset": dataset, "metrics": keys or None, "train_source": train_data}
+    raise typer.Exit(retest_and_print(folder, data, name, device=device, plugins=plugin or [], **options))
+
+
+@app.command()
 def colorize(
     checkpoint: Annotated[Path, typer.Argument(help="checkpoint.safetensors of a run.")],
     photos: Annotated[list[Path], typer.Argument(help="Photo files or folders.")],

@@ -1,4 +1,4 @@
-"""`colorbench score` and `colorize` for people: progress, tables and sentences around the public functions."""
+"""`colorbench score`, `retest` and `colorize` for people: progress, tables and sentences around the public functions."""
 
 from pathlib import Path
 
@@ -85,6 +85,40 @@ def _as_bytes(frame, ending: str) -> bytes:
     buffer = io.BytesIO()
     frame.reset_index().to_parquet(buffer, index=False)
     return buffer.getvalue()
+
+
+def retest_and_print(
+    folder: Path,
+    source: str | None,
+    name: str,
+    *,
+    dataset: str | None,
+    metrics: list[str] | None,
+    train_source: str | None,
+    device: str | None,
+    plugins: list[Path],
+) -> int:
+    """Test a finished board's generators on other photos; 1 when some of them could not be tested."""
+    from colorbench.grid.retest import plan_retest, retest
+
+    load_plugins(plugins)
+    with console.status("looking at the photos"):
+        plan = plan_retest(folder, source, name, dataset=dataset, metrics=metrics, train_source=train_source)
+    for sentence in plan.told:
+        console.print(f"{sentence}.")
+    with Progress(console=console, transient=True) as bars:
+        task = bars.add_task("testing", total=len(plan.todo) or 1)
+        report = retest(
+            plan, device=device, on_cell=lambda name, done, _: bars.update(task, description=name, completed=done)
+        )
+    console.print(f"{len(report.records)} records tested on {len(plan.photos)} photos, {report.done} were done before.")
+    for sentence in report.left_out:
+        console.print(f"[yellow]left out[/]: {sentence}")
+    if report.board:
+        console.print((report.board / "table.md").read_text(), markup=False, soft_wrap=True)
+        console.print(f"Board: {report.board / 'index.html'}")
+        console.print(f"`colorbench leaderboard build {folder}` links the two boards.")
+    return 1 if report.left_out else 0
 
 
 def colorize_and_print(

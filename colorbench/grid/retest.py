@@ -1,0 +1,260 @@
+"""retest(folder): a finished board's generators on other photos, in a board of their own beside it. Resumable."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from colorbench.cell import Cell, Protocol, Suite
+from colorbench.data import PhotoSet
+from colorbench.grid.job import JOB_NAME, read_job
+from colorbench.grid.run import REFERENCES, SUITE_NAME
+from colorbench.grid.state import hold, state_of
+from colorbench.leaderboard.entries import Board, Run, read_board, record_files
+from colorbench.record import Record, read_record, write_atomically
+from colorbench.suites.load import read_written_suite
+from colorbench.training.checkpoint import WEIGHTS_NAME
+
+
+@dataclass(frozen=True)
+class Retest:
+    """What a retest is to do.
+
+    Attributes:
+        board: the finished board; suite: the one that is made of it, in `folder`.
+        todo: records with the cells that test them on the new photos; done: how many are there already.
+        left_out: why something on the board cannot be tested, a sentence each.
+        told: about the photos, a sentence each.
+    """
+
+    board: Board
+    suite: Suite
+    folder: Path
+    photos: PhotoSet
+    todo: tuple[tuple[Run, Cell], ...]
+    done: int
+    left_out: tuple[str, ...]
+    told: tuple[str, ...]
+    mean_ab: object = None
+
+
+@dataclass(frozen=True)
+class RetestReport:
+    """What was done: records written now, those that were there, sentences about what was not possible, the board."""
+
+    folder: Path
+    records: tuple[Record, ...]
+    done: int
+    left_out: tuple[str, ...]
+    board: Path | None
+
+
+def plan_retest(
+    folder: Path | str,
+    source: str | Path | None,
+    name: str,
+    *,
+    dataset: str | None = None,
+    metrics: Sequence[str] | None = None,
+    train_source: str | Path | None = None,
+    on_photos: Callable | None = None,
+) -> Retest:
+    """Look at a finished board and at the other photos; test nothing yet.
+
+    Args:
+        folder: of the board, such as `runs/mini`.
+        source: the other photos: a folder or a hub id.
+        name: of this test set: the new board is called `<suite>-<name>` and lies beside the old one.
+        dataset: a key of DATASETS; default `folder`, or `hub` when there is no such folder.
+        metrics: default the suite's.
+        train_source: the photos that the board was trained on. Only baselines such as mean-ab ask for them; by default
+            they are looked for where the run found them.
+
+    Raises:
+        FileNotFoundError: no board in `folder`. KeyError: an unknown metric.
+        ValueError: no checkpoint there, unusable photos, or a name that another board has.
+    """
+    from colorbench.training.retest import load_all_photos
+
+    folder = Path(folder)
+    board = read_board(folder)
+    before = read_written_suite(folder / SUITE_NAME)
+    _can_be_retested(board)
+    protocol = _protocol(before.protocol, source, dataset)
+    photos, data_hash, sentence = load_all_photos(protocol, source, on_photos)
+    suite = _suite(before, protocol, name, len(photos), metrics)
+    place = folder.resolve().parent / suite.name
+    _is_free(place, data_hash)
+    pairs = [(run, _cell(run, suite, data_hash)) for run in board.runs if run.record.origin == "harness"]
+    waiting = [pair for pair in pairs if not _is_done(*pair, place.parent, suite.metrics)]
+    left_out = [
+        f"{run.name}: submitted pictures, no checkpoint" for run in board.runs if run.record.origin != "harness"
+    ]
+    mean_ab, told = _training_photos(board, train_source, photos)
+    return Retest(
+        board,
+        suite,
+        place,
+        photos,
+        tuple(waiting),
+        len(pairs) - len(waiting),
+        tuple(left_out),
+        (sentence, *told),
+        mean_ab,
+    )
+
+
+def retest(
+    plan: Retest,
+    *,
+    device: str | None = None,
+    on_cell: Callable[[str, int, int], None] | None = None,
+    build: bool = True,
+) -> RetestReport:
+    """Test what the plan says, record after record, then build the new board. Stopped, the same call goes on.
+
+    Args:
+        device: default the first GPU, else the CPU.
+        on_cell: told `(name, done, all)` before each cell.
+        build: write tables, plots and pages at the end.
+    """
+    import numpy as np
+    import torch
+
+    from colorbench.training.evaluate import prepare_references, save_pictures
+    from colorbench.training.retest import retest_cell
+
+    device = device if device not in (None, "auto") else "cuda" if torch.cuda.is_available() else "cpu"
+    with hold(plan.folder):
+        write_atomically(plan.folder / SUITE_NAME, (plan.suite.model_dump_json(indent=1) + "\n").encode())
+        if len(list((plan.folder / REFERENCES).glob("*.png"))) != len(plan.photos):
+            save_pictures(plan.folder / REFERENCES, torch.from_numpy(np.array(plan.photos.pixels)), plan.photos.ids)
+        batch = plan.suite.protocol.eval_batch
+        references = prepare_references(plan.photos, batch=batch, device=device)
+        records, left_out = [], list(plan.left_out)
+        for k, (run, cell) in enumerate(plan.todo):
+            if on_cell:
+                on_cell(run.name, k, len(plan.todo))
+            place = plan.folder.parent / cell.folder
+            options = {"mean_ab": plan.mean_ab, "device": device, "references": references, "about": _about(run, plan)}
+            try:
+                records.append(
+                    retest_cell(run.record, run.folder, cell, place, plan.photos, plan.suite.metrics, **options)
+                )
+            except (ValueError, KeyError) as error:
+                left_out.append(f"{run.name}: {error.args[0] if error.args else error}")
+    made = _board(plan) if build and (records or plan.done) else None
+    return RetestReport(plan.folder, tuple(records), plan.done, tuple(left_out), made)
+
+
+def _board(plan: Retest) -> Path:
+    from colorbench.leaderboard import build
+
+    return build(plan.folder)
+
+
+def _about(run: Run, plan: Retest) -> str:
+    what = "A baseline" if run.record.cell.is_baseline else "The finished generator"
+    return (
+        f"{what} of {plan.board.name} (cell {run.record.key[:12]}) on {len(plan.photos)} other photos; "
+        "cost and environment are those of its training."
+    )
+
+
+def _can_be_retested(board: Board) -> None:
+    if any(run.record.cell.retest_of for run in board.runs):
+        raise ValueError(f"{board.name} is a retest itself; give the folder of the board that was trained")
+    trained = [run for run in board.runs if run.record.status == "done" and not run.record.cell.is_baseline]
+    if trained and not any((run.folder / WEIGHTS_NAME).is_file() for run in trained):
+        raise ValueError(
+            f"no {WEIGHTS_NAME} below {board.folder}; a retest needs the folder that `colorbench run` wrote, "
+            "not a published copy of its records"
+        )
+
+
+def _protocol(before: Protocol, source, dataset: str | None) -> Protocol:
+    if dataset is None:
+        here = source is None or Path(source).exists() or str(source).startswith((".", "/", "~"))
+        dataset = "folder" if here else "hub"
+    return before.model_copy(update={"dataset": dataset, "limit_test": None})
+
+
+def _suite(before: Suite, protocol: Protocol, name: str, count: int, metrics: Sequence[str] | None) -> Suite:
+    from colorbench.metrics import METRICS
+
+    wanted = tuple(metrics or before.metrics)
+    if unknown := [key for key in wanted if key not in METRICS]:
+        raise KeyError(f"unknown metric {unknown[0]!r}; known metrics: {', '.join(METRICS)}")
+    note = f"The generators of {before.name}, as they were trained there, tested on {count} other photos ({name})."
+    facts = {
+        "name": f"{before.name}-{name}",
+        "title": f"{before.title} · tested on {name}",
+        "note": " ".join(part for part in (note, before.note) if part),
+        "protocol": protocol,
+        "metrics": wanted,
+        "primary": before.primary if before.primary in wanted else wanted[0],
+    }
+    try:
+        return Suite(**{**dict(before), **facts})
+    except ValidationError:
+        raise ValueError(
+            f"{facts['name']!r} cannot name a board: use small letters, digits and -, at most 60 in all, such as --name kodak"
+        ) from None
+
+
+def _cell(run: Run, suite: Suite, data_hash: str) -> Cell:
+    old = run.record.cell
+    return Cell(
+        suite=suite.name, protocol=suite.protocol, recipe=old.recipe, seed=old.seed, data_hash=data_hash, retest_of=old.key
+    )  # fmt: skip
+
+
+def _is_free(place: Path, data_hash: str) -> None:
+    """Raises ValueError when the new board's folder holds something else."""
+    for path in record_files(place):
+        cell = read_record(path).cell
+        if cell.retest_of is None or cell.data_hash != data_hash:
+            what = "a board of its own" if cell.retest_of is None else "a retest on other photos, or on changed ones"
+            raise ValueError(f"{place} holds {what}: choose another --name, or remove that folder")
+    if not record_files(place) and any(place.glob(f"*/seed-*/{JOB_NAME}")):
+        raise ValueError(f"{place} holds a run that has no record yet: choose another --name")
+
+
+def _is_done(run: Run, cell: Cell, out: Path, metrics: Sequence[str]) -> bool:
+    state = state_of(cell, out)
+    if state.name == "foreign":
+        raise ValueError(f"{out / cell.folder} holds the test of another cell: choose another --name, or remove it")
+    if state.name != "done":
+        return False
+    if state.record.files.get(WEIGHTS_NAME) != run.record.files.get(WEIGHTS_NAME):
+        raise ValueError(f"{out / cell.folder} tested another checkpoint of this cell: remove it, and run this again")
+    return set(metrics) <= set(state.record.scores)
+
+
+def _training_photos(board: Board, source, photos: PhotoSet):
+    """`(mean_ab, sentences)`: what baselines need of the photos that were trained on, and whether the new ones are new."""
+    import torch
+
+    from colorbench.training.statistics import split_statistics
+    from colorbench.training.train import check_photos, load_photos
+
+    cell, given = board.runs[0].record.cell, source is not None
+    try:
+        old = load_photos(cell, source if given else _source_of(board))
+        check_photos(cell, old)
+    except (ValueError, KeyError, OSError) as error:
+        if given:
+            raise
+        return None, [f"the photos that {board.name} was trained on are not at hand ({error}); --train-data gives them"]
+    known = {name[:16] for name in old.train.ids} & {name[:16] for name in photos.ids}
+    told = [f"{len(known)} of these photos were trained on: their scores flatter"] if known else []
+    return split_statistics(old.train, torch.device("cpu")).mean_ab, told
+
+
+def _source_of(board: Board) -> str | None:
+    """Where the run found its photos, as its own job files say; they stay on the machine that ran it."""
+    for run in board.runs:
+        if (run.folder / JOB_NAME).is_file():
+            return read_job(run.folder).source
+    return None

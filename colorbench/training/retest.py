@@ -1,0 +1,184 @@
+"""A finished cell on other photos: predict, score, write a record. Nothing is trained.
+
+The record is the trained one's with other photos and scores: its cost, budget and environment are those of the training.
+"""
+
+import hashlib
+import shutil
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from colorbench.cell import Cell, Protocol
+from colorbench.data import PhotoSet, load_dataset_photos
+from colorbench.generators import BASELINES
+from colorbench.record import FILE_NAME, DataFacts, Record, write_atomically, write_record
+from colorbench.training.checkpoint import WEIGHTS_NAME
+from colorbench.training.colorize import load_generator
+from colorbench.training.evaluate import (
+    Evaluation,
+    Predict,
+    predict_all,
+    rate_predictions,
+    save_pictures,
+    save_samples,
+    save_scores,
+)
+from colorbench.training.predict import baseline_predict, model_predict
+
+
+def load_all_photos(protocol: Protocol, source: str | Path | None, on_progress=None) -> tuple[PhotoSet, str, str]:
+    """Every photo of a dataset as one test set, fitted as the protocol says.
+
+    Returns:
+        The photos in the order of their ids; the data hash (of contents and preprocessing; another one than any split of
+        the same photos has); and what became of the files, in a sentence.
+
+    Raises:
+        ValueError: all photos are gray, so that no colorizer can be told from another.
+    """
+    photos = load_dataset_photos(
+        protocol.dataset,
+        source=source,
+        size_px=protocol.size_px,
+        fit=protocol.fit,
+        test_share=0.5,
+        on_progress=on_progress,
+    )
+    whole = _joined(photos.train, photos.test)
+    if whole.gray.all():
+        raise ValueError(
+            f"all {len(whole)} photos of {source or protocol.dataset} are gray; a test set needs color photos"
+        )
+    return whole, hashlib.sha256(f"all photos to test on {photos.hash}".encode()).hexdigest(), photos.report.sentence()
+
+
+def _joined(one: PhotoSet, other: PhotoSet) -> PhotoSet:
+    ids, names = [*one.ids, *other.ids], [*one.names, *other.names]
+    pixels, flags = np.concatenate([one.pixels, other.pixels]), np.concatenate([one.flags, other.flags])
+    order = np.argsort(ids, kind="stable")
+    return PhotoSet(pixels[order], [ids[k] for k in order], [names[k] for k in order], flags[order])
+
+
+def retest_cell(
+    record: Record,
+    trained: Path,
+    cell: Cell,
+    folder: Path,
+    photos: PhotoSet,
+    metrics: Sequence[str],
+    *,
+    mean_ab: Tensor | None = None,
+    device: torch.device | str = "cpu",
+    references=None,
+    about: str = "",
+) -> Record:
+    """Test what a record tells of on other photos, and write everything about it into `folder`, `record.json` last.
+
+    A failed cell is scored as the gray baseline here too. A record of fewer metrics in `folder` is superseded.
+
+    Args:
+        record: of the trained cell, or of a baseline.
+        trained: the folder with its `checkpoint.safetensors`.
+        cell: the retest, `retest_of` the record's cell.
+        mean_ab: of the photos that the board trains on, for baselines that ask for it.
+        references: `prepare_references` of the photos, shared by many cells.
+        about: a sentence for the record.
+
+    Raises:
+        ValueError: no checkpoint, another one than the record speaks of, or a baseline without `mean_ab`.
+    """
+    began = time.monotonic()
+    predict = _predict(record, trained, photos, mean_ab, torch.device(device))
+    predictions = predict_all(predict, photos, batch=cell.protocol.eval_batch, device=torch.device(device))
+    found = rate_predictions(
+        predictions, photos, metrics, batch=cell.protocol.eval_batch, device=device, references=references
+    )
+    supersedes = _put_aside(folder)
+    files = _files(record, folder, found, photos)
+    cost = record.cost.model_copy(update={"evaluation_seconds": time.monotonic() - began})
+    facts = {
+        "key": cell.key,
+        "cell": cell,
+        "message": " ".join(part for part in (record.message, about) if part)[:4000],
+        "data": _data(record, cell, photos),
+        "cost": cost,
+        "scores": found.scores,
+        "files": files,
+        "supersedes": supersedes,
+    }
+    made = Record(**{**dict(record), **facts})
+    write_record(made, folder / FILE_NAME)
+    return made
+
+
+def needs_mean_ab(baseline: str, photos: PhotoSet) -> bool:
+    """Whether a baseline looks at the mean color of the training photos: given none, it gives none."""
+    few = PhotoSet(photos.pixels[:1], photos.ids[:1], photos.names[:1], photos.flags[:1])
+    unknown = torch.full((2,), float("nan"))
+    predict = baseline_predict(baseline, few, 0, unknown, torch.device("cpu"))
+    from colorbench.batch import Batch
+
+    ab = predict(Batch.from_rgb(torch.from_numpy(np.array(few.pixels))), [0]).ab
+    return bool(torch.isnan(ab).any())
+
+
+def _predict(record: Record, trained: Path, photos: PhotoSet, mean_ab, device: torch.device) -> Predict:
+    if record.status != "done" or record.cell.is_baseline:
+        name = record.cell.recipe.generator if record.cell.is_baseline else "gray"
+        if name not in BASELINES:
+            raise ValueError(f"{name} is no baseline of this package")
+        if mean_ab is None and needs_mean_ab(name, photos):
+            raise ValueError(f"{name} needs the photos that the board was trained on: give them by --train-data")
+        return baseline_predict(name, photos, record.cell.seed, torch.zeros(2) if mean_ab is None else mean_ab, device)
+    path = trained / WEIGHTS_NAME
+    if not path.is_file():
+        raise ValueError(f"no {WEIGHTS_NAME}")
+    _is_the_one(path, record)
+    model, head, cell = load_generator(path, device)
+    if cell.key != record.cell.key:
+        raise ValueError(f"{WEIGHTS_NAME} is of another cell ({cell.key[:12]}, the record is of {record.key[:12]})")
+    return model_predict(model, head, cell)
+
+
+def _is_the_one(path: Path, record: Record) -> None:
+    """Raises ValueError when the checkpoint is not the one that the record speaks of."""
+    wanted = record.files.get(WEIGHTS_NAME)
+    with path.open("rb") as file:
+        held = hashlib.file_digest(file, "sha256").hexdigest()
+    if wanted is not None and held != wanted:
+        raise ValueError(f"{WEIGHTS_NAME} has sha256 {held[:12]}, its record says {wanted[:12]}")
+
+
+def _put_aside(folder: Path) -> str | None:
+    """Records are facts: one that is there stays beside the new one, which supersedes it."""
+    path = folder / FILE_NAME
+    if not path.is_file():
+        return None
+    before = path.read_bytes()
+    write_atomically(folder / f"record-{len(list(folder.glob('record-*.json'))) + 1}.json", before)
+    return hashlib.sha256(before).hexdigest()
+
+
+def _files(record: Record, folder: Path, found: Evaluation, photos: PhotoSet) -> dict[str, str]:
+    shutil.rmtree(folder / "predictions", ignore_errors=True)
+    files = {
+        "scores.parquet": save_scores(folder, found, photos),
+        "predictions": save_pictures(folder / "predictions", found.predictions, photos.ids),
+    }
+    save_samples(folder, found, photos)
+    return files | {name: digest for name, digest in record.files.items() if name == WEIGHTS_NAME}
+
+
+def _data(record: Record, cell: Cell, photos: PhotoSet) -> DataFacts:
+    return DataFacts(
+        id=cell.protocol.dataset,
+        hash=cell.data_hash,
+        split="every photo to test on; trained on other photos",
+        n_train=record.data.n_train,
+        n_test=len(photos),
+    )
