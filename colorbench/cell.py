@@ -8,6 +8,7 @@ import hashlib
 import json
 import math
 import re
+from collections import Counter
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -178,8 +179,8 @@ class Suite(Strict):
     @field_validator("recipes")
     @classmethod
     def _labels_differ(cls, recipes: tuple[Recipe, ...]) -> tuple[Recipe, ...]:
-        labels = [recipe.label for recipe in recipes]
-        if twice := sorted({label for label in labels if labels.count(label) > 1}):
+        labels = Counter(recipe.label for recipe in recipes)
+        if twice := sorted(label for label, count in labels.items() if count > 1):
             raise ValueError(f"two recipes are called {', '.join(twice)}; give them a `name` of their own")
         return recipes
 

@@ -167,19 +167,22 @@ def write_record(record: Record, path: Path) -> None:
     write_atomically(path, record.to_json().encode())
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Temporary file beside it, fsync, rename, fsync of the folder."""
+def write_atomically(path: Path, content: bytes, durable: bool = True) -> None:
+    """Temporary file beside it, fsync, rename, fsync of the folder. Not `durable`: no fsync, for what can be made again."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         os.replace(temporary, path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+    if not durable:
+        return
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)

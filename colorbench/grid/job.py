@@ -35,7 +35,7 @@ class Job:
     def write(self) -> None:
         facts = asdict(self) | {"cell": self.cell.model_dump(mode="json")}
         facts.pop("folder")
-        write_atomically(self.folder / JOB_NAME, json.dumps(facts, indent=1).encode())
+        write_atomically(self.folder / JOB_NAME, json.dumps(facts, indent=1).encode(), durable=False)
 
 
 def read_job(folder: Path) -> Job:
