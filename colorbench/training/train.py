@@ -16,11 +16,16 @@ from colorbench.training.checkpoint import STATE_NAME, load_state, save_weights
 from colorbench.training.clock import Joules
 from colorbench.training.environment import describe_environment
 from colorbench.training.evaluate import Predict, evaluate, save_pictures, save_samples, save_scores
+from colorbench.training.flops import Counted, count_step
 from colorbench.training.heads import with_true_lightness
-from colorbench.training.loop import Ledger, TimedOut, is_out_of_memory, train_loop
+from colorbench.training.ledger import Ledger
+from colorbench.training.loop import TimedOut, train_loop
+from colorbench.training.memory import is_out_of_memory
+from colorbench.training.nvml import Watch
 from colorbench.training.predict import baseline_predict
 from colorbench.training.progress import Progress
 from colorbench.training.setup import build_parts, data_facts, generator_facts
+from colorbench.training.spending import Allowance, Spending
 from colorbench.training.statistics import split_statistics
 from colorbench.training.trainer import Diverged, Trainer
 
@@ -36,7 +41,8 @@ def train(
     device: torch.device | str | None = None,
     timeout_seconds: float | None = None,
     table_steps: int | None = None,
-    flops_per_step: float | None = None,
+    flops_per_step: float | int | None = None,
+    provisional: bool = False,
     checkpoint_seconds: float = 20.0,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Record:
@@ -54,7 +60,8 @@ def train(
         device: default the first GPU, else the CPU.
         timeout_seconds: wall time for training; beyond it the status is `timeout`.
         table_steps: steps of this cell in the suite's step table (`reference-seconds`).
-        flops_per_step: of this cell (`flops`).
+        flops_per_step: model FLOPs of one step (`flops`); default counted here.
+        provisional: `table_steps` is an estimate, because the table has no row for this cell.
         checkpoint_seconds: least time between two checkpoints.
         should_stop: asked at block ends; when true the state is saved and KeyboardInterrupt raised.
     """
@@ -65,18 +72,30 @@ def train(
     progress.tell("photos")
     photos = load_photos(cell, source)
     check_photos(cell, photos)
-    run = _Run(cell, folder, photos, device, tuple(metrics), progress, began)
+    allowance = _allowance(cell, Allowance(table_steps, flops_per_step, provisional))
+    run = _Run(cell, folder, photos, device, tuple(metrics), progress, began, allowance)
     if cell.is_baseline:
         return run.baseline()
     deadline = began + timeout_seconds if timeout_seconds else None
     options = {"deadline": deadline, "checkpoint_seconds": checkpoint_seconds, "should_stop": should_stop}
-    return run.trained(table_steps=table_steps, flops_per_step=flops_per_step, **options)
+    return run.trained(**options)
 
 
-def fail(cell: Cell, folder: Path | str, status: str, message: str, *, source=None, metrics=DEFAULT_METRICS) -> Record:
-    """Write the record of a cell whose process died too hard to write its own; scored as gray."""
-    photos, folder = load_photos(cell, source), Path(folder)
-    run = _Run(cell, folder, photos, torch.device("cpu"), tuple(metrics), Progress(folder), time.monotonic())
+def fail(
+    cell: Cell,
+    folder: Path | str,
+    status: str,
+    message: str,
+    *,
+    source=None,
+    metrics=DEFAULT_METRICS,
+    allowance: Allowance = Allowance(),  # noqa: B008
+) -> Record:
+    """Write the record of a cell whose process died too hard to write its own; scored as gray. Arguments: as `train`."""
+    photos, folder, began = load_photos(cell, source), Path(folder), time.monotonic()
+    run = _Run(
+        cell, folder, photos, torch.device("cpu"), tuple(metrics), Progress(folder), began, _allowance(cell, allowance)
+    )
     return run.failed(status, message, run.saved_ledger())
 
 
@@ -103,12 +122,36 @@ def check_photos(cell: Cell, photos: Photos) -> None:
         )
 
 
+def _allowance(cell: Cell, given: Allowance) -> Allowance:
+    """The allowance, complete: a budget that cannot be turned into steps is refused before anything starts.
+
+    Raises:
+        ValueError: no table steps, or FLOPs that cannot be counted.
+    """
+    if cell.is_baseline:
+        return Allowance()
+    if cell.protocol.budget.kind == "flops" and not given.flops_per_step:
+        counted = count_step(cell.recipe, cell.protocol)
+        if counted.flops is None:
+            raise ValueError(f"a flops budget needs the FLOPs of a step: {counted.reason}")
+        given = given._replace(flops_per_step=counted.flops)
+    _planned_steps(cell, given)
+    return given
+
+
+def _planned_steps(cell: Cell, allowance: Allowance) -> int | None:
+    budget, batch = cell.protocol.budget, cell.protocol.batch
+    return Spending(budget, batch, allowance.flops_per_step, allowance.table_steps).planned_steps
+
+
 class _Run:
     """One attempt at a cell: its facts, and the ways to write them down."""
 
-    def __init__(self, cell, folder: Path, photos: Photos, device, metrics, progress: Progress, began: float):
+    def __init__(
+        self, cell, folder: Path, photos: Photos, device, metrics, progress: Progress, began: float, allowance
+    ):
         self.cell, self.folder, self.photos, self.device = cell, folder, photos, device
-        self.metrics, self.progress, self.began = metrics, progress, began
+        self.metrics, self.progress, self.began, self.allowance = metrics, progress, began, allowance
         self.model: torch.nn.Module | None = None
 
     def baseline(self) -> Record:
@@ -119,9 +162,11 @@ class _Run:
     def trained(self, **options) -> Record:
         """Train, evaluate, write. See `train` for what is caught and what is not."""
         ledger, joules = self.saved_ledger(), Joules(self.device)
+        options["should_stop"] = Watch(self.device, ledger).beside(options["should_stop"])
+        steps = {"table_steps": self.allowance.table_steps, "flops_per_step": self.allowance.flops_per_step}
         self.progress.tell("set-up")
         try:
-            trainer = train_loop(self.cell, self.photos, self.folder, self.device, ledger=ledger, **options)
+            trainer = train_loop(self.cell, self.photos, self.folder, self.device, ledger=ledger, **steps, **options)
         except WeightsMissing as error:
             return self._write("skipped", str(error), None, ledger, steps=0)
         except (OSError, KeyboardInterrupt):
@@ -198,31 +243,42 @@ class _Run:
     def _record(self, status, message, ledger: Ledger, steps: int, scores, files) -> Record:
         protocol = self.cell.protocol
         model = self.model if self.model is not None or self.cell.is_baseline else _unstarted(self.cell)
+        counted = Counted() if self.cell.is_baseline else count_step(self.cell.recipe, protocol)
         return Record(
             key=self.cell.key,
             cell=self.cell,
             status=status,
             message=message[:4000],
-            generator=generator_facts(self.cell.recipe, model),
+            generator=generator_facts(self.cell.recipe, model, counted.macs),
             data=data_facts(self.cell, self.photos),
-            spent=Spent(
-                kind=protocol.budget.kind,
-                table_sha256=protocol.table_sha256,
-                steps=steps,
-                images=steps * protocol.batch,
-                micro_batch=ledger.micro_batch,
-            ),
+            spent=self._spent(steps, ledger, counted),
             cost=Cost(
                 train_seconds=ledger.train_seconds,
                 data_wait_seconds=ledger.data_wait_seconds,
                 checkpoint_seconds=ledger.checkpoint_seconds,
                 joules=ledger.joules,
                 peak_bytes=ledger.peak_bytes,
+                exclusive=ledger.exclusive,
+                throttled=ledger.throttled,
             ),
             environment=describe_environment(self.device),
             attempts=ledger.as_attempts(),
             scores=scores,
             files=files,
+        )
+
+    def _spent(self, steps: int, ledger: Ledger, counted: Counted) -> Spent:
+        protocol, flops = self.cell.protocol, counted.flops
+        is_planned = not self.cell.is_baseline and protocol.budget.kind != "seconds"
+        return Spent(
+            kind=protocol.budget.kind,
+            table_sha256=protocol.table_sha256,
+            provisional=self.allowance.provisional,
+            steps=steps,
+            planned_steps=_planned_steps(self.cell, self.allowance) if is_planned else None,
+            images=steps * protocol.batch,
+            micro_batch=ledger.micro_batch,
+            model_flops=None if flops is None else float(steps * flops),
         )
 
 

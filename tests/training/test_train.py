@@ -57,7 +57,15 @@ def test_training_lowers_the_loss(tmp_path):
     assert losses[-1] < 0.8 * losses[0]
 
 
-@pytest.mark.parametrize("loss", ["l1", "100*l1 + patchgan(width=4, layers=1)", "classification"])
+LOSSES = (
+    "l1",
+    "100*l1 + patchgan(width=4, layers=1)",
+    "classification",
+    "cycle(width=4, blocks=1, layers=1, pool=6)",
+)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
 def test_a_stopped_run_repeats_an_undisturbed_one_bit_for_bit(tmp_path, loss):
     cell = small_cell(loss, recipe=Recipe(
         generator="unet", loss=loss, options={"width": 4, "depth": 2}, optimizer=Optimizer(ema=0.9)
