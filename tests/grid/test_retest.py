@@ -1,0 +1,185 @@
+"""retest(board) with real tiny cells on generated photos: records, resuming, what is left out, what is refused."""
+
+import hashlib
+import json
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from colorbench.cell import Recipe
+from colorbench.grid.retest import plan_retest, retest
+from colorbench.grid.run import run
+from colorbench.grid.worker import run_job
+from colorbench.leaderboard import build, check
+from colorbench.photo import decode_photo
+from colorbench.record import read_record, write_record
+from tests.grid.test_run import UNET, tiny_suite
+from tests.training.cells import small_protocol
+
+RECIPES = (
+    Recipe(generator="unet", loss="l1", options=UNET),
+    Recipe(generator="unet", loss="l1", head="rgb", options=UNET),
+)
+
+
+def write_photos(folder, count=5, gray=False, rng=0):
+    numbers = np.random.default_rng(rng)
+    folder.mkdir(parents=True, exist_ok=True)
+    for k in range(count):
+        coarse = numbers.integers(0, 256, (6, 6, 1 if gray else 3), dtype=np.uint8).repeat(3 if gray else 1, axis=2)
+        Image.fromarray(coarse).resize((48, 40), Image.Resampling.BICUBIC).save(folder / f"photo-{k}.png")
+    return folder
+
+
+class InProcess:
+    """Runs jobs here: a process each would spend its time on imports."""
+
+    def execute(self, jobs, on_event):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("COLORBENCH_COMPILE", "0")
+            for job in jobs:
+                job.write()
+                run_job(job)
+        return []
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A finished run of two recipes and three baselines; not to be changed."""
+    root = tmp_path_factory.mktemp("finished")
+    source = write_photos(root / "photos", 12, rng=1)
+    suite = tiny_suite(
+        protocol=small_protocol(dataset="folder", fit="crop"),
+        baselines=("gray", "mean-ab", "shuffled-ab"),
+        recipes=RECIPES,
+        metrics=("psnr", "delta-e-2000"),
+    )
+    report = run(suite, out=root / "runs", source=source, executor=InProcess(), build=False)
+    assert report.problems == ()
+    return root
+
+
+@pytest.fixture
+def board(finished, tmp_path):
+    shutil.copytree(finished / "runs", tmp_path / "runs")
+    return tmp_path / "runs" / "tiny"
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    return write_photos(tmp_path_factory.mktemp("kodak"))
+
+
+def test_every_cell_on_every_photo_then_nothing_again(board, photos):
+    plan = plan_retest(board, photos, "kodak")
+    told = []
+    report = retest(plan, on_cell=lambda *facts: told.append(facts), build=False)
+    assert report.left_out == ()
+    assert len(report.records) == len(told) == 5
+    place = board.parent / "tiny-kodak"
+    assert (build(place, plots=False) / "index.html").is_file()
+    assert len(list((place / "references").glob("*.png"))) == 5
+    for record in report.records:
+        old = read_record(board / record.cell.recipe.label / "seed-0" / "record.json")
+        assert record.cell.retest_of == old.key != record.key
+        assert record.data.n_test == record.scores["psnr"].n == 5
+        assert record.cost.train_seconds == old.cost.train_seconds
+        assert record.files.get("checkpoint.safetensors") == old.files.get("checkpoint.safetensors")
+    findings = check(place)
+    assert [finding.problems for finding in findings if not finding.ok] == []
+    assert {finding.badges[-1] for finding in findings} == {"re-scored"}
+    again = plan_retest(board, photos, "kodak")
+    assert (len(again.todo), again.done) == (0, 5)
+
+
+def test_a_stopped_retest_goes_on_and_a_new_metric_supersedes(board, photos):
+    def stop(name, done, total):
+        if done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        retest(plan_retest(board, photos, "kodak", metrics=["psnr"]), on_cell=stop)
+    rest = plan_retest(board, photos, "kodak", metrics=["psnr"])
+    assert (len(rest.todo), rest.done) == (3, 2)
+    first = {record.key: record for record in retest(rest, build=False).records}
+    more = retest(plan_retest(board, photos, "kodak", metrics=["psnr", "ssim"]), build=False)
+    assert len(more.records) == 5
+    for record in more.records:
+        assert record.supersedes
+        if record.key in first:
+            assert record.scores["psnr"] == first[record.key].scores["psnr"]
+
+
+def test_the_test_photos_again_give_the_same_pictures(board, finished, photos, tmp_path):
+    """Retested on its own test photos, a cell makes the pictures that its run made, bit for bit."""
+    ids = {path.stem for path in (board / "references").glob("*.png")}
+    same = tmp_path / "same"
+    same.mkdir()
+    for path in (finished / "photos").glob("*.png"):
+        if hashlib.sha256(path.read_bytes()).hexdigest()[:16] in ids:
+            shutil.copy(path, same)
+    assert len(list(same.iterdir())) == len(ids) >= 2
+    retest(plan_retest(board, same, "same"), build=False)
+    for label in ("unet+l1", "unet+l1+rgb", "mean-ab"):
+        old, new = (where / label / "seed-0" / "predictions" for where in (board, board.parent / "tiny-same"))
+        for name in ids:
+            assert np.array_equal(decode_photo(old / f"{name}.png"), decode_photo(new / f"{name}.png")), label
+
+
+def test_what_cannot_be_tested_is_named_and_failures_count_as_gray(board, photos):
+    (board / "unet+l1" / "seed-0" / "checkpoint.safetensors").write_bytes(b"\x08" + bytes(99))
+    failed = board / "unet+l1+rgb" / "seed-0" / "record.json"
+    write_record(read_record(failed).model_copy(update={"status": "nan", "message": "diverged"}), failed)
+    for path in board.rglob("job.json"):
+        path.unlink()
+    plan = plan_retest(board, photos, "kodak")
+    assert "not at hand" in plan.told[-1]
+    report = retest(plan, build=False)
+    gray, rgb = ({r.cell.recipe.label: r for r in report.records}[label] for label in ("gray", "unet+l1+rgb"))
+    assert rgb.status == "nan"
+    assert rgb.scores["psnr"].value == gray.scores["psnr"].value
+    assert len(report.left_out) == 2
+    assert any("mean-ab" in line and "--train-data" in line for line in report.left_out)
+    assert any("unet+l1/" in line and "its record says" in line for line in report.left_out)
+
+
+def test_training_photos_in_the_new_set_are_told(board, finished):
+    plan = plan_retest(board, finished / "photos", "again")
+    assert "were trained on" in plan.told[-1]
+
+
+def test_what_is_refused(board, photos, finished, tmp_path):
+    with pytest.raises(ValueError, match="are gray"):
+        plan_retest(board, write_photos(tmp_path / "gray", gray=True), "gray")
+    with pytest.raises(ValueError, match="small letters"):
+        plan_retest(board, photos, "Kodak Photos")
+    with pytest.raises(KeyError, match="unknown metric 'beauty'"):
+        plan_retest(board, photos, "kodak", metrics=["beauty"])
+    with pytest.raises(FileNotFoundError, match="no readable record"):
+        plan_retest(board / "references", photos, "kodak")
+    with pytest.raises(ValueError, match="hash"):
+        plan_retest(board, photos, "kodak", train_source=photos)
+    retest(plan_retest(board, photos, "kodak"), build=False)
+    with pytest.raises(ValueError, match="on other photos"):
+        plan_retest(board, write_photos(tmp_path / "others", rng=7), "kodak")
+    with pytest.raises(ValueError, match="a retest itself"):
+        plan_retest(board.parent / "tiny-kodak", photos, "again")
+    shutil.copytree(board, board.parent / "tiny-taken")
+    with pytest.raises(ValueError, match="a board of its own"):
+        plan_retest(board, photos, "taken")
+    for path in board.rglob("checkpoint.safetensors"):
+        path.unlink()
+    with pytest.raises(ValueError, match="published copy"):
+        plan_retest(board, photos, "new")
+
+
+def test_another_checkpoint_of_a_tested_cell_is_refused(board, photos):
+    retest(plan_retest(board, photos, "kodak"), build=False)
+    path = board / "unet+l1" / "seed-0" / "record.json"
+    facts = json.loads(path.read_text())
+    facts["files"]["checkpoint.safetensors"] = "0" * 64
+    path.write_text(json.dumps(facts))
+    with pytest.raises(ValueError, match="tested another checkpoint"):
+        plan_retest(board, photos, "kodak")
