@@ -21,6 +21,10 @@ Plugins = Annotated[
 ]
 Source = Annotated[str | None, typer.Option("--data", help="A folder of photos, or a Hugging Face dataset id.")]
 Out = Annotated[Path, typer.Option("--out", help="Where results go.")]
+TableFile = Annotated[
+    Path | None,
+    typer.Option("--table", help="A step table, which turns a budget in reference seconds (8rs) into steps."),
+]
 Device = Annotated[str | None, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")]
 
 
@@ -47,7 +51,8 @@ def run(
     ] = None,
     head: Annotated[str | None, typer.Option(help="ab, luv, rgb or bins, with --generator or --loss.")] = None,
     seeds: Annotated[int | None, typer.Option(min=1, help="Seeds per recipe.")] = None,
-    budget: Annotated[str | None, typer.Option(help="60s, 500steps or 20000samples.")] = None,
+    budget: Annotated[str | None, typer.Option(help="60s, 500steps, 20000samples, 1e15flops or 8rs.")] = None,
+    table: TableFile = None,
     size: Annotated[int | None, typer.Option(min=16, help="Side of the pictures in pixels.")] = None,
     batch: Annotated[int | None, typer.Option(min=1, help="Photos a step.")] = None,
     dataset: Annotated[
@@ -83,6 +88,7 @@ def run(
             suite,
             source=data,
             overrides=overrides,
+            table=table,
             out=out,
             executor=executor,
             device=device,
@@ -92,6 +98,40 @@ def run(
             dry_run=dry_run,
         )
     )
+
+
+@app.command()
+def calibrate(
+    suite: Annotated[str, typer.Argument(help="A shipped suite or a .toml file.")],
+    data: Source = None,
+    generator: Annotated[list[str] | None, typer.Option(help="Only this generator; repeatable.")] = None,
+    loss: Annotated[list[str] | None, typer.Option(help="Only this loss expression; repeatable.")] = None,
+    size: Annotated[int | None, typer.Option(min=16, help="Side of the pictures in pixels.")] = None,
+    batch: Annotated[int | None, typer.Option(min=1, help="Photos a step.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="The table's file; default SUITE-steps.json.")] = None,
+    device: Device = None,
+    warmup: Annotated[int | None, typer.Option(min=0, help="Steps before a model's first block.")] = None,
+    block_steps: Annotated[int | None, typer.Option(min=1, help="Steps in each of the five blocks.")] = None,
+    plugin: Plugins = None,
+) -> None:
+    """Time a step of every recipe on this device and write the step table. Run it again to finish what is left."""
+    from colorbench.calibrating import calibrate_suite
+
+    overrides = {"generators": generator or (), "losses": loss or (), "size_px": size, "batch": batch}
+    steps = {"warmup_steps": warmup, "block_steps": block_steps}
+    raise typer.Exit(
+        calibrate_suite(suite, source=data, overrides=overrides, out=out, device=device, plugins=plugin or [], **steps)
+    )
+
+
+@app.command()
+def schema(
+    kind: Annotated[str, typer.Argument(help="record, suite or table (a step table).")] = "record",
+) -> None:
+    """The JSON Schema of a record, for validators in other languages."""
+    from colorbench.listing import print_schema
+
+    print_schema(kind)
 
 
 @app.command()

@@ -1,5 +1,6 @@
 """`colorbench list` and `check` for people: the tables, printed."""
 
+import json
 from pathlib import Path
 
 from rich.console import Console
@@ -87,6 +88,18 @@ def suites_table() -> Table:
         size, budget = f"{protocol.size_px} px", str(protocol.budget)
         printed.add_row(key, protocol.dataset, size, budget, str(len(suite.recipes)), str(suite.seeds), suite.title)
     return printed
+
+
+def print_schema(kind: str) -> None:
+    """Print a JSON Schema, as JSON alone."""
+    from colorbench.cell import Suite
+    from colorbench.record import Record
+    from colorbench.suites.step_table import StepTable
+
+    models = {"record": Record, "suite": Suite, "table": StepTable}
+    if kind not in models:
+        raise KeyError(f"unknown schema {kind!r}; known schemas: {', '.join(models)}")
+    print(json.dumps(models[kind].model_json_schema(), indent=1))
 
 
 def check_plugin(path: Path) -> int:

@@ -10,6 +10,8 @@ from rich.table import Table
 from colorbench.grid.run import Plan, RunReport, plan_run, run, worker_environment
 from colorbench.plugins import load_plugins
 from colorbench.suites import load_suite, override_suite
+from colorbench.suites.load import suite_table
+from colorbench.suites.step_table import read_table
 
 console = Console(highlight=False)
 EXECUTORS = ("local",)
@@ -27,13 +29,16 @@ def run_suite(
     plugins: list[Path],
     rescore: bool,
     dry_run: bool,
+    table: Path | None = None,
 ) -> int:
     """Run a suite and say what happened; returns the exit status: 0, or 1 when cells are left over."""
     load_plugins(plugins)
     suite = override_suite(load_suite(name), source=source, **overrides)
     began = time.monotonic()
+    steps = read_table(table) if table else suite_table(name)
     with console.status("looking at the photos"):
-        plan = plan_run(suite, out=out, source=source)
+        plan = plan_run(suite, out=out, source=source, table=steps)
+    suite = plan.suite
     console.print(f"[bold]{suite.name}[/]: {suite.title}", f"{plan.photos}.", sep="\n")
     if suite.note:
         console.print(f"[yellow]{suite.note}[/]")
@@ -69,8 +74,12 @@ def plan_table(plan: Plan) -> Table:
         todo = state.name != "done"
         total += (seconds or 0.0) if todo else 0.0
         expected = "-" if not todo else "unknown" if seconds is None else f"{seconds:.0f} s"
+        if todo and cell.recipe.label in plan.steps and plan.steps[cell.recipe.label].allowance.provisional:
+            expected += ", provisional"
         table.add_row(f"{cell.recipe.label} seed {cell.seed}", cell.key[:12], state.name, expected)
     table.caption = f"known device time: {total:.0f} s"
+    if plan.table is not None:
+        table.caption += f", on {plan.table.reference.device} (step table {plan.table.sha256[:12]})"
     return table
 
 

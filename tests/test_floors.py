@@ -19,7 +19,7 @@ FLOORS = [
     ["suites"],
     ["training", "leaderboard"],
     ["grid"],
-    ["listing", "scoring", "running", "doctor", "publishing"],
+    ["listing", "scoring", "running", "calibrating", "doctor", "publishing"],
     ["cli"],
 ]
 LEVEL = {name: level for level, names in enumerate(FLOORS) for name in names}

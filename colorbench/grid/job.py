@@ -23,7 +23,8 @@ class Job:
     timeout_seconds: float | None = None
     checkpoint_seconds: float = 20.0
     table_steps: int | None = None
-    flops_per_step: float | None = None
+    flops_per_step: float | int | None = None
+    provisional: bool = False
     plugins: tuple[str, ...] = ()
     rescore: bool = False
     fail: tuple[str, str] | None = None

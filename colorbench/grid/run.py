@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Protocol as Interface
@@ -13,8 +13,10 @@ from colorbench.grid.adopt import adopt_cells
 from colorbench.grid.cells import expand_suite
 from colorbench.grid.job import Job
 from colorbench.grid.state import CellState, state_of
+from colorbench.grid.steps import Planned, choose_table, plan_steps, with_table
 from colorbench.record import Record, read_record, write_atomically
 from colorbench.suites.load import read_written_suite
+from colorbench.suites.step_table import TABLE_NAME, StepTable, write_table
 
 SUITE_NAME = "suite.json"
 REFERENCES = "references"
@@ -36,6 +38,8 @@ class Plan:
     source: str | None
     states: tuple[tuple[Cell, CellState], ...]
     photos: str = ""
+    table: StepTable | None = None
+    steps: dict[str, Planned] = field(default_factory=dict)
 
     @property
     def todo(self) -> list[Cell]:
@@ -51,11 +55,10 @@ class Plan:
         ]
 
     def expected_seconds(self, cell: Cell) -> float | None:
-        """Device time a cell should take: the budget, when it is in seconds; else what the same recipe took here before."""
-        if cell.is_baseline:
-            return 0.0
-        if cell.protocol.budget.kind in ("seconds", "reference-seconds"):
-            return cell.protocol.budget.amount
+        """Device time a cell should take: by its budget or the step table; else what the same recipe took here before."""
+        planned = self.steps.get(cell.recipe.label, Planned())
+        if planned.seconds is not None:
+            return planned.seconds
         return self._seconds_before.get(cell.recipe.label)
 
     @cached_property
@@ -92,17 +95,32 @@ class RunReport:
         }
 
 
-def plan_run(suite: Suite, *, out: Path | str = "runs", source: str | Path | None = None, on_photos=None) -> Plan:
+def plan_run(
+    suite: Suite,
+    *,
+    out: Path | str = "runs",
+    source: str | Path | None = None,
+    table: StepTable | None = None,
+    on_photos=None,
+) -> Plan:
     """Look at the photos and at what is on disk; start nothing.
 
+    Args:
+        table: the step table of a `reference-seconds` budget; default the one that the suite names, or that an earlier
+            call left in `out`. Under other budgets it only says how long cells should take.
+
     Raises:
-        ValueError: the folder holds another protocol's cells, or the photos cannot be used.
+        ValueError: the folder holds another protocol's cells, the photos cannot be used, or the budget needs a step table.
         KeyError: a name in the suite is unknown.
     """
     from colorbench.data import load_dataset_photos
 
-    out, protocol = Path(out), suite.protocol
-    expand_suite(suite, "0" * 64)  # wrong names are refused before any photo is read
+    out = Path(out)
+    first = expand_suite(suite, "0" * 64)  # wrong names are refused before any photo is read
+    table = choose_table(suite, table, out / suite.name)
+    steps = plan_steps(first, table)
+    suite = with_table(suite, table)
+    protocol = suite.protocol
     photos = load_dataset_photos(
         protocol.dataset,
         source=source,
@@ -121,7 +139,7 @@ def plan_run(suite: Suite, *, out: Path | str = "runs", source: str | Path | Non
             "choose another --out, or remove that folder"
         )
     sentence = f"{photos.report.sentence()}; {len(photos.train)} to train on, {len(photos.test)} to test"
-    return Plan(suite, out, None if source is None else str(source), states, sentence)
+    return Plan(suite, out, None if source is None else str(source), states, sentence, table, steps)
 
 
 def run(
@@ -133,6 +151,7 @@ def run(
     plugins: Sequence[str] = (),
     checkpoint_seconds: float = 20.0,
     rescore: bool = False,
+    table: StepTable | None = None,
     plan: Plan | None = None,
     on_event: Callable | None = None,
     build: bool = True,
@@ -146,14 +165,15 @@ def run(
         executor: default LocalExecutor on every GPU, or on the CPU.
         plugins: plug-in files.
         rescore: score stored predictions again where a metric is empty in the record.
+        table: the step table of a `reference-seconds` budget; see plan_run.
         plan: what plan_run gave, when it is known already.
         on_event: told about starts, progress and ends.
         build: write tables, plots and the page at the end.
     """
     from colorbench.grid.local import LocalExecutor, find_devices
 
-    plan = plan or plan_run(suite, out=out, source=source)
-    out = plan.out
+    plan = plan or plan_run(suite, out=out, source=source, table=table)
+    suite, out = plan.suite, plan.out
     _write_suite(plan)
     if adopt_cells(suite, plan.todo, out):
         plan = replace(plan, states=tuple((cell, state_of(cell, out)) for cell, _ in plan.states))
@@ -183,6 +203,7 @@ def _job(plan: Plan, cell: Cell, plugins: Sequence[str], checkpoint_seconds: flo
         source=plan.source and _absolute(plan.source),
         timeout_seconds=plan.suite.cell_timeout_seconds,
         checkpoint_seconds=checkpoint_seconds,
+        **plan.steps.get(cell.recipe.label, Planned()).allowance._asdict(),
         plugins=tuple(str(Path(plugin).resolve()) for plugin in plugins),
         rescore=rescore,
     )
@@ -208,6 +229,8 @@ def _write_suite(plan: Plan) -> None:
     text = suite.model_dump_json(indent=1) + "\n"
     if not path.exists() or path.read_text() != text:
         write_atomically(path, text.encode())
+    if plan.table is not None and suite.protocol.table_sha256:
+        write_table(plan.table, path.parent / TABLE_NAME)
 
 
 def _records(plan: Plan):

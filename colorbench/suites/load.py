@@ -1,17 +1,21 @@
 """Suites from TOML: tables of names and numbers, checked against the models of colorbench.cell.
 
 A file has the fields of Suite, a [protocol] table whose budget is text ("500steps"), [optimizer] and [phases] that all its
-recipes start from, and recipes as [[recipes]] or as a [matrix] of generators x losses x heads.
+recipes start from, and recipes as [[recipes]] or as a [matrix] of generators x losses x heads. `extends` names a shipped
+suite whose fields hold where the file says nothing; `table` is the file of a step table, beside the suite's.
 """
 
 import itertools
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
 from colorbench.cell import Budget, Recipe, Suite
+
+if TYPE_CHECKING:
+    from colorbench.suites.step_table import StepTable
 
 _FOLDER = Path(__file__).parent
 
@@ -39,13 +43,45 @@ def load_suite(name: str | Path) -> Suite:
 def read_suite(path: Path) -> Suite:
     """The suite in a TOML file."""
     try:
-        fields = tomllib.loads(path.read_text())
-        return parse_suite(path.stem, fields)
+        fields = _fields(path)
+        table = _table(path, fields.pop("table", None))
+        if table is not None:
+            fields["protocol"] = {"table_sha256": table.sha256, **fields.get("protocol", {})}
+        suite = parse_suite(path.stem, fields)
+        if table is not None:
+            table.check(suite.protocol)
+        return suite
     except tomllib.TOMLDecodeError as error:
         raise ValueError(f"suite {path.name} is not TOML: {error}") from None
     except ValidationError as error:
         lines = [f"{'.'.join(map(str, e['loc'])) or 'suite'}: {e['msg']}" for e in error.errors()[:5]]
         raise ValueError(f"suite {path.name}: " + "; ".join(lines)) from None
+
+
+def suite_table(name: str | Path) -> "StepTable | None":
+    """The step table that a suite's file carries (`table = "FILE"`, beside the suite's); None when it carries none."""
+    path = Path(name) if str(name).endswith(".toml") else SUITES[str(name)]
+    return _table(path, _fields(path).get("table"))
+
+
+def _table(path: Path, file: str | None) -> "StepTable | None":
+    if file is None:
+        return None
+    from colorbench.suites.step_table import read_table
+
+    return read_table(path.parent / file)
+
+
+def _fields(path: Path) -> dict[str, Any]:
+    """The tables of a suite's file over those of the shipped suite that it `extends`, if it does."""
+    fields = tomllib.loads(path.read_text())
+    start = fields.pop("extends", None)
+    if start is None:
+        return fields
+    if start not in SUITES or SUITES[start] == path:
+        raise ValueError(f"suite {path.name} extends {start!r}; known suites: {', '.join(SUITES)}")
+    before = _fields(SUITES[start])
+    return {**before, **fields, "protocol": {**before.get("protocol", {}), **fields.get("protocol", {})}}
 
 
 def read_written_suite(path: Path) -> Suite:

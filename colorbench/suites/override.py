@@ -52,6 +52,8 @@ def _protocol(protocol: Protocol, source, dataset, budget, size_px, batch) -> Pr
         changed["fit"] = "crop"
     if budget is not None:
         changed["budget"] = Budget.parse(budget)
+        if changed["budget"].kind != "reference-seconds":
+            changed["table_sha256"] = None
     if size_px is not None:
         changed["size_px"] = size_px
     if batch is not None:

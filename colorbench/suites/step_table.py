@@ -15,6 +15,7 @@ from colorbench.cell import Budget, Protocol, Strict, canonical_json
 from colorbench.record import write_atomically
 from colorbench.suites.work import Work
 
+TABLE_NAME = "step-table.json"  # beside a suite's cells
 SHIPPED = Path(__file__).parent / "tables"
 _MAX_BYTES = 20_000_000
 
@@ -53,9 +54,9 @@ class Reference(Strict):
 class StepRow(Work):
     """The measured cost of one kind of step.
 
-    `seconds` is the median of `blocks`, the mean seconds per step of each block. `peak_bytes` is null where no meter
-    tells this row from others (CPU). `model_flops` (forward and backward of one step), `macs` (of one picture) and
-    `activations` are null when they cannot be counted.
+    `seconds` is the median of `blocks`, the mean seconds per step of each block. `peak_bytes`, `exclusive` and
+    `throttled` are null where no meter tells them (CPU). `model_flops` (forward and backward of one step), `macs` (of
+    one picture) and `activations` are null when they cannot be counted.
     """
 
     seconds: float = Field(gt=0)
@@ -64,6 +65,8 @@ class StepRow(Work):
     model_flops: int | None = Field(default=None, ge=0)
     macs: int | None = Field(default=None, ge=0)
     activations: int | None = Field(default=None, ge=0)
+    exclusive: bool | None = None
+    throttled: bool | None = None
 
 
 class Failure(Strict):

@@ -1,0 +1,317 @@
+"""calibrate(suite): time every recipe on this device and write the step table. Stopped, the same call goes on.
+
+Five interleaved blocks: block 1 of all recipes comes before block 2 of any, so that a device that warms up or is shared
+for a while slows all of them alike. Models stay on the device between blocks while at most half of its memory is in use;
+beyond that they are built and warmed up again. Each block is written when it is done, one small file a recipe, in
+`FILE.parts/` beside the table; the table has every finished recipe of that folder.
+"""
+
+import gc
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from pydantic import Field, ValidationError
+
+from colorbench.cell import Cell, Strict, Suite
+from colorbench.grid.cells import expand_suite
+from colorbench.record import write_atomically
+from colorbench.suites.step_table import Conditions, Failure, Reference, StepRow, StepTable, write_table
+from colorbench.suites.work import Work, work_of
+
+BLOCKS = 5
+STEPS = {"cuda": (20, 30), "cpu": (2, 3)}  # warm-up, block
+_CPU_ROOM_BYTES = 4 * 2**30
+
+
+class Settings(Strict):
+    """What all parts of one table have in common."""
+
+    reference: Reference
+    conditions: Conditions
+
+
+class Part(Strict):
+    """One recipe's measurement so far."""
+
+    work: Work
+    blocks: tuple[float, ...] = ()
+    peak_bytes: int | None = None
+    model_flops: int | None = Field(default=None, ge=0)
+    macs: int | None = None
+    activations: int | None = None
+    exclusive: bool | None = None
+    throttled: bool | None = None
+    failure: str = ""
+
+    @property
+    def is_done(self) -> bool:
+        return len(self.blocks) >= BLOCKS
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a calibration tells while it works: a block of a recipe was taken, or failed for this reason."""
+
+    label: str
+    done: int
+    total: int
+    seconds: float | None = None
+    failure: str = ""
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """The table, where it was written, its failures, and how often a model had to be built again."""
+
+    table: StepTable
+    path: Path
+    rebuilt: int
+
+    def sentence(self) -> str:
+        """How the blocks were taken."""
+        kept = f"{self.rebuilt} models were built again" if self.rebuilt else "every model stayed on the device"
+        return f"{BLOCKS} interleaved blocks; between them {kept}"
+
+
+def calibrate(
+    suite: Suite,
+    *,
+    out: Path | str,
+    source: str | Path | None = None,
+    device: str | None = None,
+    warmup_steps: int | None = None,
+    block_steps: int | None = None,
+    on_step: Callable[[Step], None] = lambda step: None,
+    on_photos: Callable[[int, int], None] | None = None,
+) -> Calibration:
+    """Time a training step of every recipe of a suite.
+
+    Args:
+        suite: its protocol is what the table holds fixed; its budget plays no part.
+        out: the table's file.
+        source: where the photos are, when the dataset needs one.
+        device: default the first GPU, else the CPU.
+        warmup_steps: before a model's first block; default 20 on a GPU, 2 on a CPU.
+        block_steps: a block's length; default 30 on a GPU, 3 on a CPU.
+        on_step: told after every block.
+
+    Raises:
+        KeyError: an unknown name in the suite. ValueError: unusable photos; parts of another device, version or protocol
+            in `FILE.parts/`; or no recipe that could be timed.
+    """
+    os.environ["COLORBENCH_COMPILE"] = "1" if suite.protocol.compile else "0"  # as in a worker
+    cells = _cells(suite)
+    bench = _Bench(suite, cells, Path(out), source, device, warmup_steps, block_steps, on_photos)
+    bench.measure(on_step)
+    table = bench.table()
+    write_table(table, out)
+    return Calibration(table, Path(out), bench.rebuilt)
+
+
+def _cells(suite: Suite) -> list[Cell]:
+    """One cell a kind of work: seeds and baselines aside."""
+    cells = {
+        work_of(cell.recipe, cell.protocol).id: cell
+        for cell in reversed(expand_suite(suite, "0" * 64))
+        if not cell.is_baseline
+    }
+    if not cells:
+        raise ValueError(f"suite {suite.name} has no recipes to time")
+    return list(reversed(cells.values()))
+
+
+class _Bench:
+    """The recipes on one device, their parts on disk."""
+
+    def __init__(
+        self, suite: Suite, cells: Sequence[Cell], out: Path, source, device, warmup_steps, block_steps, on_photos
+    ):
+        import torch
+
+        from colorbench.grid.local import find_devices
+
+        self.suite, self.cells, self.folder = suite, cells, out.with_name(out.name + ".parts")
+        self.device = torch.device(find_devices(device)[0])
+        usual = STEPS.get(self.device.type, STEPS["cpu"])
+        self.warmup_steps = usual[0] if warmup_steps is None else warmup_steps
+        self.block_steps = usual[1] if block_steps is None else block_steps
+        self.timers: dict[str, object] = {}
+        self.rebuilt, self.built = 0, set()
+        self.parts = self._open()
+        self.photos = _load_photos(suite, source, on_photos)
+
+    def measure(self, on_step: Callable[[Step], None]) -> None:
+        """All blocks that are missing."""
+        total = len(self.cells) * BLOCKS
+        for block in range(BLOCKS):
+            for place, cell in enumerate(self.cells):
+                work = work_of(cell.recipe, cell.protocol)
+                part = self.parts[work.id]
+                if not part.failure and len(part.blocks) <= block:
+                    part = self._block(cell, part)
+                    self._keep(part)
+                done = block * len(self.cells) + place + 1
+                on_step(Step(work.label, done, total, part.blocks[-1] if part.blocks else None, part.failure))
+        self._drop()
+
+    def table(self) -> StepTable:
+        """Every finished part of the folder."""
+        done = [part for part in self.parts.values() if part.is_done]
+        failures = [Failure(label=part.work.label, reason=part.failure) for part in self.parts.values() if part.failure]
+        if not done:
+            reasons = "; ".join(f"{failure.label}: {failure.reason}" for failure in failures[:3])
+            raise ValueError(f"no recipe could be timed: {reasons}")
+        failures.sort(key=lambda failure: failure.label)
+        settings = self._settings()
+        return StepTable(**dict(settings), rows=tuple(map(_row, done)), failures=tuple(failures))
+
+    def _block(self, cell: Cell, part: Part) -> Part:
+        """The part with one more block, or with its failure."""
+        from colorbench.training.memory import is_out_of_memory
+
+        try:
+            try:
+                return self._timed(cell, part)
+            except Exception as error:
+                if not is_out_of_memory(error) or not set(self.timers) - {part.work.id}:
+                    raise
+            self._drop()  # again, alone on the device
+            return self._timed(cell, part)
+        except Exception as error:
+            reason = f"out of memory at batch {cell.protocol.batch}" if is_out_of_memory(error) else _sentence(error)
+        self._drop()
+        return part.model_copy(update={"failure": reason})
+
+    def _timed(self, cell: Cell, part: Part) -> Part:
+        from colorbench.training.flops import count_step
+
+        timer, peak = self._timer(cell, part.work.id)
+        seconds = timer.take(self.block_steps)
+        counted = count_step(cell.recipe, cell.protocol)
+        facts = {
+            "blocks": (*part.blocks, seconds),
+            "peak_bytes": max(filter(None, (peak, part.peak_bytes)), default=None),
+            "model_flops": counted.flops,
+            "macs": counted.macs,
+            "activations": counted.activations,
+            "exclusive": False if part.exclusive is False else timer.exclusive,
+            "throttled": True if part.throttled else timer.throttled,
+        }
+        if self._is_crowded():
+            self._drop()
+        return part.model_copy(update=facts)
+
+    def _timer(self, cell: Cell, key: str):
+        """The recipe's timer, warm, and its peak memory when it was built now."""
+        from colorbench.training.step_timer import StepTimer
+
+        if key in self.timers:
+            return self.timers[key], None
+        self.rebuilt += key in self.built
+        timer = StepTimer(cell, self.photos, self.device)
+        self.built.add(key)
+        peak = timer.warm_up(self.warmup_steps)
+        self.timers[key] = timer
+        return timer, peak
+
+    def _is_crowded(self) -> bool:
+        """Whether models take so much room that the next one could lack it."""
+        import torch
+
+        from colorbench.data.feed import free_bytes
+
+        if self.device.type == "cuda":
+            total = torch.cuda.get_device_properties(self.device).total_memory
+            return torch.cuda.memory_allocated(self.device) > total / 2
+        return free_bytes(self.device) < _CPU_ROOM_BYTES
+
+    def _drop(self) -> None:
+        import torch
+
+        for timer in self.timers.values():
+            timer.close()
+        self.timers.clear()
+        gc.collect()
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+
+    def _open(self) -> dict[str, Part]:
+        """What was measured before, under the same settings; failures are tried again."""
+        path, settings = self.folder / "settings.json", self._settings()
+        if path.exists() and (before := _read(path, Settings)) != settings:
+            raise ValueError(
+                f"{self.folder} holds times {_difference(before, settings)}: choose another --out, or remove that folder"
+            )
+        write_atomically(path, settings.model_dump_json(indent=1).encode())
+        kept = [_read(file, Part) for file in sorted(self.folder.glob("row-*.json"))]
+        parts = {part.work.id: part for part in kept if not part.failure}
+        for cell in self.cells:
+            work = work_of(cell.recipe, cell.protocol)
+            parts.setdefault(work.id, Part(work=work))
+        return parts
+
+    def _keep(self, part: Part) -> None:
+        self.parts[part.work.id] = part
+        content = part.model_dump_json(indent=1).encode()
+        write_atomically(self.folder / f"row-{part.work.id}.json", content)
+
+    def _settings(self) -> Settings:
+        from colorbench.training.environment import describe_environment
+
+        here, cuda = describe_environment(self.device), self.device.type == "cuda"
+        reference = Reference(
+            device=here.gpu or here.cpu,
+            torch=here.torch,
+            cuda=here.cuda,
+            driver=here.driver,
+            colorbench=here.colorbench,
+            threads=None if cuda else here.threads,
+            warmup_steps=self.warmup_steps,
+            block_steps=self.block_steps,
+        )
+        return Settings(reference=reference, conditions=Conditions.of(self.suite.protocol))
+
+
+def _load_photos(suite: Suite, source, on_photos):
+    from colorbench.data import load_dataset_photos
+
+    protocol = suite.protocol
+    return load_dataset_photos(
+        protocol.dataset,
+        source=source,
+        size_px=protocol.size_px,
+        fit=protocol.fit,
+        test_share=protocol.test_share,
+        limit_train=protocol.limit_train,
+        limit_test=protocol.limit_test,
+        on_progress=on_photos,
+    )
+
+
+def _row(part: Part) -> StepRow:
+    facts = part.model_dump(exclude={"work", "failure"})
+    return StepRow(**part.work.model_dump(), **facts, seconds=median(part.blocks))
+
+
+def _read(path: Path, kind: type):
+    try:
+        return kind.model_validate_json(path.read_bytes())
+    except ValidationError:
+        raise ValueError(
+            f"{path.parent.name}/{path.name} is damaged: remove it, and its times are taken again"
+        ) from None
+
+
+def _difference(before: Settings, now: Settings) -> str:
+    """What differs, in a few words."""
+    then, here = (dict(each.reference) | dict(each.conditions) for each in (before, now))
+    parts = [f"{name} {then[name]} (now {here[name]})" for name in here if then[name] != here[name]]
+    return f"taken with {', '.join(parts)}"
+
+
+def _sentence(error: BaseException) -> str:
+    lines = (str(error) or type(error).__name__).strip().splitlines()
+    return lines[0][:300]

@@ -1,0 +1,82 @@
+"""StepTimer: one recipe on the device, and how long its steps take. What `colorbench calibrate` measures with.
+
+A step is the step of the training loop: photos that lie on the device, crops and flips, forward, backward, optimiser,
+critics. Its share of the budget is 1: all parts of the loss, the full size, and a learning rate that moves no weight.
+"""
+
+import time
+
+import torch
+
+from colorbench.cell import Cell
+from colorbench.data import PhotoFeed, Photos
+from colorbench.training.nvml import Watch
+from colorbench.training.setup import build_trainer
+from colorbench.training.trainer import size_at
+
+_SHARE = 1.0
+
+
+class StepTimer:
+    """Generator, objective and optimisers of a cell, with resident photos.
+
+    Args:
+        cell: what to train; its seed decides weights and photos.
+        photos: the suite's.
+        device: where.
+    """
+
+    def __init__(self, cell: Cell, photos: Photos, device: torch.device):
+        self.device, protocol = device, cell.protocol
+        self.exclusive: bool | None = None
+        self.throttled: bool | None = None
+        before = _allocated(device)
+        self.trainer = build_trainer(cell, photos, device)
+        self.own_bytes = _allocated(device) - before
+        seeds = (0, 1) if self.trainer.objective.needs == "unpaired" else (0,)
+        side = size_at(cell.recipe.phases, _SHARE, protocol.size_px)
+        self.feeds = [
+            PhotoFeed(photos.train, device, protocol.batch, seed, crop_px=side, flip=protocol.flip, resident=True)
+            for seed in seeds
+        ]
+
+    def take(self, steps: int) -> float:
+        """Seconds per step, over this many steps: by device events on a GPU, by a synchronised clock elsewhere."""
+        Watch(self.device, self).look()
+        if self.device.type != "cuda":
+            began = time.perf_counter()
+            self._run(steps)
+            return (time.perf_counter() - began) / steps
+        first, last = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+        torch.cuda.synchronize(self.device)
+        first.record()
+        self._run(steps)
+        last.record()
+        last.synchronize()
+        return first.elapsed_time(last) / 1000 / steps
+
+    def warm_up(self, steps: int) -> int | None:
+        """Steps that do not count. Returns the peak memory of this recipe alone; None where there is no meter."""
+        if self.device.type != "cuda":
+            self._run(steps)
+            return None
+        torch.cuda.synchronize(self.device)
+        torch.cuda.reset_peak_memory_stats(self.device)
+        before = _allocated(self.device)
+        self._run(steps)
+        torch.cuda.synchronize(self.device)
+        return torch.cuda.max_memory_allocated(self.device) - before + self.own_bytes
+
+    def close(self) -> None:
+        """Lets go of the photos."""
+        for feed in self.feeds:
+            feed.close()
+
+    def _run(self, steps: int) -> None:
+        for _ in range(steps):
+            batches = [feed.batch_at(self.trainer.step_count) for feed in self.feeds]
+            self.trainer.step(batches[0], _SHARE, *batches[1:])
+
+
+def _allocated(device: torch.device) -> int:
+    return torch.cuda.memory_allocated(device) if device.type == "cuda" else 0
