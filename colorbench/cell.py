@@ -161,7 +161,10 @@ class Protocol(Strict):
 
 
 class Suite(Strict):
-    """A board: a protocol, the recipes of its matrix, its seeds, metrics and baselines."""
+    """A board: a protocol, the recipes of its matrix, its seeds, metrics and baselines.
+
+    `pictures = false`: the photos may not be published, so no page of the board shows one.
+    """
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=60)
     title: str
@@ -173,6 +176,7 @@ class Suite(Strict):
     primary: str
     baselines: tuple[str, ...] = ("gray", "mean-ab", "shuffled-ab", "oracle-quarter")
     recipes: tuple[Recipe, ...]
+    pictures: bool = True
     download_mb: float | None = None
     cell_timeout_seconds: float | None = Field(default=None, gt=0)
 

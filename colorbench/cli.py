@@ -223,6 +223,10 @@ def check(file: Annotated[Path, typer.Argument(help="A plug-in file.")]) -> None
 
 
 Board = Annotated[Path, typer.Argument(help="A suite's folder, such as runs/mini.")]
+Pictures = Annotated[
+    bool,
+    typer.Option("--pictures/--no-pictures", help="Show test photos and predictions; not all photos may be published."),
+]
 
 
 @boards.command("build")
@@ -231,11 +235,25 @@ def build_board(
     out: Annotated[Path | None, typer.Option("--out", help="Default: FOLDER/board.")] = None,
     strips: Annotated[int, typer.Option(min=0, help="Photos to show; 0 shows none.")] = 4,
     photo: Annotated[list[str] | None, typer.Option(help="Id of a photo to show; repeatable.")] = None,
+    pictures: Pictures = True,
 ) -> None:
     """Tables, plots and pages from the records."""
     from colorbench.leaderboard import build
 
-    typer.echo(f"written to {build(folder, out, strips=strips, photos=photo)}")
+    typer.echo(f"written to {build(folder, out, strips=strips, photos=photo, pictures=pictures)}")
+
+
+@boards.command("export")
+def export_board(
+    folder: Board,
+    target: Annotated[Path, typer.Argument(help="Such as leaderboards/mini.")],
+    pictures: Pictures = True,
+    strips: Annotated[int, typer.Option(min=0, help="Photos to show; 0 shows none.")] = 4,
+) -> None:
+    """Copy what is worth keeping: records, scores, curves, suite and board; no predictions, checkpoints or photos."""
+    from colorbench.leaderboard import export
+
+    typer.echo(f"written to {export(folder, target, pictures=pictures, strips=strips)}")
 
 
 @boards.command("check")
@@ -277,11 +295,12 @@ def publish_board(
     parent_commit: Annotated[
         str | None, typer.Option(help="Refuse when the dataset moved on since this commit.")
     ] = None,
+    pictures: Pictures = True,
 ) -> None:
     """Copy a built board and its records to a folder (GitHub Pages) or a Hugging Face dataset."""
     from colorbench.leaderboard import publish
 
-    place = publish(folder / "board", target, records=folder, parent_commit=parent_commit)
+    place = publish(folder / "board", target, records=folder, parent_commit=parent_commit, pictures=pictures)
     typer.echo(f"published to {place}")
 
 

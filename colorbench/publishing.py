@@ -4,6 +4,7 @@ import tempfile
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from colorbench.cell import Cell
@@ -24,10 +25,10 @@ def check_and_print(
     findings = check(
         folder, rescore=rescore, infer=infer_again if infer else None, rerun=again if rerun else None, only=only
     )
-    table = Table("record", "badges", "problem", title=f"{folder.name}: {len(findings)} records")
+    table = Table("record", "badges", "remark", title=f"{folder.name}: {len(findings)} records")
     for finding in findings:
-        problem = "; ".join(finding.problems)
-        table.add_row(finding.place, " ".join(finding.badges) or "-", f"[red]{problem}[/]" if problem else "-")
+        remark = f"[red]{escape(finding.remark)}[/]" if finding.problems else escape(finding.remark)
+        table.add_row(finding.place, " ".join(finding.badges) or "-", remark or "-")
     console.print(table)
     wrong = sum(not finding.ok for finding in findings)
     console.print(f"{len(findings) - wrong} of {len(findings)} records are clean.")

@@ -193,6 +193,7 @@ def _suite(before: Suite, protocol: Protocol, name: str, count: int, metrics: Se
         "note": " ".join(part for part in (note, before.note) if part),
         "protocol": protocol,
         "metrics": wanted,
+        "pictures": True,
         "primary": before.primary if before.primary in wanted else wanted[0],
     }
     try:

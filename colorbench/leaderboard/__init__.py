@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from colorbench.leaderboard.builder import build
     from colorbench.leaderboard.checks import Finding, badges_of, check
-    from colorbench.leaderboard.publication import model_index, publish, write_model_card
+    from colorbench.leaderboard.publication import export, model_index, publish, write_model_card
     from colorbench.leaderboard.server import serve
     from colorbench.leaderboard.submission import submit
 
@@ -16,13 +16,25 @@ _PLACES = {
     "Finding": "checks",
     "badges_of": "checks",
     "publish": "publication",
+    "export": "publication",
     "model_index": "publication",
     "write_model_card": "publication",
     "serve": "server",
     "submit": "submission",
 }
 
-__all__ = ["Finding", "badges_of", "build", "check", "model_index", "publish", "serve", "submit", "write_model_card"]
+__all__ = [
+    "Finding",
+    "badges_of",
+    "build",
+    "check",
+    "export",
+    "model_index",
+    "publish",
+    "serve",
+    "submit",
+    "write_model_card",
+]
 
 
 def __getattr__(name: str):

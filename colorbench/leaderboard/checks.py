@@ -24,6 +24,7 @@ from colorbench.record import Record, read_record
 
 BADGES = ("valid", "plausible", "re-scored", "re-inferred", "re-run")
 PHOTOS = 64
+_LARGE = ("predictions", "checkpoint.safetensors")
 _LEVEL = 1
 """Of 255: how far a picture made again may differ, per pixel."""
 _RELATIVE = 1e-3
@@ -56,12 +57,22 @@ Rerun = Callable[[Cell], Record]
 
 @dataclass(frozen=True)
 class Finding:
-    """What was found about one record: the badges it holds, and what kept it from the next one."""
+    """What was found about one record: the badges it holds, and what kept it from the next one.
+
+    `absent`: files that the record names and that are not here; the rungs that need them cannot be tried.
+    """
 
     place: str
     sha256: str
     badges: tuple[str, ...]
     problems: tuple[str, ...]
+    absent: tuple[str, ...] = ()
+
+    @property
+    def remark(self) -> str:
+        """The problems, and what is not at hand."""
+        away = [f"not at hand: {', '.join(self.absent)}"] if self.absent else []
+        return "; ".join([*self.problems, *away])
 
     @property
     def ok(self) -> bool:
@@ -117,20 +128,22 @@ def _alone(folder: Path, findings: list[Finding], only: list[str] | None) -> lis
 
 def _check_one(folder: Path, path: Path, place: str, rescore, infer, rerun, seeds) -> Finding:
     badges: list[str] = []
+    absent: tuple[str, ...] = ()
     digest = ""
     try:
         _no_links(path, folder)
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         record = read_record(path)
         run = Run(record, path.parent, digest)
+        absent = tuple(name for name in _LARGE if name in record.files and not (path.parent / name).exists())
         for name, rung in (("valid", lambda: valid(run)), ("plausible", lambda: plausible(record))):
             if problems := rung():
-                return Finding(place, digest, tuple(badges), tuple(problems))
+                return Finding(place, digest, tuple(badges), tuple(problems), absent)
             badges.append(name)
         problems = _costly(folder, run, badges, rescore, infer, rerun, seeds)
     except (Refused, ValueError, OSError) as error:
         problems = [str(error)]
-    return Finding(place, digest, tuple(badges), tuple(problems))
+    return Finding(place, digest, tuple(badges), tuple(problems), absent)
 
 
 def _no_links(path: Path, folder: Path) -> None:
@@ -425,9 +438,7 @@ def report(findings: list[Finding]) -> str:
     """The findings as Markdown, for a pull request or a terminal. Text from a submission is escaped."""
     from colorbench.leaderboard.table import _md
 
-    lines = ["| record | badges | problems |", "|---|---|---|"]
+    lines = ["| record | badges | remark |", "|---|---|---|"]
     for finding in findings:
-        lines.append(
-            f"| {_md(finding.place)} | {', '.join(finding.badges) or 'none'} | {_md('; '.join(finding.problems)[:500])} |"
-        )
+        lines.append(f"| {_md(finding.place)} | {', '.join(finding.badges) or 'none'} | {_md(finding.remark[:500])} |")
     return "\n".join(lines) + "\n"

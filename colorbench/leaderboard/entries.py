@@ -109,6 +109,7 @@ class Board:
     skipped: tuple[Run, ...] = ()
     refused: tuple[str, ...] = ()
     superseded: int = 0
+    pictures: bool = True
     facts: dict[str, Score] = field(default_factory=dict)
 
     @property
@@ -291,7 +292,7 @@ def _suite_settings(run_dir: Path, runs: list[Run]) -> dict:
         known = list(suite.metrics) + [m for m in measured if m not in suite.metrics]
         return {
             "name": suite.name, "title": suite.title, "note": suite.note, "rankable": suite.rankable,
-            "metrics": tuple(known), "primary": suite.primary,
+            "metrics": tuple(known), "primary": suite.primary, "pictures": suite.pictures,
         }  # fmt: skip
     if not measured:
         raise ValueError("these records carry no score, and there is no suite.json that names the metrics")

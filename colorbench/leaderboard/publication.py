@@ -8,9 +8,11 @@ import re
 import shutil
 from pathlib import Path
 
-from colorbench.leaderboard.entries import Board, read_board
+from colorbench.leaderboard.entries import Board, read_board, record_files
+from colorbench.record import read_record
 
 _HUB = re.compile(r"hf://datasets/([A-Za-z0-9][\w.-]*/[\w.-]+)")
+_NEIGHBOUR = re.compile(rb"\.\./\.\./([a-z0-9][a-z0-9-]*)/board/(?=index\.html\"|table\.md\))")
 _PARTS = ("index.html", "table.csv", "table.parquet", "table.md", "table.tex")
 
 
@@ -27,25 +29,33 @@ def publish(
     endpoint: str | None = None,
     token: str | None = None,
     message: str = "Board built by colorbench",
+    pictures: bool = True,
 ) -> str:
-    """Publish what `build` left. Returns where it is.
+    """Publish what `build` left. Returns where it is. Links to boards on other photos are kept where those were published
+    beside this one, under the names of their suites.
 
     Args:
         board_dir: the folder `build` returned.
         target: a folder, or `hf://datasets/OWNER/NAME`.
-        records: a suite's run folder whose record.json and scores.parquet files go along, so that others can build on them.
+        records: a suite's run folder whose record.json, scores.parquet and curve.jsonl files go along, so that others can
+            build on them.
+        pictures: False refuses a board that shows photos: `build(pictures=False)` makes one that shows none.
         parent_commit: the dataset's commit this board was built on; default: its newest now.
         endpoint, token: as of huggingface_hub; default its own settings.
 
     Raises:
         FileNotFoundError: no board in `board_dir`.
         Moved: the dataset is no longer at `parent_commit`.
-        ValueError: a target of another form.
+        ValueError: a target of another form; pictures where there are to be none.
     """
     board_dir = Path(board_dir)
     files = _board_files(board_dir)
+    if not pictures and (shown := pages_with_pictures(board_dir)):
+        raise ValueError(
+            f"{shown[0]} shows photos: `colorbench leaderboard build DIR --no-pictures`, then publish again"
+        )
     if records is not None:
-        files |= _record_files(Path(records))
+        files |= {f"records/{name}": path for name, path in _slim_files(Path(records)).items()}
     if match := _HUB.fullmatch(str(target)):
         return _to_hub(files, match[1], parent_commit, endpoint, token, message)
     if "://" in str(target):
@@ -62,10 +72,56 @@ def _board_files(board_dir: Path) -> dict[str, Path]:
     return {path.relative_to(board_dir).as_posix(): path for path in found if path.is_file() and not path.is_symlink()}
 
 
-def _record_files(run_dir: Path) -> dict[str, Path]:
-    found = [path for kind in ("record*.json", "scores.parquet") for path in sorted(run_dir.glob(f"*/seed-*/{kind}"))]
+def pages_with_pictures(board_dir: Path) -> list[str]:
+    """Files of a built board that show a photo or a prediction."""
+    shown = [path.name for path in board_dir.glob("plots/strips.*")]
+    pages = [path.name for path in sorted(board_dir.glob("runs/*.html")) if b'class="compare"' in path.read_bytes()]
+    return shown + pages
+
+
+def export(run_dir: Path, target: Path, *, pictures: bool = True, strips: int = 4, plots: bool = True) -> Path:
+    """A slim copy of a suite's folder, to be committed or handed on: records, per-photo scores, curves and the board.
+
+    Left out are predictions, checkpoints, the photos and what a run keeps for itself. `check` and `build` take such a
+    folder as it is. Calling it again brings the copy up to date; other files in `target` stay.
+
+    Args:
+        run_dir: such as `runs/mini`.
+        target: such as `leaderboards/mini`.
+        pictures, strips, plots: of the board, as in `build`.
+
+    Raises:
+        FileNotFoundError: no record in `run_dir`.
+        ValueError: `target` holds the records of other cells, or is `run_dir` itself.
+    """
+    from colorbench.leaderboard.builder import build
+
+    run_dir, target = Path(run_dir), Path(target)
+    if target.resolve() == run_dir.resolve():
+        raise ValueError(f"{target} is the folder itself; export to another one, such as leaderboards/{run_dir.name}")
+    board = read_board(run_dir)
+    files = _slim_files(run_dir)
+    _refuse_strangers(target, {run.record.key for run in board.runs + list(board.skipped)})
+    for name, source in files.items():
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, target / name)
+    shutil.rmtree(target / "board", ignore_errors=True)
+    build(run_dir, target / "board", pictures=pictures, strips=strips, plots=plots)
+    return target
+
+
+def _refuse_strangers(target: Path, keys: set[str]) -> None:
+    for path in record_files(target):
+        if read_record(path).key not in keys:
+            place = path.relative_to(target).as_posix()
+            raise ValueError(f"{target} holds {place}, which is not on this board: choose another folder, or remove it")
+
+
+def _slim_files(run_dir: Path) -> dict[str, Path]:
+    kinds = ("record*.json", "scores.parquet", "curve.jsonl")
+    found = [path for kind in kinds for path in sorted(run_dir.glob(f"*/seed-*/{kind}"))]
     found += [run_dir / "suite.json"]
-    return {f"records/{p.relative_to(run_dir).as_posix()}": p for p in found if p.is_file() and not p.is_symlink()}
+    return {p.relative_to(run_dir).as_posix(): p for p in found if p.is_file() and not p.is_symlink()}
 
 
 def _to_folder(files: dict[str, Path], target: Path) -> str:
@@ -75,12 +131,28 @@ def _to_folder(files: dict[str, Path], target: Path) -> str:
     target.mkdir(parents=True, exist_ok=True)
     for name, source in files.items():
         (target / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, target / name)
+        (target / name).write_bytes(_with_links(name, source, target.resolve().parent))
     for old in [*target.glob("runs/*.html"), *target.glob("plots/*.png"), *target.glob("plots/*.svg")]:
         if old.relative_to(target).as_posix() not in files:
             old.unlink()
     (target / ".nojekyll").touch()
     return str(target / "index.html")
+
+
+def _with_links(name: str, source: Path, beside: Path | None) -> bytes:
+    """A file of a board as it is published: `../../SUITE/board/` becomes `../SUITE/` where that is, else the line goes."""
+    content = source.read_bytes()
+    if name not in ("index.html", "table.md"):
+        return content
+    lines = []
+    for line in content.splitlines(keepends=True):
+        if match := _NEIGHBOUR.search(line):
+            suite = match[1].decode()
+            if beside is None or not (beside / suite / "index.html").is_file():
+                continue
+            line = line.replace(match[0], f"../{suite}/".encode())
+        lines.append(line)
+    return b"".join(lines)
 
 
 def _to_hub(files: dict[str, Path], repo: str, parent: str | None, endpoint, token, message: str) -> str:
@@ -90,7 +162,7 @@ def _to_hub(files: dict[str, Path], repo: str, parent: str | None, endpoint, tok
     hub = HfApi(endpoint=endpoint, token=token)
     hub.create_repo(repo, repo_type="dataset", exist_ok=True)
     parent = parent or hub.repo_info(repo, repo_type="dataset").sha
-    operations = [CommitOperationAdd(name, str(source)) for name, source in files.items()]
+    operations = [CommitOperationAdd(name, _with_links(name, source, None)) for name, source in files.items()]
     try:
         made = hub.create_commit(repo, operations, commit_message=message, repo_type="dataset", parent_commit=parent)
     except HfHubHTTPError as error:

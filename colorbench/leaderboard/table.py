@@ -1,6 +1,7 @@
 """The board as a table: one row an entry, numbers as numbers; views of it in CSV, parquet, Markdown and LaTeX."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 from colorbench.leaderboard.entries import Board, Entry
 from colorbench.leaderboard.fronts import COSTS, cost, summary
 from colorbench.leaderboard.ranks import tier_text
+from colorbench.leaderboard.retests import Link
 from colorbench.leaderboard.standings import Standing, standing
 
 
@@ -206,26 +208,27 @@ def _over(results: Standings) -> str:
     )
 
 
-def write_tables(results: Standings, out: Path) -> list[Path]:
-    """table.csv, .parquet, .md and .tex below `out`."""
+def write_tables(results: Standings, out: Path, beside: Sequence[Link] = ()) -> list[Path]:
+    """table.csv, .parquet, .md and .tex below `out`. `beside`: boards of the same generators on other photos."""
     out.mkdir(parents=True, exist_ok=True)
     frame = table(results)
     paths = [out / f"table.{kind}" for kind in ("csv", "parquet", "md", "tex")]
     frame.to_csv(paths[0], index=False)
     frame.to_parquet(paths[1], index=False)
-    paths[2].write_text(markdown(results), encoding="utf-8")
+    paths[2].write_text(markdown(results, beside), encoding="utf-8")
     paths[3].write_text(latex(results), encoding="utf-8")
     return paths
 
 
-def markdown(results: Standings) -> str:
+def markdown(results: Standings, beside: Sequence[Link] = ()) -> str:
     """The readable table with the suite's note above it and the footnotes below."""
     heads, rows = readable(results)
     lines = ["| " + " | ".join(map(_md, row)) + " |" for row in [heads, *rows]]
     rule = "|" + "|".join(["---", "---"] + ["---:"] * (len(heads) - 2)) + "|"
     note = [f"> {_md(results.board.note)}", ""] if results.board.note else []
     head = [f"# {_md(results.board.title)}", "", *note, lines[0], rule, *lines[1:], ""]
-    return "\n".join(head + [f"- {_md(line)}" for line in footnotes(results)]) + "\n"
+    lines = [f"- {link.text}: {_md(link.name)} ([board]({link.folder}/table.md))" for link in beside]
+    return "\n".join(head + lines + [f"- {_md(line)}" for line in footnotes(results)]) + "\n"
 
 
 def _md(text: str) -> str:

@@ -1,6 +1,7 @@
 """index.html: the sortable table, the interactive front, the plots, all in one file."""
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from colorbench import __version__
 from colorbench.leaderboard.entries import Board, Entry, Run
 from colorbench.leaderboard.factors import factors, sentence
 from colorbench.leaderboard.fronts import COSTS, REFERENCE_ROW, cost, summary
+from colorbench.leaderboard.retests import Link
 from colorbench.leaderboard.site.page import asset, data_uri, json_text, render
 from colorbench.leaderboard.standings import Standing
 from colorbench.leaderboard.table import Standings, cell, footnotes, heading, place, significant
@@ -18,13 +20,19 @@ _WIDE = ("strips", "metrics", "fronts")
 
 
 def write_index(
-    results: Standings, out: Path, plots: dict[str, Path], pages: dict[str, str], badges: dict[str, list[str]]
+    results: Standings,
+    out: Path,
+    plots: dict[str, Path],
+    pages: dict[str, str],
+    badges: dict[str, list[str]],
+    beside: Sequence[Link] = (),
 ) -> Path:
     """The page at `out/index.html`. `pages`: run sha256 -> address of its page; `badges`: run sha256 -> names."""
     board = results.board
     page = render(
         "index.html", scripts=[asset("datatables.min.js"), asset("board.js")], styles=[asset("style.css")],
-        board=board, lead=_lead(board), footnotes=footnotes(results), plots=[_plot(*item) for item in plots.items()],
+        beside=beside, board=board, lead=_lead(board), footnotes=footnotes(results),
+        plots=[_plot(*item) for item in plots.items()],
         filters=_filters(board), protocol=_protocol(board), summary=_summary(board), version=__version__,
         count=len(board.runs) + len(board.skipped), chart=_has_chart(board),
         downloads=[f"table.{kind}" for kind in ("csv", "parquet", "md", "tex")], data=json_text(_data(results, pages, badges)),
