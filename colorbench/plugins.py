@@ -37,6 +37,11 @@ def load_plugins(files: Iterable[str | Path]) -> None:
         _loaded.add(str(path))
 
 
+def loaded_files() -> list[str]:
+    """The plug-in files that are in the tables now, for other processes to load."""
+    return sorted(_loaded - {"entry points"})
+
+
 def _load_entry_points() -> None:
     if "entry points" in _loaded:
         return

@@ -75,7 +75,7 @@ class Cost(Strict):
 
 
 class Environment(Strict):
-    """Where: versions and kinds of hardware, no names of machines."""
+    """Where: versions and kinds of hardware, no names of machines. `processes` shared the cell, when there were several."""
 
     colorbench: str
     python: str
@@ -89,6 +89,7 @@ class Environment(Strict):
     git_commit: str | None = None
     git_dirty: bool | None = None
     deterministic: bool = False
+    processes: int | None = Field(default=None, ge=2)
 
 
 class Attempt(Strict):

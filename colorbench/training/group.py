@@ -10,7 +10,7 @@ What differs from one process: rounding, and random numbers drawn inside network
 draws for its own photos.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -83,12 +83,13 @@ Group = Alone | Together
 ALONE = Alone()
 
 
-def join(device: torch.device, world: int) -> Together:
-    """Meet the other processes of this cell; the environment says which of them this one is (`LOCAL_RANK`, `MASTER_PORT`)."""
+def join(devices: Sequence[torch.device]) -> Together:
+    """Meet the other processes of this cell, one a device; the environment says which of them this one is (`LOCAL_RANK`)."""
     from lightning_fabric import Fabric
     from lightning_fabric.plugins.environments import LightningEnvironment
 
-    devices = list(range(world)) if device.type == "cuda" else world
-    fabric = Fabric(accelerator=device.type, devices=devices, strategy="ddp", plugins=[LightningEnvironment()])
+    kind = devices[0].type
+    chosen = [device.index for device in devices] if kind == "cuda" else len(devices)
+    fabric = Fabric(accelerator=kind, devices=chosen, strategy="ddp", plugins=[LightningEnvironment()])
     fabric.launch()
     return Together(fabric)

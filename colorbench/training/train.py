@@ -24,6 +24,7 @@ from colorbench.training.memory import is_out_of_memory
 from colorbench.training.nvml import Watch
 from colorbench.training.predict import baseline_predict
 from colorbench.training.progress import Progress
+from colorbench.training.ranks import devices_of, train_together
 from colorbench.training.setup import build_parts, data_facts, generator_facts
 from colorbench.training.spending import Allowance, Spending
 from colorbench.training.statistics import split_statistics
@@ -39,6 +40,7 @@ def train(
     source: str | Path | None = None,
     metrics: Sequence[str] = DEFAULT_METRICS,
     device: torch.device | str | None = None,
+    processes: int = 1,
     timeout_seconds: float | None = None,
     table_steps: int | None = None,
     flops_per_step: float | int | None = None,
@@ -57,7 +59,8 @@ def train(
         folder: where this cell's files go.
         source: where the photos are, when the dataset needs one.
         metrics: keys of METRICS.
-        device: default the first GPU, else the CPU.
+        device: default the first GPU, else the CPU; several, as in `cuda:0,cuda:1`, share every batch.
+        processes: that share every batch, on so many GPUs from `device` on, or on the CPU.
         timeout_seconds: wall time for training; beyond it the status is `timeout`.
         table_steps: steps of this cell in the suite's step table (`reference-seconds`).
         flops_per_step: model FLOPs of one step (`flops`); default counted here.
@@ -67,18 +70,19 @@ def train(
     """
     folder, began = Path(folder), time.monotonic()
     folder.mkdir(parents=True, exist_ok=True)
-    device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    devices = devices_of(device, processes)
+    check_batch(cell, len(devices))
     progress = Progress(folder)
     progress.tell("photos")
     photos = load_photos(cell, source)
     check_photos(cell, photos)
     allowance = _allowance(cell, Allowance(table_steps, flops_per_step, provisional))
-    run = _Run(cell, folder, photos, device, tuple(metrics), progress, began, allowance)
+    run = _Run(cell, folder, photos, devices, tuple(metrics), progress, began, allowance)
     if cell.is_baseline:
         return run.baseline()
     deadline = began + timeout_seconds if timeout_seconds else None
     options = {"deadline": deadline, "checkpoint_seconds": checkpoint_seconds, "should_stop": should_stop}
-    return run.trained(**options)
+    return run.trained(source, **options)
 
 
 def fail(
@@ -94,7 +98,7 @@ def fail(
     """Write the record of a cell whose process died too hard to write its own; scored as gray. Arguments: as `train`."""
     photos, folder, began = load_photos(cell, source), Path(folder), time.monotonic()
     run = _Run(
-        cell, folder, photos, torch.device("cpu"), tuple(metrics), Progress(folder), began, _allowance(cell, allowance)
+        cell, folder, photos, devices_of("cpu"), tuple(metrics), Progress(folder), began, _allowance(cell, allowance)
     )
     return run.failed(status, message, run.saved_ledger())
 
@@ -119,6 +123,14 @@ def check_photos(cell: Cell, photos: Photos) -> None:
         raise ValueError(
             f"the photos have hash {photos.hash[:12]}, the cell was made for {cell.data_hash[:12]}: "
             "the folder changed since; run the suite again into another --out"
+        )
+
+
+def check_batch(cell: Cell, processes: int) -> None:
+    """Refuse processes that cannot have equal shares of the batch."""
+    if cell.protocol.batch % processes:
+        raise ValueError(
+            f"a batch of {cell.protocol.batch} has no equal shares for {processes} processes; use a divisor"
         )
 
 
@@ -148,9 +160,9 @@ class _Run:
     """One attempt at a cell: its facts, and the ways to write them down."""
 
     def __init__(
-        self, cell, folder: Path, photos: Photos, device, metrics, progress: Progress, began: float, allowance
+        self, cell, folder: Path, photos: Photos, devices, metrics, progress: Progress, began: float, allowance
     ):
-        self.cell, self.folder, self.photos, self.device = cell, folder, photos, device
+        self.cell, self.folder, self.photos, self.devices, self.device = cell, folder, photos, devices, devices[0]
         self.metrics, self.progress, self.began, self.allowance = metrics, progress, began, allowance
         self.model: torch.nn.Module | None = None
 
@@ -159,14 +171,14 @@ class _Run:
         predict = self._baseline_predict(self.cell.recipe.generator)
         return self._write("done", "", predict, Ledger(), steps=0)
 
-    def trained(self, **options) -> Record:
+    def trained(self, source: str | Path | None, **options) -> Record:
         """Train, evaluate, write. See `train` for what is caught and what is not."""
-        ledger, joules = self.saved_ledger(), Joules(self.device)
+        ledger, meters = self.saved_ledger(), [Joules(device) for device in self.devices]
         options["should_stop"] = Watch(self.device, ledger).beside(options["should_stop"])
         steps = {"table_steps": self.allowance.table_steps, "flops_per_step": self.allowance.flops_per_step}
         self.progress.tell("set-up")
         try:
-            trainer = train_loop(self.cell, self.photos, self.folder, self.device, ledger=ledger, **steps, **options)
+            trainer = self._train(source, ledger=ledger, **steps, **options)
         except WeightsMissing as error:
             return self._write("skipped", str(error), None, ledger, steps=0)
         except (OSError, KeyboardInterrupt):
@@ -179,11 +191,16 @@ class _Run:
             if is_out_of_memory(error):
                 return self.failed("out-of-memory", _first_line(error), ledger)
             return self.failed("crash", f"{type(error).__name__}: {_first_line(error)}", ledger)
-        spent = joules.read()
-        ledger.joules = None if spent is None else spent + (ledger.joules or 0.0)
+        spent = [meter.read() for meter in meters]
+        ledger.joules = None if None in spent else sum(spent) + (ledger.joules or 0.0)
         self.model = trainer.model
         self.model.load_state_dict(trainer.final_state())
         return self._write("done", "", self._model_predict(trainer), ledger, steps=trainer.step_count)
+
+    def _train(self, source: str | Path | None, **options) -> Trainer:
+        if len(self.devices) == 1:
+            return train_loop(self.cell, self.photos, self.folder, self.device, **options)
+        return train_together(self.cell, self.photos, self.folder, self.devices, source=source, **options)
 
     def failed(self, status: str, message: str, ledger: Ledger) -> Record:
         """A result that is a failure: gray's scores under this cell's name."""
@@ -261,7 +278,7 @@ class _Run:
                 exclusive=ledger.exclusive,
                 throttled=ledger.throttled,
             ),
-            environment=describe_environment(self.device),
+            environment=describe_environment(self.device, len(self.devices)),
             attempts=ledger.as_attempts(),
             scores=scores,
             files=files,
