@@ -36,11 +36,20 @@ def check_and_print(
 
 
 def infer_again(checkpoint: Path, photos: list) -> list:
-    """Pictures of a checkpoint, anew."""
-    from colorbench.training import load_colorizer
+    """Pictures of a checkpoint, anew, as its run made them."""
+    import numpy as np
+    import torch
 
-    colorizer = load_colorizer(checkpoint)
-    return [colorizer(photo) for photo in photos]
+    from colorbench.data import PhotoSet
+    from colorbench.training.colorize import load_generator
+    from colorbench.training.evaluate import predict_all
+    from colorbench.training.predict import model_predict
+
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    model, head, cell = load_generator(checkpoint, device)
+    pixels = PhotoSet.from_pixels(np.stack(photos).transpose(0, 3, 1, 2))
+    made = predict_all(model_predict(model, head, cell), pixels, batch=cell.protocol.eval_batch, device=device)
+    return list(made.permute(0, 2, 3, 1).numpy())
 
 
 def run_again(cell: Cell, source: str | None, folder: Path) -> Record:

@@ -23,24 +23,37 @@ def score_and_print(
     device: str | None,
     plugins: list[Path],
 ) -> None:
-    """Score a folder, print the means, write the rows."""
-    from colorbench.metrics.score import score_folders
+    """Score a folder, print the means, write the rows. Stopped, the same call goes on where it was."""
+    from colorbench.leaderboard.scoring import forget_parts, score_folders_in_parts
 
     if out is not None and out.suffix not in (".csv", ".parquet"):
         raise ValueError(f"--out {out} ends in {out.suffix!r}; write .csv or .parquet")
     load_plugins(plugins)
     with Progress(console=console, transient=True) as bars:
-        task = bars.add_task("scoring", total=None)
+        task, parts = bars.add_task("scoring", total=None), _parts_folder(predictions, references, metrics, resize)
 
         def watch(done: int, total: int) -> None:
             bars.update(task, completed=done, total=total)
 
-        frame = score_folders(predictions, references, metrics, resize=resize, device=device, on_progress=watch)
+        frame = score_folders_in_parts(
+            predictions, references, metrics, parts, resize=resize, device=device, on_progress=watch
+        )
     console.print(means_table(frame))
     _tell_attributes(frame)
     if out is not None:
         write_atomically(out, _as_bytes(frame, out.suffix))
         console.print(f"{len(frame)} rows written to {out}")
+    forget_parts(parts)
+
+
+def _parts_folder(*request) -> Path:
+    """Where what is scored of this request waits for the rest: in the cache, named by the request."""
+    import hashlib
+
+    from colorbench.data.sources import cache_folder
+
+    named = repr([str(part.resolve()) if isinstance(part, Path) else part for part in request])
+    return cache_folder() / "scores" / hashlib.sha256(named.encode()).hexdigest()[:32]
 
 
 def means_table(frame) -> Table:

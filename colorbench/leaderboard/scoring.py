@@ -6,11 +6,16 @@ Each part is kept in a file named by the hash of its pictures and metrics: the s
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
+import torch
 
+from colorbench.metrics.pictures import SUFFIXES, Pictures, folder_pictures
+from colorbench.metrics.references import References
+from colorbench.metrics.row import MetricRow
+from colorbench.metrics.score import metric_rows, score
 from colorbench.photo import decode_photo
 from colorbench.record import write_atomically
 
@@ -36,28 +41,122 @@ def score_in_parts(
     Raises:
         ValueError: a missing, unreadable, or wrongly sized prediction.
     """
+    names = matched_names(predictions, references)
+    files = {name: (picture_path(predictions, name), references / f"{name}.png") for name in names}
+    whole = References(references, keep_bytes=0)
+
+    def compute(chunk):
+        pairs = [read_pair(*files[name], resize=resize, keep_lightness=keep_lightness) for name in chunk]
+        return score([pred for pred, _ in pairs], _part_of(whole, [true for _, true in pairs]), list(metrics))
+
+    rules = (resize, keep_lightness, _versions(metrics), _digest(path for _, path in files.values()))
+    frame, facts = _in_parts(files, compute, rules, parts, on_progress)
+    return frame, facts["missing"]
+
+
+def score_folders_in_parts(
+    predictions: Path,
+    references: Path,
+    metrics: Sequence[str | MetricRow] | None,
+    parts: Path,
+    *,
+    resize: bool = False,
+    device: torch.device | str | None = None,
+    on_progress: Progress | None = None,
+):
+    """`colorbench.metrics.score_folders`, so that a stopped call goes on: what is scored stays in `parts`.
+
+    Set metrics are computed at the end, in one go.
+
+    Raises:
+        ValueError: no prediction has the name of a reference; a prediction of another size, unless `resize`.
+    """
+    preds, whole = folder_pictures(predictions), References(references, device=device, keep_bytes=0)
+    trues, rows = whole.pictures, metric_rows(metrics)
+    names = [name for name in trues.names if name in set(preds.names)]
+    if not names:
+        return score(preds, whole, rows, resize=resize)  # which says what is wrong
+    index = ({name: k for k, name in enumerate(some.names)} for some in (preds, trues))
+    of_pred, of_true = index
+
+    def compute(chunk):
+        true = _part_of(whole, Pictures(chunk, lambda k: trues.read(of_true[chunk[k]])))
+        pred = Pictures(chunk, lambda k: preds.read(of_pred[chunk[k]]))
+        return score(pred, true, [row for row in rows if row.per_image], resize=resize)
+
+    paths = [{path.stem: path for path in _pictures_in(folder)} for folder in (predictions, references)]
+    files = {name: (paths[0][name], paths[1][name]) for name in names}
+    rules = ("folders", resize, str(device), _versions(rows), _digest(path for _, path in files.values()))
+    frame, facts = _in_parts(files, compute, rules, parts, on_progress)
+    sets = [row for row in rows if not row.per_image]
+    rest = score(preds, whole, sets, resize=resize).attrs if sets else {"missing": {}, "set": {}, "notes": {}}
+    frame.attrs = {
+        "missing": facts["missing"] | rest["missing"],
+        "set": rest["set"],
+        "notes": rest["notes"],
+        "versions": {row.key: row.version for row in rows},
+        "unreadable": facts["unreadable"],
+        "unmatched": sorted(set(preds.names) ^ set(trues.names)),
+        "identical": int((frame["psnr"] == float("inf")).sum()) if "psnr" in frame else 0,
+    }
+    return frame
+
+
+def _part_of(whole: References, pictures) -> References:
+    """Some of the photos; what a metric asks of all of them (the prior of their colours) it gets of all of them."""
+    part = References(pictures, batch=whole.batch, device=whole.device)
+    part.bin_weights = whole.bin_weights
+    return part
+
+
+def _in_parts(files: dict[str, tuple[Path, Path]], compute, rules, parts: Path, on_progress: Progress | None):
+    """`(frame, facts)` of all pictures: parts that are there are read, the others computed and kept."""
     import pandas as pd
 
-    names = matched_names(predictions, references)
-    frames, missing = [], {}
+    names, frames, facts = list(files), [], {"missing": {}, "unreadable": {}}
     for start in range(0, len(names), PART):
         chunk = names[start : start + PART]
-        files = [(picture_path(predictions, name), references / f"{name}.png") for name in chunk]
-        part = parts / f"{_part_key(files, metrics, resize, keep_lightness)}.json"
+        part = parts / f"{_part_key([files[name] for name in chunk], rules)}.json"
         if not part.is_file():
-            _score_part(part, chunk, files, metrics, resize, keep_lightness)
-        facts = json.loads(part.read_text())
-        frames.append(pd.DataFrame(facts["rows"], index=pd.Index(chunk, name="image"), dtype=float))
-        missing |= facts["missing"]
+            _keep(part, compute(chunk), chunk)
+        held = json.loads(part.read_text())
+        frames.append(pd.DataFrame(held["rows"], index=pd.Index(held["names"], name="image"), dtype=float))
+        facts = {key: facts[key] | held[key] for key in facts}
         if on_progress:
-            on_progress(start + len(chunk), len(names))
-    return pd.concat(frames), missing
+            on_progress(min(start + PART, len(names)), len(names))
+    return pd.concat(frames), facts
+
+
+def _keep(part: Path, frame, chunk: list[str]) -> None:
+    """A list of arrays has no names of its own: its rows are the chunk, in order."""
+    names = chunk if len(frame) == len(chunk) else [str(name) for name in frame.index]
+    rows = {key: frame[key].tolist() for key in frame.columns}
+    facts = {"names": names, "rows": rows, "missing": frame.attrs["missing"], "unreadable": frame.attrs["unreadable"]}
+    write_atomically(part, json.dumps(facts).encode())
+
+
+def _versions(metrics: Sequence[str | MetricRow]) -> list[tuple[str, str]]:
+    return [(row.key, row.version) for row in metric_rows(list(metrics))]
+
+
+def _digest(paths: Iterable[Path]) -> str:
+    digest = hashlib.sha256()
+    for path in paths:
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def _part_key(files: list[tuple[Path, Path]], rules) -> str:
+    content = [(pred.stem, _digest([pred, true])) for pred, true in files]
+    return hashlib.sha256(repr((rules, content)).encode()).hexdigest()[:32]
+
+
+def _pictures_in(folder: Path) -> list[Path]:
+    return [path for path in Path(folder).iterdir() if path.suffix.lower() in SUFFIXES and path.is_file()]
 
 
 def matched_names(predictions: Path, references: Path) -> list[str]:
     """Stems of all references, each with its prediction."""
-    from colorbench.metrics.pictures import SUFFIXES
-
     wanted = sorted(path.stem for path in references.glob("*.png"))
     if not wanted:
         raise ValueError(f"no reference photos in {references.name}; a board keeps them in its run folder")
@@ -74,32 +173,11 @@ def matched_names(predictions: Path, references: Path) -> list[str]:
 
 def picture_path(folder: Path, stem: str) -> Path:
     """The picture of that stem, whatever its ending."""
-    from colorbench.metrics.pictures import SUFFIXES
-
     found = [path for suffix in SUFFIXES if (path := folder / f"{stem}{suffix}").is_file()]
     found = found or [p for p in folder.glob(f"{stem}.*") if p.suffix.lower() in SUFFIXES]
     if len(found) != 1:
         raise ValueError(f"{len(found)} pictures are called {stem}; keep one")
     return found[0]
-
-
-def _part_key(files, metrics, resize: bool, keep_lightness: bool) -> str:
-    from colorbench.metrics import METRICS
-
-    digest = hashlib.sha256(repr((resize, keep_lightness, [(m, METRICS[m].version) for m in metrics])).encode())
-    for pair in files:
-        for path in pair:
-            digest.update(hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()[:32]
-
-
-def _score_part(part: Path, chunk, files, metrics, resize: bool, keep_lightness: bool) -> None:
-    from colorbench.metrics import score
-
-    pairs = [read_pair(*pair, resize=resize, keep_lightness=keep_lightness) for pair in files]
-    frame = score([pred for pred, _ in pairs], [true for _, true in pairs], list(metrics))
-    facts = {"rows": {key: frame[key].tolist() for key in frame.columns}, "missing": frame.attrs["missing"]}
-    write_atomically(part, json.dumps(facts).encode())
 
 
 def read_pair(prediction: Path, reference: Path, *, resize: bool, keep_lightness: bool):
@@ -125,8 +203,6 @@ def _resized(picture: np.ndarray, shape) -> np.ndarray:
 
 
 def _with_lightness(pred: np.ndarray, true: np.ndarray) -> np.ndarray:
-    import torch
-
     from colorbench.batch import Batch, Output
 
     one, other = (Batch.from_rgb(torch.from_numpy(p.transpose(2, 0, 1).copy())[None]) for p in (pred, true))

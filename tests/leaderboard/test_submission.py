@@ -83,9 +83,9 @@ def test_lightness_is_put_back_unless_it_shall_not(board, pictures):
 
 def test_scoring_goes_on_where_it_was_stopped(board, pictures, tmp_path, monkeypatch):
     calls, parts = [], tmp_path / "parts"
-    import colorbench.metrics as metrics
+    from colorbench.leaderboard import scoring
 
-    real = metrics.score
+    real = scoring.score
 
     def counted(*args, **more):
         calls.append(1)
@@ -93,7 +93,7 @@ def test_scoring_goes_on_where_it_was_stopped(board, pictures, tmp_path, monkeyp
             raise KeyboardInterrupt
         return real(*args, **more)
 
-    monkeypatch.setattr(metrics, "score", counted)
+    monkeypatch.setattr(scoring, "score", counted)
     with pytest.raises(KeyboardInterrupt):
         score_in_parts(pictures, board / "references", METRICS, parts)
     frame, _ = score_in_parts(pictures, board / "references", METRICS, parts)
