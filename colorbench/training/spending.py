@@ -29,7 +29,9 @@ class Spending:
         table_steps: steps of this cell in the reference table; needed by `reference-seconds`.
     """
 
-    def __init__(self, budget: Budget, batch: int, flops_per_step: float | None = None, table_steps: int | None = None):
+    def __init__(
+        self, budget: Budget, batch: int, flops_per_step: float | int | None = None, table_steps: int | None = None
+    ):
         self.budget = budget
         self.planned_steps = _planned(budget, batch, flops_per_step, table_steps)
 
@@ -45,7 +47,7 @@ class Spending:
         return self.planned_steps is None
 
 
-def _planned(budget: Budget, batch: int, flops_per_step: float | None, table_steps: int | None) -> int | None:
+def _planned(budget: Budget, batch: int, flops_per_step: float | int | None, table_steps: int | None) -> int | None:
     if budget.kind == "seconds":
         return None
     if budget.kind == "steps":
