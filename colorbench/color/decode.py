@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from colorbench.color.bins import ab_bins
+from colorbench.color.reserve import pays_to_reserve, reserve
 from colorbench.tensors import Ab, Logits
 
 TILE_PIXELS = 4096
@@ -75,7 +76,8 @@ class _AnnealedMean(torch.autograd.Function):
         level = (towards_ab * ab.flatten(2)).sum(1, keepdim=True)
         slopes = torch.cat([towards_ab, -level], 1)
         points = torch.cat([bins, bins.new_ones(len(bins), 1)], 1)
-        gradient = torch.empty_like(logits, memory_format=torch.contiguous_format).flatten(2)
+        shape = (*logits.shape[:2], logits.shape[2] * logits.shape[3])
+        gradient = reserve(shape, logits.dtype) if pays_to_reserve(logits) else logits.new_empty(shape)
         for pictures, pixels in _tiles(logits):
             part = logits.flatten(2)[pictures, :, pixels]
             for some in _bin_chunks(part):

@@ -9,6 +9,7 @@ follow from the residual to the nearest point: `near_plan`. The other pixels are
 can be near their lattice cell.
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 import torch
@@ -18,11 +19,14 @@ from torch import Tensor
 from colorbench.color.bins import START, ab_bins
 from colorbench.color.fused import fused
 from colorbench.color.lattice import MOST_NEIGHBOURS, NearPlan, near_plan
+from colorbench.color.reserve import pays_to_reserve, reserve
 from colorbench.color.srgb import check_picture, precise
 from colorbench.tensors import Ab, BinIndices, BinWeights
 
 MARGIN = 4  # lattice points around the grid that the table of bins covers
+CELLS_A_STEP = 2  # of the table of candidates
 CHUNK = 1 << 14
+TILE_PIXELS = 1 << 16  # encoded at a time on a CPU
 
 
 def soft_encode(ab: Ab, k: int = 10, sigma: float = 5.0, step: int = 10) -> tuple[BinIndices, BinWeights]:
@@ -50,8 +54,10 @@ def soft_encode(ab: Ab, k: int = 10, sigma: float = 5.0, step: int = 10) -> tupl
         if k > MOST_NEIGHBOURS:
             return _search_picture(ab, k, float(sigma), step)
         table = _point_table(step).to(ab.device)
-        indices, weights, missing = _encode(ab, table, near_plan(k), float(sigma), int(step))
-        return _mend(ab, indices, weights, missing, float(sigma), step)
+        settings = table, near_plan(k), float(sigma), int(step)
+        tiles = ab.split(max(1, TILE_PIXELS // max(1, ab[0, 0].numel()))) if pays_to_reserve(ab) else (ab,)
+        found = _encode(ab, *settings) if len(tiles) == 1 else _encode_tiles(tiles, k, settings)
+        return _mend(ab, *found, float(sigma), step)
 
 
 def nearest_bin(ab: Ab, step: int = 10) -> Int64[Tensor, "b h w"]:
@@ -65,6 +71,19 @@ def densify(indices: BinIndices, weights: BinWeights, bins: int = 313) -> Tensor
         raise ValueError(f"indices {tuple(indices.shape)} and weights {tuple(weights.shape)} differ in shape")
     b, _, h, w = indices.shape
     return weights.new_zeros(b, bins, h, w).scatter_add(1, indices, weights)
+
+
+def _encode_tiles(tiles: Sequence[Tensor], k: int, settings: tuple) -> list[Tensor]:
+    """`_encode` tile by tile, so that only the results, in reserved memory, are large."""
+    b, (_, _, h, w), wide = sum(map(len, tiles)), tiles[0].shape, torch.promote_types(tiles[0].dtype, torch.float32)
+    shapes = ((b, k, h, w), torch.int64), ((b, k, h, w), wide), ((b, h, w), torch.bool)
+    results = [reserve(shape, dtype) for shape, dtype in shapes]
+    first = 0
+    for tile in tiles:
+        for whole, part in zip(results, _encode(tile, *settings)):
+            whole[first : first + len(tile)] = part
+        first += len(tile)
+    return results
 
 
 @fused
@@ -147,39 +166,43 @@ def _search(pixels: Tensor, k: int, step: int) -> tuple[Tensor, Tensor]:
     """Indices and squared distances `(n, k)` of the k nearest bins of pixels `(n, 2)`, nearest first. In float64: far
     outside the gamut the distances are large and their differences, which make the weights, small."""
     pixels = precise(pixels)
-    bins = ab_bins(step).to(pixels)
-    table = _cell_candidates(k, step).to(pixels.device)
-    cells = torch.round((pixels - START) / step) + MARGIN
-    near = ((cells >= 0) & (cells < round(len(table) ** 0.5))).all(1)
-    rows = (cells[:, 0] * round(len(table) ** 0.5) + cells[:, 1]).where(near, len(table) - 1).long()
-    indices, squared = _search_among(pixels, bins, table[rows], k)
+    candidates, places = (table.to(pixels.device) for table in _cell_candidates(k, step))
+    side = round(len(candidates) ** 0.5)
+    cells = torch.round((pixels - START) * (CELLS_A_STEP / step)) + MARGIN * CELLS_A_STEP
+    near = ((cells >= 0) & (cells < side)).all(1)
+    rows = (cells[:, 0] * side + cells[:, 1]).where(near, 0).long()
+    found = [
+        _nearest_of(points, candidates[some], places[some].to(pixels.dtype), k)
+        for points, some in zip(pixels.split(CHUNK), rows.split(CHUNK))
+    ]
+    indices, squared = (torch.cat(parts) for parts in zip(*found))
     if not near.all():
+        bins = ab_bins(step).to(pixels)
         everything = torch.arange(len(bins), device=pixels.device).expand((~near).sum(), -1)
-        indices[~near], squared[~near] = _search_among(pixels[~near], bins, everything, k)
+        indices[~near], squared[~near] = _nearest_of(pixels[~near], everything, bins.T[None], k)
     return indices, squared
 
 
-def _search_among(pixels: Tensor, bins: Tensor, candidates: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """The k nearest of the candidates `(n, m)` of each pixel; -1 is none."""
-    found = []
-    for points, some in zip(pixels.split(CHUNK), candidates.split(CHUNK)):
-        squared = (points[:, None] - bins[some]).square().sum(-1).masked_fill(some < 0, torch.inf)
-        nearest = squared.topk(k, largest=False)
-        found.append((some.gather(1, nearest.indices), nearest.values))
-    return torch.cat([indices for indices, _ in found]), torch.cat([squared for _, squared in found])
+def _nearest_of(pixels: Tensor, candidates: Tensor, places: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """The k nearest of the candidates `(n, m)` at places `(n, 2, m)` of each pixel."""
+    squared = (places[:, 0] - pixels[:, :1]).square_() + (places[:, 1] - pixels[:, 1:]).square_()
+    nearest = squared.topk(k, largest=False)
+    return candidates.gather(1, nearest.indices), nearest.values
 
 
 @lru_cache(maxsize=32)
-def _cell_candidates(k: int, step: int) -> Tensor:
-    """For every lattice cell `(cells, m)`: the bins that can be among the k nearest of a position in it, -1 padded.
+def _cell_candidates(k: int, step: int) -> tuple[Tensor, Tensor]:
+    """For every cell of half a lattice step: the bins that can be among the k nearest of a position in it, `(cells, m)`,
+    and where they are, `(cells, 2, m)`; places at infinity fill up.
 
     A position is at most r from the middle of its cell, so its k-th neighbour is at most d_k + r away, and a bin that
     is more than d_k + 2 r from the middle is farther than that.
     """
     bins = ab_bins(step).double()
-    line = START + (torch.arange(len(_point_table(step)), dtype=torch.float64) - MARGIN) * step
+    count = (len(_point_table(step)) - 1) * CELLS_A_STEP + 1
+    line = START + (torch.arange(count, dtype=torch.float64) / CELLS_A_STEP - MARGIN) * step
     distances = torch.cdist(torch.cartesian_prod(line, line), bins)
-    reach = distances.topk(k, largest=False).values[:, -1:] + 2 * step * 0.5**0.5 + 1e-9
-    possible = distances <= reach
-    order = distances.argsort(1)[:, : possible.sum(1).amax()]
-    return order.where(possible.gather(1, order), -1)
+    reach = distances.topk(k, largest=False).values[:, -1:] + 2 * (step / CELLS_A_STEP) * 0.5**0.5 + 1e-9
+    nearest = distances.topk((distances <= reach).sum(1).amax(), largest=False)
+    places = bins[nearest.indices].where((nearest.values <= reach)[..., None], torch.inf)
+    return nearest.indices, places.movedim(-1, 1).contiguous()

@@ -64,12 +64,12 @@ class AbPrior:
         return (spread @ share).float()
 
 
-def class_weights(prior: Tensor, lam: float = 0.5) -> Tensor:
+def class_weights(prior: Tensor, lam: float | int = 0.5) -> Tensor:
     """The weight of each bin `(n,)`: rare colours weigh more, and sum(prior * weights) = 1.
 
     Args:
-        prior: `(n,)`, sums to 1, as `AbPrior.prior()` gives it. Bins of probability 0 are fine: with `lam` 0
-            they get the weight of the rarest bin that occurs.
+        prior: `(n,)`, sums to 1, as `AbPrior.prior()` gives it. Bins of probability 0 (or so small that its
+            inverse overflows) are fine: with `lam` 0 they get the weight of the rarest bin that occurs.
         lam: share of the uniform distribution mixed in; 1 weighs all bins alike.
     """
     if prior.ndim != 1 or not prior.is_floating_point():
@@ -80,5 +80,6 @@ def class_weights(prior: Tensor, lam: float = 0.5) -> Tensor:
         raise ValueError("the prior sums to 0: count the pixels of a train split first (AbPrior.update)")
     prior = prior / prior.sum()
     mixed = (1 - lam) * prior + lam / len(prior)
-    weights = 1 / torch.where(mixed > 0, mixed, mixed[mixed > 0].amin())
+    occurs = mixed >= max(torch.finfo(kind).tiny for kind in (prior.dtype, torch.float32))
+    weights = 1 / torch.where(occurs, mixed, mixed[occurs].amin())
     return weights / (prior * weights).sum()

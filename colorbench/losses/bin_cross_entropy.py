@@ -2,14 +2,18 @@
 
 Cross-entropy with a sparse target needs only log softmax at the k bins of each pixel: logit - logsumexp. Autograd would
 keep several `(b, 313, h, w)` tensors; here forward keeps the logits and `(b, 1, h, w)`, and backward writes
-softmax - target once, into the gradient itself. Both passes over the logits are compiled where it pays.
+softmax - target once, into the gradient itself: of `(b, 313, h, w)` there is no more memory than that. Both passes over
+the logits are compiled where it pays; large gradients on a CPU are written piece by piece, each in the cache.
 """
 
 import torch
 from torch import Tensor
 
 from colorbench.color.fused import fused
+from colorbench.color.reserve import pays_to_reserve, reserve
 from colorbench.tensors import BinIndices, BinWeights, Logits
+
+PIECE = 1 << 18  # logits at a time: 1 MB of float32
 
 
 def sparse_log_softmax(logits: Logits, indices: BinIndices) -> BinWeights:
@@ -33,8 +37,20 @@ class _SparseLogSoftmax(torch.autograd.Function):
     @torch.autograd.function.once_differentiable
     def backward(ctx, gradient: Tensor) -> tuple[Tensor, None]:
         logits, indices, normaliser = ctx.saved_tensors
-        softmax = _scaled_softmax(logits, normaliser, -gradient.sum(dim=1, keepdim=True))
+        softmax = _softmax_times(logits, normaliser, -gradient.sum(dim=1, keepdim=True))
         return softmax.scatter_add_(1, indices, gradient), None
+
+
+def _softmax_times(logits: Tensor, normaliser: Tensor, scale: Tensor) -> Tensor:
+    if not pays_to_reserve(logits):
+        return _scaled_softmax(logits, normaliser, scale)
+    result = reserve(tuple(logits.shape), torch.promote_types(logits.dtype, torch.float32))
+    step = max(1, PIECE // max(1, logits[0, 0].numel()))
+    for one in zip(result, logits, normaliser, scale):
+        for start in range(0, logits.shape[1], step):
+            target, source = (picture[start : start + step] for picture in one[:2])
+            torch.sub(source, one[2], out=target).exp_().mul_(one[3])
+    return result
 
 
 @fused

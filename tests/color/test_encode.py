@@ -88,6 +88,17 @@ def test_views_half_precision_and_float64():
     assert soft_encode(ab.bfloat16(), k=20)[1].dtype == torch.float32
 
 
+@pytest.mark.parametrize("k", [5, 10])
+def test_large_pictures_in_tiles_equal_small_ones(k):
+    """Beyond 4 MB the CPU works in tiles of whole pictures, the last one shorter."""
+    ab = colors(90).repeat(1, 1, 5, 5)[:, :, :180, :180].repeat(9, 1, 1, 1)[:17]
+    indices, weights = soft_encode(ab, k)
+    expected = [soft_encode(picture, k) for picture in ab.split(1)]
+    assert indices.dtype == torch.int64
+    assert torch.equal(indices, torch.cat([one for one, _ in expected]))
+    assert torch.equal(weights, torch.cat([one for _, one in expected]))
+
+
 def test_autocast_changes_nothing():
     with torch.autocast("cpu", dtype=torch.bfloat16):
         inside = soft_encode(colors())

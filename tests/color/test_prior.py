@@ -48,6 +48,16 @@ def test_bins_that_never_occur_have_finite_weights(lam):
     assert weights[3] == weights.max()
 
 
+@pytest.mark.parametrize("rarest", [1e-45, 1e-40, 1e-38, 1e-30])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_prior_that_underflows_has_finite_weights(rarest, dtype):
+    prior = torch.tensor([0.75, 0.25, rarest], dtype=dtype)
+    weights = class_weights(prior, lam=0)
+    assert weights.float().isfinite().all()
+    assert (prior * weights).sum().item() == pytest.approx(1)
+    assert weights[2] >= weights[1] > weights[0]
+
+
 def test_a_gray_split_gives_a_prior_at_gray():
     prior = AbPrior()
     prior.update(torch.zeros(1, 2, 4, 4))

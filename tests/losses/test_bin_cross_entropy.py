@@ -23,6 +23,18 @@ def test_value_and_gradient_against_dense_targets():
     torch.testing.assert_close(found, expected, atol=1e-6, rtol=1e-4)
 
 
+def test_large_gradients_are_written_in_pieces():
+    generator = torch.Generator().manual_seed(1)
+    logits = torch.randn(2, 313, 45, 100, generator=generator).transpose(2, 3).requires_grad_()
+    indices, weights = soft_encode(40 * torch.randn(2, 2, 100, 45, generator=generator), k=10)
+    scale = torch.rand(2, 100, 45)
+    (expected,) = torch.autograd.grad(
+        (F.cross_entropy(logits, densify(indices, weights), reduction="none") * scale).sum(), logits
+    )
+    (found,) = torch.autograd.grad((cross_entropy(logits, indices, weights) * scale).sum(), logits)
+    torch.testing.assert_close(found, expected, atol=1e-6, rtol=1e-4)
+
+
 def test_gradcheck():
     logits, indices, _ = example(torch.float64, side=1)
     logits = logits[:1].detach().requires_grad_()
