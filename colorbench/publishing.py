@@ -55,9 +55,12 @@ def infer_again(checkpoint: Path, photos: list) -> list:
 def run_again(cell: Cell, source: str | None, folder: Path) -> Record:
     """A cell trained anew in a temporary folder, with the metrics of the board."""
     from colorbench.grid.run import SUITE_NAME
+    from colorbench.grid.steps import choose_table, plan_steps
     from colorbench.suites.load import read_written_suite
     from colorbench.training import train
 
     suite = read_written_suite(folder / SUITE_NAME)
+    table = choose_table(suite, None, folder)
+    allowance = plan_steps([cell], table)[cell.recipe.label].allowance
     with tempfile.TemporaryDirectory(prefix="colorbench-rerun-") as place:
-        return train(cell, place, source=source, metrics=suite.metrics)
+        return train(cell, place, source=source, metrics=suite.metrics, **allowance._asdict())

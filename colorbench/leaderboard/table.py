@@ -160,11 +160,14 @@ def place(entry: Entry, primary: Standing, k: int) -> str:
 
 
 def marked(entry: Entry) -> str:
-    """The label, with what failed."""
+    """The label, with what failed and whether its steps are an estimate."""
+    label = entry.label
+    if any(run.record.spent.provisional for run in entry.runs):
+        label += " (provisional-budget)"
     if not entry.failures:
-        return entry.label
+        return label
     kinds = ", ".join(sorted(set(entry.failures)))
-    return f"{entry.label} ({len(entry.failures)} of {len(entry.runs)} {kinds}, scored as gray)"
+    return f"{label} ({len(entry.failures)} of {len(entry.runs)} {kinds}, scored as gray)"
 
 
 def cell(result: Standing, k: int) -> str:
