@@ -177,6 +177,7 @@ class Suite(Strict):
     baselines: tuple[str, ...] = ("gray", "mean-ab", "shuffled-ab", "oracle-quarter")
     recipes: tuple[Recipe, ...]
     pictures: bool = True
+    test_photos: int | None = Field(default=None, ge=1)  # of a published protocol
     download_mb: float | None = None
     cell_timeout_seconds: float | None = Field(default=None, gt=0)
 

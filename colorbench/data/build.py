@@ -79,7 +79,8 @@ def build(plan: Plan, folder: Path) -> Index:
     usable = sorted((photo for photo in photos if not photo.problem), key=lambda photo: photo.content_hash)
     if not usable:
         raise ValueError(_nothing_usable(plan, skipped))
-    sides = split_sides([p.content_hash for p in usable], [p.perceptual for p in usable], plan.side_alone)
+    alike = [None if plan.found.held_out else p.perceptual for p in usable]  # a stated split stays as it was stated
+    sides = split_sides([p.content_hash for p in usable], alike, plan.side_alone)
     settled = {side: _settle(plan, side, [p for p, s in zip(usable, sides) if s == side]) for side in SIDES}
     parts = {side: _map_part(plan, folder, side) for side in SIDES}
     for side in SIDES:

@@ -72,8 +72,8 @@ def make_request(
 
 
 def _side_rule(held_out: list[str], test_share: float):
-    if held_out:
-        return lambda content_hash: "test" if content_hash in held_out else "train"
+    if stated := frozenset(held_out):
+        return lambda content_hash: "test" if content_hash in stated else "train"
     return lambda content_hash: side_by_hash(content_hash, test_share)
 
 

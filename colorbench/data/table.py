@@ -9,6 +9,7 @@ from colorbench.data.folder import find_folder
 from colorbench.data.hub import find_hub
 from colorbench.data.paired import find_paired
 from colorbench.data.sources import Found
+from colorbench.data.train_val import find_train_val
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,14 @@ DATASETS: dict[str, DatasetRow] = {
             ("half",),
             "side-by-side pictures, gray left and color right; the color half is used",
             "the user's; the layout of pix2pix (Isola et al. 2017) and of the scenery system's 256 x 512 pictures",
+        ),
+        DatasetRow(
+            "train-val",
+            find_train_val,
+            "a folder with train/ and val/ inside, or a Hugging Face dataset id with these splits",
+            (),
+            "a published split: photos of train/ train, photos of val/ test",
+            "the user's; the layout of ImageNet, COCO-Stuff, ADE20K",
         ),
         DatasetRow(
             "hub",

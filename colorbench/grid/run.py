@@ -131,6 +131,7 @@ def plan_run(
         limit_test=protocol.limit_test,
         on_progress=on_photos,
     )
+    shortfall = _published_photos(suite, len(photos.test))
     cells = expand_suite(suite, photos.hash)
     states = tuple((cell, state_of(cell, out)) for cell in cells)
     if foreign := [cell.folder for cell, state in states if state.name == "foreign"]:
@@ -138,8 +139,25 @@ def plan_run(
             f"{out / suite.name} holds results of another protocol, other photos or other settings (such as {foreign[0]}): "
             "choose another --out, or remove that folder"
         )
-    sentence = f"{photos.report.sentence()}; {len(photos.train)} to train on, {len(photos.test)} to test"
+    sentence = f"{photos.report.sentence()}; {len(photos.train)} to train on, {len(photos.test)} to test{shortfall}"
     return Plan(suite, out, None if source is None else str(source), states, sentence, table, steps)
+
+
+def _published_photos(suite: Suite, count: int) -> str:
+    """What is to be said of the number of test photos, when the suite follows a published protocol.
+
+    Raises:
+        ValueError: these are not that protocol's photos.
+    """
+    expected = suite.test_photos
+    if expected is None or suite.protocol.dataset != "train-val" or suite.protocol.limit_test or count == expected:
+        return ""
+    if not 0.98 * expected <= count < expected:  # damaged, tiny and equal photos are left out
+        raise ValueError(
+            f"suite {suite.name} tests {expected} published photos, val/ gives {count}: put exactly those into val/, "
+            "or use another suite with --dataset train-val for a split of your own"
+        )
+    return f" of the {expected} published ones"
 
 
 def run(

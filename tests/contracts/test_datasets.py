@@ -24,6 +24,11 @@ def wanted(request, tmp_path, monkeypatch):
     source = None
     if DATASETS[request.param].needs_source:
         source = pictures(tmp_path / "pictures", 64 if request.param == "paired" else 40)
+    if request.param == "train-val":
+        for path in sorted(source.iterdir()):
+            side = source / ("val" if path.stem in "01" else "train")
+            side.mkdir(exist_ok=True)
+            path.rename(side / path.name)
     if request.param == "hub":
         datasets = pytest.importorskip("datasets")
         monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "hf")
