@@ -56,10 +56,14 @@ def run(
     size: Annotated[int | None, typer.Option(min=16, help="Side of the pictures in pixels.")] = None,
     batch: Annotated[int | None, typer.Option(min=1, help="Photos a step.")] = None,
     dataset: Annotated[
-        str | None, typer.Option(help="embedded, folder, paired or hub; default as the suite says.")
+        str | None, typer.Option(help="embedded, folder, paired, train-val or hub; default as the suite says.")
     ] = None,
     out: Out = Path("runs"),
-    executor: Annotated[str, typer.Option(help="Who runs the cells: local.")] = "local",
+    executor: Annotated[str, typer.Option(help="Who runs the cells: local, ray or slurm.")] = "local",
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="KEY=VALUE for ray or slurm, such as partition=gpu or time=4:00:00; repeatable."),
+    ] = None,
     device: Device = None,
     jobs: Annotated[int, typer.Option(min=1, help="Cells side by side on the CPU.")] = 1,
     plugin: Plugins = None,
@@ -89,6 +93,7 @@ def run(
             source=data,
             overrides=overrides,
             table=table,
+            settings=settings or [],
             out=out,
             executor=executor,
             device=device,

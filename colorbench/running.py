@@ -1,12 +1,14 @@
 """`colorbench run` and `status` for people: tables, bars and sentences around colorbench.grid."""
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from colorbench.grid.executors import make_executor
 from colorbench.grid.run import Plan, RunReport, plan_run, run, worker_environment
 from colorbench.plugins import load_plugins
 from colorbench.suites import load_suite, override_suite
@@ -14,7 +16,6 @@ from colorbench.suites.load import suite_table
 from colorbench.suites.step_table import read_table
 
 console = Console(highlight=False)
-EXECUTORS = ("local",)
 
 
 def run_suite(
@@ -30,12 +31,15 @@ def run_suite(
     rescore: bool,
     dry_run: bool,
     table: Path | None = None,
+    settings: Sequence[str] = (),
 ) -> int:
     """Run a suite and say what happened; returns the exit status: 0, or 1 when cells are left over."""
     load_plugins(plugins)
     suite = override_suite(load_suite(name), source=source, **overrides)
     began = time.monotonic()
     steps = read_table(table) if table else suite_table(name)
+    options = {"device": device, "jobs": jobs, "environment": worker_environment(suite), "out": out}
+    runner = None if dry_run else make_executor(executor, settings=settings, **options)
     with console.status("looking at the photos"):
         plan = plan_run(suite, out=out, source=source, table=steps)
     suite = plan.suite
@@ -45,7 +49,6 @@ def run_suite(
     if dry_run:
         console.print(plan_table(plan))
         return 0
-    runner = make_executor(executor, device, jobs, worker_environment(suite))
     with _bars() as bars:
         watcher = _Watcher(bars, len(plan.todo))
         report = run(
@@ -54,15 +57,6 @@ def run_suite(
         )  # fmt: skip
     _tell(report, time.monotonic() - began)
     return 1 if report.problems else 0
-
-
-def make_executor(name: str, device: str | None, jobs: int, environment: dict[str, str]):
-    """The executor of this name."""
-    if name not in EXECUTORS:
-        raise KeyError(f"unknown executor {name!r}; known executors: {', '.join(EXECUTORS)}")
-    from colorbench.grid.local import LocalExecutor, find_devices
-
-    return LocalExecutor(find_devices(device, jobs), environment)
 
 
 def plan_table(plan: Plan) -> Table:

@@ -1,27 +1,27 @@
 """The local executor: one process a cell, one cell a device; CPU cells side by side when asked.
 
-A worker that dies of a signal is started again (it resumes) and, after `MOST_ATTEMPTS`, recorded as a crash. A worker that
-outlives its time is killed and recorded as a time-out.
+A worker that outlives its time is killed and recorded as a time-out. A cell that another process holds (a second harness, or
+a worker whose harness was killed and which still saves) is left for later, then waited for.
 """
 
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from typing import Any
 
+from colorbench.grid import attempts
+from colorbench.grid.attempts import Again, has_overstayed, judge, start_worker
 from colorbench.grid.job import Job
-from colorbench.grid.worker import BUSY, DONE, STOPPED
+from colorbench.grid.state import is_held
+from colorbench.grid.worker import BUSY
 from colorbench.training.progress import read_progress
 
-MOST_ATTEMPTS = 3
-GRACE_SECONDS = 60.0  # for set-up and evaluation, beyond the suite's time for training
 _POLL_SECONDS = 0.05
-LOG_NAME = "log.txt"
+_LOOK_SECONDS = 0.5  # between two looks at a cell's progress, which tells no more often
 
 
 @dataclass(frozen=True)
@@ -35,15 +35,17 @@ class Event:
 
 
 OnEvent = Callable[[Event], None]
+Spawn = Callable[[Job, Mapping[str, str]], Any]
 
 
 @dataclass
 class _Running:
     job: Job
     device: str
-    process: subprocess.Popen
+    process: Any  # a Popen, or what `spawn` gave in its place
+    attempt: int
     began: float = field(default_factory=time.monotonic)
-    attempt: int = 1
+    looked: float = 0.0
     killed: bool = False
 
 
@@ -53,12 +55,13 @@ class LocalExecutor:
     Args:
         devices: one slot each: ["cuda:0", "cuda:1"], or ["cpu"] * n for n cells side by side.
         environment: variables for the workers, over those of this process.
+        spawn: starts the worker of a job; a simulation gives its own.
     """
 
-    def __init__(self, devices: Sequence[str], environment: dict[str, str] | None = None):
+    def __init__(self, devices: Sequence[str], environment: dict[str, str] | None = None, spawn: Spawn = start_worker):
         if not devices:
             raise ValueError("a local executor needs at least one device, such as ['cpu']")
-        self.devices, self.environment = list(devices), environment or {}
+        self.devices, self.environment, self.spawn = list(devices), environment or {}, spawn
         cpu_slots = sum(device == "cpu" for device in devices)
         asked = os.environ.get("OMP_NUM_THREADS", "")
         share = int(asked) if asked.isdigit() else (os.cpu_count() or 1) // max(1, cpu_slots)
@@ -66,102 +69,120 @@ class LocalExecutor:
 
     def execute(self, jobs: Sequence[Job], on_event: OnEvent = lambda event: None) -> list[str]:
         """Run all jobs; returns the problems, one sentence each. KeyboardInterrupt stops workers, which save and can resume."""
-        waiting, free, running, problems = deque((job, 1) for job in jobs), deque(self.devices), [], []
+        shift = _Shift(self, jobs, on_event)
         try:
-            while waiting or running:
-                while waiting and free:
-                    job, attempt = waiting.popleft()
-                    running.append(self._start(job, free.popleft(), attempt, on_event))
-                time.sleep(_POLL_SECONDS)
-                for each in list(running):
-                    if each.process.poll() is None:
-                        self._watch(each, on_event)
-                        continue
-                    running.remove(each)
-                    free.append(each.device)
-                    again = self._ended(each, problems, on_event)
-                    if again is not None:
-                        waiting.appendleft(again)
+            while shift.goes_on():
+                if not shift.turn():
+                    time.sleep(_POLL_SECONDS)
         except KeyboardInterrupt:
-            self._stop(running)
+            shift.stop()
             raise
-        return problems
+        return shift.problems
 
-    def _start(self, job: Job, device: str, attempt: int, on_event: OnEvent) -> _Running:
+    def start(self, job: Job, device: str, attempt: int) -> _Running:
+        """The worker of a job, on a device."""
         job = replace(job, device=device, threads=self.threads if device == "cpu" else None)
         job.write()
-        on_event(Event("start", job))
-        with (job.folder / LOG_NAME).open("wb") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "colorbench.grid.worker", str(job.folder)],
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                stdin=subprocess.DEVNULL,
-                env=os.environ | self.environment,
-                start_new_session=True,  # Ctrl-C reaches this process alone, which then asks the workers to stop
-            )
-        return _Running(job, device, process, attempt=attempt)
+        return _Running(job, device, self.spawn(job, self.environment), attempt)
 
-    def _watch(self, each: _Running, on_event: OnEvent) -> None:
-        told = read_progress(each.job.folder)
-        if told:
-            on_event(Event("progress", each.job, told["share"], told["phase"]))
-        limit = each.job.timeout_seconds
-        if limit and not each.killed and time.monotonic() - each.began > limit + GRACE_SECONDS:
-            each.killed = True
-            each.process.kill()
 
-    def _ended(self, each: _Running, problems: list[str], on_event: OnEvent) -> tuple[Job, int] | None:
-        """What follows from an exit status: nothing, another attempt, or the record of a failure."""
-        status, job = each.process.returncode, each.job
-        if status == DONE:
-            on_event(Event("end", job, 1.0))
-            return None
-        if each.killed:
-            message = "the process did not end in time and was killed"
-            return replace(job, fail=("timeout", message), timeout_seconds=None), each.attempt
-        if status < 0 and job.fail is None:
-            if each.attempt < MOST_ATTEMPTS:
-                return job, each.attempt + 1
-            name = signal.Signals(-status).name
-            message = f"the process was ended by {name} {MOST_ATTEMPTS} times"
-            if name == "SIGKILL":
-                message += " (the system kills when memory runs out)"
-            return replace(job, fail=("crash", message)), each.attempt
-        text = {BUSY: "another process is running this cell", STOPPED: "stopped, resumable"}.get(status)
-        problems.append(f"{job.name}: {text or last_line(job.folder / LOG_NAME)}")
-        on_event(Event("problem", job, 0.0, problems[-1]))
-        return None
+class _Shift:
+    """One call of `execute`: who waits, who runs, whose cell is held by somebody else."""
 
-    @staticmethod
-    def _stop(running: Sequence[_Running]) -> None:
+    def __init__(self, executor: LocalExecutor, jobs: Sequence[Job], on_event: OnEvent):
+        self.executor, self.tell = executor, on_event
+        self.waiting = deque(Again(job, 1) for job in jobs)
+        self.free = deque(executor.devices)
+        self.running: list[_Running] = []
+        self.held: list[Again] = []
+        self.problems: list[str] = []
+        self.looked = self.idle_since = time.monotonic()
+
+    def goes_on(self) -> bool:
+        return bool(self.waiting or self.running or self.held)
+
+    def turn(self) -> bool:
+        """Start what can start, take in what has ended; False when nothing has changed."""
+        self._look_at_held()
+        changed = bool(self.waiting and self.free)
+        while self.waiting and self.free:
+            again = self.waiting.popleft()
+            each = self.executor.start(again.job, self.free.popleft(), again.attempt)
+            self.tell(Event("start", each.job))
+            self.running.append(each)
+        for each in list(self.running):
+            if each.process.poll() is None:
+                self._watch(each)
+                continue
+            changed = True
+            self.running.remove(each)
+            self.free.append(each.device)
+            self._take_in(each)
+        return changed
+
+    def stop(self) -> None:
         """Ask all workers to save and end; wait for them, at most half a minute."""
-        for each in running:
+        for each in self.running:
             each.process.send_signal(signal.SIGINT)
         deadline = time.monotonic() + 30
-        for each in running:
+        for each in self.running:
             try:
                 each.process.wait(max(0.1, deadline - time.monotonic()))
             except subprocess.TimeoutExpired:
                 each.process.kill()
                 each.process.wait()
 
+    def _watch(self, each: _Running) -> None:
+        now = time.monotonic()
+        if now - each.looked >= _LOOK_SECONDS:
+            each.looked = now
+            if told := read_progress(each.job.folder):
+                self.tell(Event("progress", each.job, told["share"], told["phase"]))
+        if not each.killed and has_overstayed(each.job, now - each.began):
+            each.killed = True
+            each.process.kill()
 
-def last_line(path: Path) -> str:
-    """The last line of a log that says something."""
-    try:
-        lines = [line.strip() for line in path.read_text(errors="replace").splitlines() if line.strip()]
-    except OSError as error:
-        return str(error)
-    return lines[-1] if lines else "ended without a word; see its log.txt"
+    def _take_in(self, each: _Running) -> None:
+        status = each.process.returncode
+        if status == BUSY:
+            self.held.append(Again(each.job, each.attempt))
+            return
+        verdict = judge(status, each.job, each.attempt, each.killed)
+        if verdict is None:
+            self.tell(Event("end", each.job, 1.0))
+        elif isinstance(verdict, str):
+            self._give_up(each.job, verdict)
+        else:
+            self.waiting.appendleft(verdict)
+
+    def _look_at_held(self) -> None:
+        """Cells of others: back into the queue once they are free; a problem when nothing else has been left for long."""
+        now = time.monotonic()
+        if self.waiting or self.running:
+            self.idle_since = now
+        if not self.held or now - self.looked < _LOOK_SECONDS:
+            return
+        self.looked = now
+        patient = now - self.idle_since < attempts.BUSY_SECONDS
+        held, self.held = self.held, []
+        for again in held:
+            if not is_held(again.job.folder):
+                self.waiting.append(again)
+            elif patient:
+                self.held.append(again)
+            else:
+                self._give_up(again.job, judge(BUSY, again.job, again.attempt))
+
+    def _give_up(self, job: Job, problem: str) -> None:
+        self.problems.append(problem)
+        self.tell(Event("problem", job, 0.0, problem))
 
 
 def find_devices(device: str | None = None, jobs: int = 1) -> list[str]:
     """Slots of this machine: every GPU, or the CPU `jobs` times; `device` names one instead."""
     import torch
 
-    if device not in (None, "auto", "cuda", "cpu") and not device.startswith("cuda:"):
-        raise ValueError(f"unknown device {device!r}; known devices: auto, cpu, cuda, cuda:0 ...")
+    check_device(device)
     if device and device.startswith("cuda") and not torch.cuda.is_available():
         raise ValueError(f"device {device!r} was asked for, but torch finds no GPU here; use --device cpu")
     if device and device.startswith("cuda:"):
@@ -169,3 +190,9 @@ def find_devices(device: str | None = None, jobs: int = 1) -> list[str]:
     if device != "cpu" and torch.cuda.is_available():
         return [f"cuda:{index}" for index in range(torch.cuda.device_count())]
     return ["cpu"] * max(1, jobs)
+
+
+def check_device(device: str | None) -> None:
+    """Refuse a name that is not of a device."""
+    if device not in (None, "auto", "cuda", "cpu") and not device.startswith("cuda:"):
+        raise ValueError(f"unknown device {device!r}; known devices: auto, cpu, cuda, cuda:0 ...")

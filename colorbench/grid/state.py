@@ -1,7 +1,9 @@
 """What is on disk for a cell: done, resumable, running, or nothing. All state is in files, so every engine may die."""
 
+import errno
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,7 +31,11 @@ class CellState:
 
 def state_of(cell: Cell, out: Path) -> CellState:
     """The state of a cell under the output folder. A record that does not parse counts as absent, with the reason."""
-    folder = out / cell.folder
+    return state_in(out / cell.folder, cell)
+
+
+def state_in(folder: Path, cell: Cell) -> CellState:
+    """The state of a cell that runs in this folder."""
     path = folder / FILE_NAME
     if path.exists():
         try:
@@ -48,14 +54,45 @@ def hold(folder: Path) -> Iterator[None]:
 
     Raises:
         Busy: another process has it.
+        OSError: the file system has no locks.
     """
     folder.mkdir(parents=True, exist_ok=True)
     handle = os.open(folder / LOCK_NAME, os.O_RDWR | os.O_CREAT, 0o644)
     try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Busy(f"{folder.parent.name}/{folder.name} is being run by another process") from None
+        for pause in (0.02, 0.05, 0.1, 0.2, None):  # a look of `colorbench status` holds it for a moment
+            if _lock(handle, fcntl.LOCK_EX, folder):
+                break
+            if pause is None:
+                raise Busy(f"{folder.parent.name}/{folder.name} is being run by another process")
+            time.sleep(pause)
         yield
     finally:
         os.close(handle)
+
+
+def is_held(folder: Path) -> bool:
+    """Does a process run in this folder now?"""
+    try:
+        handle = os.open(folder / LOCK_NAME, os.O_RDWR)
+    except OSError:
+        return False
+    try:
+        return not _lock(handle, fcntl.LOCK_SH, folder)
+    finally:
+        os.close(handle)
+
+
+def _lock(handle: int, kind: int, folder: Path) -> bool:
+    try:
+        fcntl.flock(handle, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        if error.errno not in (errno.ENOTSUP, errno.ENOSYS, errno.ENOLCK):
+            raise
+        raise OSError(
+            error.errno,
+            "this file system cannot lock files (mount it with flock, or choose another --out)",
+            str(folder),
+        ) from None
+    return True

@@ -1,12 +1,10 @@
 """What every cell under a folder is doing: from records, progress files and locks; touches nothing."""
 
-import fcntl
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from colorbench.grid.job import JOB_NAME
-from colorbench.grid.state import LOCK_NAME
+from colorbench.grid.state import is_held
 from colorbench.record import FILE_NAME, read_record
 from colorbench.training.progress import read_progress
 
@@ -30,7 +28,7 @@ def cell_statuses(folder: Path) -> list[CellStatus]:
 def _status(folder: Path, root: Path) -> CellStatus:
     name, told = str(folder.relative_to(root)), read_progress(folder) or {}
     facts = {"share": told.get("share", 0.0), "step": told.get("step"), "loss": told.get("loss")}
-    if _is_held(folder):
+    if is_held(folder):
         return CellStatus(name, "running", **facts)
     if (folder / FILE_NAME).exists():
         try:
@@ -38,17 +36,3 @@ def _status(folder: Path, root: Path) -> CellStatus:
         except ValueError:
             return CellStatus(name, "unreadable record", **facts)
     return CellStatus(name, "interrupted" if told else "waiting", **facts)
-
-
-def _is_held(folder: Path) -> bool:
-    try:
-        handle = os.open(folder / LOCK_NAME, os.O_RDWR)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        return False
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(handle)

@@ -10,9 +10,10 @@ import sys
 from pathlib import Path
 
 from colorbench.grid.job import Job, read_job
-from colorbench.grid.state import Busy, hold
+from colorbench.grid.state import Busy, hold, state_in
 
 DONE, PROBLEM, BUSY, STOPPED = 0, 1, 75, 130
+PARENT_VARIABLE = "COLORBENCH_PARENT"
 
 
 def main(folder: Path, follow_parent: bool = True) -> int:
@@ -26,7 +27,9 @@ def main(folder: Path, follow_parent: bool = True) -> int:
     job = read_job(folder)
     try:
         with hold(folder):
-            run_job(job, stop)
+            finished = state_in(folder, job.cell).name == "done"  # by another process, in the meantime
+            if job.rescore or not finished:
+                run_job(job, stop)
     except Busy as error:
         print(error, file=sys.stderr)
         return BUSY
@@ -77,9 +80,12 @@ class _Stop:
     """True after SIGINT or SIGTERM, or when the parent is gone. A second signal ends at once."""
 
     def __init__(self, follow_parent: bool):
-        self.asked, self.parent = False, os.getppid() if follow_parent else None
+        self.asked, self.parent = False, None
+        if follow_parent:  # the parent may be gone already
+            self.parent = int(os.environ.get(PARENT_VARIABLE, os.getppid()))
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._ask)
+        signal.signal(signal.SIGUSR2, signal.SIG_IGN)  # Slurm sends it to all of a job; its supervisor answers
 
     def _ask(self, number: int, frame) -> None:
         if self.asked:

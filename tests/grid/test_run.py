@@ -11,6 +11,7 @@ from dataclasses import replace
 import pytest
 
 from colorbench.cell import Budget, Recipe, Suite
+from colorbench.grid import attempts
 from colorbench.grid.job import Job, read_job
 from colorbench.grid.local import LocalExecutor, find_devices
 from colorbench.grid.run import plan_run, run
@@ -116,7 +117,8 @@ def test_removed_photos_are_a_problem_not_a_result(tmp_path):
     assert not (tmp_path / "cell" / "record.json").exists()
 
 
-def test_two_harnesses_on_one_cell(tmp_path):
+def test_two_harnesses_on_one_cell(tmp_path, monkeypatch):
+    monkeypatch.setattr(attempts, "BUSY_SECONDS", 1.0)
     cell = small_cell(budget=Budget(kind="steps", amount=10**6))
     job = Job(tmp_path / "cell", cell, ("psnr",), device="cpu")
     job.write()
@@ -134,9 +136,7 @@ def test_two_harnesses_on_one_cell(tmp_path):
 
 
 def test_a_hanging_worker_is_killed_and_recorded(tmp_path, monkeypatch):
-    import colorbench.grid.local as local
-
-    monkeypatch.setattr(local, "GRACE_SECONDS", 0.0)
+    monkeypatch.setattr(attempts, "GRACE_SECONDS", 0.0)
     cell = small_cell(budget=Budget(kind="steps", amount=10**6))
     problems = executor().execute([Job(tmp_path / "cell", cell, ("psnr",), timeout_seconds=0.05)])
     assert problems == []

@@ -1,0 +1,219 @@
+"""The ray executor on a real cluster of this machine: a worker killed, the head killed, a restart, and the same records."""
+
+import importlib.util
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from benchmarks.kill_twenty import differences
+from colorbench.grid.executors import make_executor
+from colorbench.grid.job import Job
+from colorbench.grid.on_ray import RayExecutor
+from colorbench.grid.run import plan_run, run
+from colorbench.grid.supervise import Supervisor
+from tests.training.cells import small_cell
+
+needs_ray = pytest.mark.skipif(
+    importlib.util.find_spec("ray") is None, reason="needs ray: pip install 'colorbench[ray]'"
+)
+
+
+@pytest.fixture(autouse=True)
+def import_from_here(monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", os.getcwd())
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+
+
+class Cluster:
+    """A head with two CPUs, ended by its own processes' ids."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.address = f"127.0.0.1:{free.getsockname()[1]}"
+        self.port = self.address.partition(":")[2]
+
+    def start(self) -> None:
+        command = ["start", "--head", "--node-ip-address=127.0.0.1", f"--port={self.port}", "--num-cpus=2"]
+        quiet = ["--include-dashboard=false", "--disable-usage-stats", "--object-store-memory=80000000"]
+        call = "import sys; from ray.scripts.scripts import main; sys.exit(main())"
+        place = [f"--temp-dir={self.folder}"]
+        subprocess.run(
+            [sys.executable, "-c", call, *command, *quiet, *place], check=True, capture_output=True, timeout=200
+        )
+
+    def processes(self, name: str = "") -> list[int]:
+        """Processes of this cluster: its folder stands in their command lines."""
+        found = []
+        for path in Path("/proc").glob("[0-9]*/cmdline"):
+            try:
+                words = path.read_bytes().decode(errors="replace")
+            except OSError:
+                continue
+            if str(self.folder) in words and name in words:
+                found.append(int(path.parent.name))
+        return found
+
+    def kill(self) -> None:
+        """kill -9 of the head and of everything beside it."""
+        for pid in [*self.processes("gcs_server"), *self.processes()]:
+            if pid != os.getpid():
+                _kill(pid)
+
+
+@pytest.fixture
+def cluster(tmp_path_factory):
+    cluster = Cluster(Path(tmp_path_factory.mktemp("r", numbered=True)))
+    cluster.start()
+    yield cluster
+    cluster.kill()
+
+
+def _kill(pid: int) -> None:
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+
+
+def _parent(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+@needs_ray
+def test_a_worker_and_then_the_head_are_killed(kills_suite, undisturbed, tmp_path, cluster):
+    """Both cells train side by side; the ray worker of one is killed, it is sent again; then the head. A restart finishes."""
+    killed = []
+
+    def kill(event):
+        told = event.job.folder / "progress.json"
+        if event.kind != "progress" or event.text != "training" or len(killed) == 2:
+            return
+        if not killed:
+            killed.append(event.job.folder)
+            _kill(_parent(json.loads(told.read_text())["pid"]))
+        elif event.job.folder == killed[0]:  # it trains again, in another ray worker
+            killed.append(event.job.folder)
+            cluster.kill()
+
+    slow = {"checkpoint_seconds": 0.05, "build": False, "out": tmp_path}
+    suite = kills_suite
+    executor = RayExecutor(address=cluster.address, device="cpu", patience_seconds=2.0)
+    report = run(suite, executor=executor, on_event=kill, **slow)
+    if len(killed) == 2:  # else this machine was so slow in telling that the cells were finished before
+        assert len(report.problems) == 1
+        assert "the ray cluster is gone" in report.problems[0]
+        assert "resumable" in report.problems[0]
+        assert {state.name for _, state in plan_run(suite, out=tmp_path).states} <= {"resumable", "done"}
+        cluster.start()
+    assert killed
+    report = run(suite, executor=executor, **slow)
+    assert report.problems == ()
+    assert differences(undisturbed, tmp_path) == []
+
+
+def test_nobody_answers(tmp_path):
+    pytest.importorskip("ray", reason="needs ray: pip install 'colorbench[ray]'")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    problems = RayExecutor(address=address, device="cpu").execute([Job(tmp_path / "cell", small_cell(), ("psnr",))])
+    assert len(problems) == 1
+    assert "the ray cluster is gone: no answer from its head at 127.0.0.1" in problems[0]
+    assert "ray start --head" in problems[0]
+
+
+DRIVER = """
+import json, sys
+settings = json.loads(sys.stdin.readline())
+print(json.dumps({"hello": {"cpus": 4, "gpus": 0}}), flush=True)
+orders = 0
+for line in sys.stdin:
+    order, orders = json.loads(line), orders + 1
+    word = {"folder": order["folder"], "kind": "recorded", "text": ""}
+    print(json.dumps(word | WORD), flush=True)
+"""
+
+
+@pytest.fixture
+def pretend(monkeypatch):
+    """A driver that answers every job with one word."""
+    import colorbench.grid.on_ray as on_ray
+
+    def use(code):
+        monkeypatch.setattr(on_ray, "_DRIVER", [sys.executable, "-c", code])
+        monkeypatch.setattr(on_ray.importlib.util, "find_spec", lambda name: name)
+
+    return use
+
+
+def jobs(folder, count):
+    return [Job(folder / str(number), small_cell(seed=number), ("psnr",)) for number in range(count)]
+
+
+def test_a_thousand_jobs_do_not_flood(tmp_path, pretend):
+    pretend(DRIVER.replace("WORD", "{}"))
+    most, under_way = [0], set()
+
+    def count(event):
+        under_way.discard(event.job.folder) if event.kind == "end" else under_way.add(event.job.folder)
+        most[0] = max(most[0], len(under_way))
+
+    assert RayExecutor(device="cpu", window=3).execute(jobs(tmp_path, 200), count) == []
+    assert most[0] <= 3
+
+
+def test_a_node_that_does_not_see_the_folder_stops_the_sending(tmp_path, pretend):
+    pretend(DRIVER.replace("WORD", '{"kind": "unseen", "text": "node 7 does not see it: all nodes share"}'))
+    problems = RayExecutor(device="cpu", window=2).execute(jobs(tmp_path, 50))
+    assert problems == ["node 7 does not see it: all nodes share"]
+
+
+def test_a_cell_whose_ray_worker_dies_again_and_again_is_a_problem(tmp_path, pretend):
+    pretend(DRIVER.replace("WORD", '{"kind": "died", "text": "NodeDiedError: gone"}'))
+    problems = RayExecutor(device="cpu").execute(jobs(tmp_path, 2))
+    assert len(problems) == 2
+    assert "died 5 times (NodeDiedError: gone); resumable" in problems[0]
+
+
+def test_memory_that_runs_out_becomes_a_result(tmp_path, pretend):
+    pretend(DRIVER.replace("WORD", '({"kind": "memory", "text": "too much"} if orders < 4 else {})'))
+    assert RayExecutor(device="cpu").execute(jobs(tmp_path, 1)) == []
+    facts = json.loads((tmp_path / "0" / "job.json").read_text())
+    assert facts["fail"][0] == "out-of-memory"
+
+
+def test_a_driver_that_dies_says_its_last_line(tmp_path, pretend):
+    pretend("import sys; sys.exit('no memory for a driver')")
+    problems = RayExecutor(device="cpu").execute(jobs(tmp_path, 2))
+    assert problems == ["the ray cluster is gone: no memory for a driver. 2 cells are left and resumable"]
+
+
+def test_a_ticket_tells_whether_the_folder_is_shared(tmp_path, monkeypatch):
+    import colorbench.grid.supervise as supervise
+
+    monkeypatch.setattr(supervise, "TICKET_SECONDS", 0.3)
+    began = time.monotonic()
+    assert Supervisor(str(tmp_path), "abc", {})()[0] == "unseen"
+    assert time.monotonic() - began < 5
+
+
+def test_settings_and_the_missing_package(monkeypatch):
+    with pytest.raises(KeyError, match="its settings: address, cpus, window"):
+        make_executor("ray", settings=["gpu=1"])
+    with pytest.raises(ValueError, match="whole number above 0"):
+        make_executor("ray", settings=["cpus=some"])
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(RuntimeError, match=r"pip install 'colorbench\[ray\]'"):
+        RayExecutor()
+    with pytest.raises(RuntimeError, match=r"pip install 'colorbench\[slurm\]'"):
+        make_executor("slurm")

@@ -1,0 +1,112 @@
+"""The slurm executor through submitit's local cluster: jobs, a preempted one, a killed one; settings."""
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from benchmarks.kill_twenty import differences
+from colorbench.grid.executors import make_executor
+from colorbench.grid.on_slurm import SlurmExecutor, minutes, read_settings
+from colorbench.grid.run import plan_run, run
+
+HERE = {"cluster": "local", "cpus": "1", "time": "60"}
+
+
+@pytest.fixture(autouse=True)
+def import_from_here(monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", os.getcwd())
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+
+
+def slurm(out: Path, **settings: str) -> SlurmExecutor:
+    pytest.importorskip("submitit", reason="needs submitit: pip install 'colorbench[slurm]'")
+    return SlurmExecutor(out / "logs", device="cpu", settings=HERE | settings)
+
+
+def _parent(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+def _worker(event) -> int:
+    return json.loads((event.job.folder / "progress.json").read_text())["pid"]
+
+
+def test_preempted_then_killed_then_finished(kills_suite, undisturbed, tmp_path):
+    """The first cell's job is preempted (queued again, it resumes), the second's is killed: a problem, and resumable."""
+    preempted, killed = [], []
+
+    def disturb(event):
+        if event.kind != "progress" or event.text != "training":
+            return
+        job = _parent(_worker(event))
+        if not preempted:
+            preempted.append(event.job.folder)
+            os.kill(job, signal.SIGUSR2)
+        elif not killed and event.job.folder != preempted[0]:
+            killed.append(event.job.folder)
+            os.kill(job, signal.SIGKILL)
+
+    options = {"out": tmp_path, "build": False, "checkpoint_seconds": 0.05}
+    report = run(kills_suite, executor=slurm(tmp_path, parallel="1"), on_event=disturb, **options)
+    assert preempted
+    if killed:  # else this machine was so slow in telling that the cell was finished before
+        assert len(report.problems) == 1
+        assert "resumable" in report.problems[0]
+        assert len(report.records) == 1
+        assert plan_run(kills_suite, out=tmp_path).states[1][1].name in ("resumable", "done")
+        report = run(kills_suite, executor=slurm(tmp_path), **options)
+    assert report.problems == ()
+    assert differences(undisturbed, tmp_path) == []
+
+
+def test_settings_as_submitit_spells_them():
+    variables = {"COLORBENCH_SLURM_PARTITION": "gpu", "COLORBENCH_SLURM_MEM": "64G", "HOME": "/"}
+    found = read_settings({"partition": "big", "gpus": "1", "time": "1-00:00:00", "mem_gb": "3"}, variables)
+    assert found == {
+        "slurm_partition": "big",
+        "slurm_mem": "64G",
+        "gpus_per_node": 1,
+        "timeout_min": 1440,
+        "mem_gb": 3,
+    }
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"gpus": "many"}, "gpus_per_node must be a whole number"),
+        ({"time": "soon"}, "not a time"),
+        ({"parallel": "0"}, "at least one job"),
+        ({"nonsense": "3"}, "Unknown argument 'nonsense'"),
+    ],
+)
+def test_settings_that_are_refused(tmp_path, settings, message):
+    with pytest.raises(ValueError, match=message):
+        slurm(tmp_path, **settings)
+
+
+def test_no_slurm_here(tmp_path, monkeypatch):
+    pytest.importorskip("submitit", reason="needs submitit: pip install 'colorbench[slurm]'")
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(ValueError, match="run this on a login node"):
+        make_executor("slurm", out=tmp_path)
+
+
+def test_times():
+    assert [minutes(text) for text in ("30", "30:00", "0:30:00", "2-0:00", "00:00:10")] == [30, 30, 30, 2880, 1]
+
+
+@pytest.mark.parametrize("setting", ["partition", "=gpu", "partition="])
+def test_no_key_value(setting):
+    with pytest.raises(ValueError, match="not KEY=VALUE"):
+        make_executor("slurm", settings=[setting])
+
+
+def test_unknown_executor_and_local_settings():
+    with pytest.raises(KeyError, match="known executors: local, ray, slurm"):
+        make_executor("dask")
+    with pytest.raises(KeyError, match="the local executor has no settings"):
+        make_executor("local", device="cpu", settings=["partition=gpu"])
