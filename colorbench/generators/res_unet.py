@@ -3,16 +3,16 @@
 Down: 4x4 stride-2 convolution, batch norm, LeakyReLU 0.2, with a residual 1x1 stride-2 convolution across the block and no
 pooling. Up: 4x4 stride-2 transposed convolution, batch norm, ReLU; skips concatenated.
 
-Unclear, and the reading taken: widths are not published. pix2pix's are declared, 64-128-256-512x5, eight levels; `depth=5`
-is the five-level version. The shortcut is added before the activation, as in a ResNet. Innermost there is a single pixel
-at 256 px, so the innermost block has no norm, as in pix2pix.
+Unclear, and the reading taken: widths and first weights are not published. pix2pix's are declared: 64-128-256-512x5, eight
+levels, weights from N(0, 0.02); `depth=5` is the five-level version. The shortcut is added before the activation, as in a
+ResNet. Innermost there is a single pixel at 256 px, so the innermost block has no norm, as in pix2pix.
 """
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
 
-from colorbench.generators.blocks import make_norm
+from colorbench.generators.blocks import make_norm, start_normal
 from colorbench.generators.sizes import at_any_size
 from colorbench.tensors import Gray, Raw
 
@@ -50,6 +50,7 @@ class ResUNet(nn.Module):
         )
         self.last = nn.ConvTranspose2d(width if depth == 1 else 2 * width, out_channels, 4, 2, 1)
         self.multiple = 2**depth
+        self.apply(start_normal)
 
     def forward(self, gray: Gray) -> Raw:
         return at_any_size(self.paint, gray, self.multiple)
