@@ -21,9 +21,9 @@ def override_suite(
 ) -> Suite:
     """The suite with these parts replaced.
 
-    Generators and losses span a new matrix: what is not given is taken from the suite's recipes. A generator that the suite
-    has keeps its options there. A source for a suite of embedded photos makes the dataset `folder`, or `hub` when there is
-    no such folder.
+    Generators and losses span a new matrix: what is not given is taken from the suite's recipes. A pair that the suite has is
+    the suite's own recipe, the same cell; a generator that it has with another loss keeps its options there. A source for
+    a suite of embedded photos makes the dataset `folder`, or `hub` when there is no such folder.
     """
     protocol = _protocol(suite.protocol, source, dataset, budget, size_px, batch)
     recipes = suite.recipes
@@ -71,5 +71,10 @@ def _matrix(recipes: Sequence[Recipe], generators, losses, head) -> list[Recipe]
     for generator in chosen:
         start = known.get(generator) or Recipe(generator=generator, **({"optimizer": plain} if plain else {}))
         for loss in wanted:
-            made.append(start.model_copy(update={"loss": loss, "name": None, "head": head or "auto"}))
+            own = [r for r in recipes if r.generator == generator and _same(r.loss, loss) and head in (None, r.head)]
+            made += own or [start.model_copy(update={"loss": loss, "name": None, "head": head or "auto"})]
     return made
+
+
+def _same(loss: str, other: str) -> bool:
+    return "".join(loss.split()) == "".join(other.split())

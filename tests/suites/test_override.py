@@ -35,3 +35,10 @@ def test_budget_and_sizes():
     assert (suite.protocol.size_px, suite.protocol.batch, suite.seeds) == (32, 2, 5)
     with pytest.raises(ValueError, match="budget"):
         override_suite(load_suite("mini"), budget="soon")
+
+
+def test_a_pair_of_the_suite_is_the_suites_own_recipe():
+    suite = load_suite("scenery-cpu")
+    chosen = override_suite(suite, generators=["unet"], losses=["100 * l1+patchgan"])
+    assert chosen.recipes == tuple(r for r in suite.recipes if r.label == "unet+100xl1+patchgan+ab")
+    assert override_suite(suite, generators=["unet"], losses=["l1"], head="rgb").recipes[0].head == "rgb"
