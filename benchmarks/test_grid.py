@@ -60,14 +60,14 @@ def _note(benchmark, operation, cells):
 @pytest.mark.parametrize("cells", SIZES)
 def test_a_whole_run(benchmark, tmp_path, cells):
     numbers = itertools.count()
-    benchmark.pedantic(lambda: _run(cells, tmp_path / str(next(numbers))), rounds=2)
+    benchmark.pedantic(lambda: _run(cells, tmp_path / str(next(numbers))), rounds=1 if cells > 2_000 else 3)
     _note(benchmark, "plan, schedule, record", cells)
 
 
 @pytest.mark.parametrize("cells", SIZES)
 def test_the_plan_of_a_finished_grid(benchmark, finished, cells):
     suite, out = many_cells(cells), finished(cells)
-    plan = benchmark.pedantic(lambda: plan_run(suite, out=out), rounds=2)
+    plan = benchmark.pedantic(lambda: plan_run(suite, out=out), rounds=1 if cells > 2_000 else 3)
     assert plan.todo == []
     _note(benchmark, "plan of a finished grid", cells)
 
@@ -75,12 +75,12 @@ def test_the_plan_of_a_finished_grid(benchmark, finished, cells):
 @pytest.mark.parametrize("cells", SIZES)
 def test_the_dry_run_table(benchmark, finished, cells):
     plan = plan_run(many_cells(cells), out=finished(cells))
-    benchmark.pedantic(lambda: plan_table(plan), rounds=2)
+    benchmark.pedantic(lambda: plan_table(plan), rounds=1 if cells > 2_000 else 3)
     _note(benchmark, "table of --dry-run", cells)
 
 
 @pytest.mark.parametrize("cells", SIZES)
 def test_status(benchmark, finished, cells):
     out = finished(cells)
-    benchmark.pedantic(lambda: cell_statuses(out), rounds=2)
+    benchmark.pedantic(lambda: cell_statuses(out), rounds=1 if cells > 2_000 else 3)
     _note(benchmark, "colorbench status", cells)

@@ -1,6 +1,7 @@
 """`colorbench run` and `status` for people: tables, bars and sentences around colorbench.grid."""
 
 import time
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from colorbench.suites.load import suite_table
 from colorbench.suites.step_table import read_table
 
 console = Console(highlight=False)
+MOST_ROWS = 60  # of `colorbench status`
+_LEFT = ("running", "interrupted", "waiting", "unreadable record")
 
 
 def run_suite(
@@ -133,26 +136,37 @@ def show_status(folder: Path, watch: bool) -> None:
     """A table of all cells under a folder, from their records and progress files."""
     from rich.live import Live
 
-    table, active = status_table(folder)
+    known: dict = {}
+    table, left = status_table(folder, known)
     if not watch:
         console.print(table)
         return
     with Live(table, console=console) as live:
-        while active:
+        while left:
             time.sleep(1.0)
-            table, active = status_table(folder)
+            table, left = status_table(folder, known)
             live.update(table)
 
 
-def status_table(folder: Path) -> tuple[Table, int]:
-    """The table, and how many cells run now."""
-    from colorbench.grid.status import cell_statuses
+def status_table(folder: Path, known: dict | None = None) -> tuple[Table, int]:
+    """The table, and how many cells are not recorded. Of many cells only those are shown that are under way.
 
-    rows = cell_statuses(folder)
+    Args:
+        folder: an output folder, or one in it.
+        known: kept between calls, so that records are read once.
+    """
+    from colorbench.grid.status import cell_statuses, expected_cells
+
+    rows = cell_statuses(folder, known)
     if not rows:
         raise ValueError(f"no cells under {folder}; give the --out folder of a run")
+    counts = Counter(row.state for row in rows)
+    total = max(expected_cells(folder), len(rows))
+    if total > len(rows):
+        counts["waiting"] += total - len(rows)
     table = Table("cell", "state", "share", "step", "loss", title=str(folder))
-    for row in rows:
+    table.caption = f"{total} cells: " + ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
+    for row in rows if total <= MOST_ROWS else [row for row in rows if row.state in _LEFT]:
         loss = "" if row.loss is None else f"{row.loss:.4g}"
         table.add_row(row.name, row.state, f"{row.share:.0%}", "" if row.step is None else str(row.step), loss)
-    return table, sum(row.state == "running" for row in rows)
+    return table, sum(counts[state] for state in _LEFT)

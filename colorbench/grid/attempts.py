@@ -56,7 +56,7 @@ def judge(status: int, job: Job, attempt: int, killed: bool = False) -> Again | 
     return f"{job.name}: {text or last_line(job.folder / LOG_NAME)}"
 
 
-def has_overstayed(job: Job, seconds: float) -> bool:
+def has_overstayed(job: Job, seconds: float | int) -> bool:
     """Has the worker run longer than the suite allows, set-up and evaluation counted?"""
     return job.timeout_seconds is not None and seconds > job.timeout_seconds + GRACE_SECONDS
 

@@ -192,7 +192,9 @@ def find_devices(device: str | None = None, jobs: int = 1) -> list[str]:
     return ["cpu"] * max(1, jobs)
 
 
-def check_device(device: str | None) -> None:
-    """Refuse a name that is not of a device."""
+def check_device(device: str | None, numbered: bool = True) -> None:
+    """Refuse a name that is not of a device, or a numbered one where an engine hands out the GPUs."""
     if device not in (None, "auto", "cuda", "cpu") and not device.startswith("cuda:"):
         raise ValueError(f"unknown device {device!r}; known devices: auto, cpu, cuda, cuda:0 ...")
+    if not numbered and device and device.startswith("cuda:"):
+        raise ValueError(f"device {device!r}: ray and slurm hand out the GPUs themselves; use --device cuda")

@@ -55,7 +55,7 @@ class RayExecutor:
     ):
         if importlib.util.find_spec("ray") is None:
             raise RuntimeError("the ray executor needs ray: pip install 'colorbench[ray]'")
-        check_device(device)
+        check_device(device, numbered=False)
         self.environment, self.device, self.address = travelling_environment(environment or {}), device, address
         self.cpus, self.window, self.patience_seconds = cpus, window, patience_seconds
 
@@ -122,6 +122,9 @@ class _Shift:
         else:
             self.device = "cpu" if wanted == "cpu" else "cuda"
         places = int(gpus) if self.device == "cuda" else int(cpus // self.executor.cpus)
+        if places == 0:
+            wanted = "a GPU" if self.device == "cuda" else f"{self.executor.cpus} CPUs"
+            self._lose(f"it has {cpus:g} CPUs and {gpus:g} GPUs, and a cell wants {wanted}", "is of no use")
         self.window = self.executor.window or max(LEAST_WINDOW, 2 * places)
 
     def _repeat(self, folder: str, kind: str, text: str) -> None:
@@ -147,9 +150,9 @@ class _Shift:
         self.watched.end(folder, text)
         self.waiting.clear()
 
-    def _lose(self, why: str) -> None:
+    def _lose(self, why: str, what: str = "is gone") -> None:
         left = len(self.waiting) + len(self.watched.jobs)
-        self.watched.problems.append(f"the ray cluster is gone: {why}. {left} cells are left and resumable")
+        self.watched.problems.append(f"the ray cluster {what}: {why}. {left} cells are left and resumable")
         self.over = True
 
 

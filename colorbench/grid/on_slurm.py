@@ -61,7 +61,7 @@ class SlurmExecutor:
     ):
         if importlib.util.find_spec("submitit") is None:
             raise RuntimeError("the slurm executor needs submitit: pip install 'colorbench[slurm]'")
-        check_device(device)
+        check_device(device, numbered=False)
         found = {"cpus_per_task": 4, "timeout_min": 240, **read_settings(settings or {})}
         self.parallel, self.cluster = int(found.pop("parallel", 100)), str(found.pop("cluster", "slurm"))
         if self.parallel < 1:

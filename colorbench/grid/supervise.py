@@ -61,7 +61,7 @@ class Supervisor:
                 return (RECORDED, "") if verdict is None else (PROBLEM, verdict)
             job, attempt = verdict.job, verdict.attempt
 
-    def stop(self, seconds: float = 60.0) -> None:
+    def stop(self, seconds: float | int = 60.0) -> None:
         """Ask the worker to save and end, and wait for it."""
         if self.process is None or self.process.poll() is not None:
             return

@@ -50,7 +50,7 @@ class Watched:
             self.problems.append(problem)
             self.tell(Event("problem", job, 0.0, problem))
 
-    def wait_until_saved(self, seconds: float = 30.0) -> None:
+    def wait_until_saved(self, seconds: float | int = 30.0) -> None:
         """After the engine is gone, workers notice and save: wait for those that this machine can see."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline and any(is_held(job.folder) for job in self.jobs.values()):

@@ -13,6 +13,7 @@ def one_thread(monkeypatch):
     monkeypatch.setenv("PYTHONPATH", os.getcwd())
 
 
+@pytest.mark.timeout(900)
 def test_three_kills_and_records_equal_bit_for_bit(kills_suite, undisturbed, tmp_path):
     grid, seen = Grid(kills_suite, tmp_path / "broken"), []
     for alone in (True, False, True):  # killed as soon as a cell has trained a little further

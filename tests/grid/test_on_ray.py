@@ -89,6 +89,7 @@ def _parent(pid: int) -> int:
     return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
 
 
+@pytest.mark.timeout(900)
 @needs_ray
 def test_a_worker_and_then_the_head_are_killed(kills_suite, undisturbed, tmp_path, cluster):
     """Both cells train side by side; the ray worker of one is killed, it is sent again; then the head. A restart finishes."""
@@ -105,18 +106,17 @@ def test_a_worker_and_then_the_head_are_killed(kills_suite, undisturbed, tmp_pat
             killed.append(event.job.folder)
             cluster.kill()
 
-    slow = {"checkpoint_seconds": 0.05, "build": False, "out": tmp_path}
-    suite = kills_suite
+    options = {"checkpoint_seconds": 0.05, "build": False, "out": tmp_path}
     executor = RayExecutor(address=cluster.address, device="cpu", patience_seconds=2.0)
-    report = run(suite, executor=executor, on_event=kill, **slow)
+    report = run(kills_suite, executor=executor, on_event=kill, **options)
     if len(killed) == 2:  # else this machine was so slow in telling that the cells were finished before
         assert len(report.problems) == 1
         assert "the ray cluster is gone" in report.problems[0]
         assert "resumable" in report.problems[0]
-        assert {state.name for _, state in plan_run(suite, out=tmp_path).states} <= {"resumable", "done"}
+        assert {state.name for _, state in plan_run(kills_suite, out=tmp_path).states} <= {"resumable", "done"}
         cluster.start()
     assert killed
-    report = run(suite, executor=executor, **slow)
+    report = run(kills_suite, executor=executor, **options)
     assert report.problems == ()
     assert differences(undisturbed, tmp_path) == []
 
@@ -198,6 +198,13 @@ def test_a_driver_that_dies_says_its_last_line(tmp_path, pretend):
     assert problems == ["the ray cluster is gone: no memory for a driver. 2 cells are left and resumable"]
 
 
+def test_a_cluster_without_a_place_for_a_cell(tmp_path, pretend):
+    pretend(DRIVER.replace("WORD", "{}"))
+    problems = RayExecutor(device="cuda").execute(jobs(tmp_path, 3))
+    assert len(problems) == 1
+    assert "is of no use: it has 4 CPUs and 0 GPUs, and a cell wants a GPU" in problems[0]
+
+
 def test_a_ticket_tells_whether_the_folder_is_shared(tmp_path, monkeypatch):
     import colorbench.grid.supervise as supervise
 
@@ -208,10 +215,13 @@ def test_a_ticket_tells_whether_the_folder_is_shared(tmp_path, monkeypatch):
 
 
 def test_settings_and_the_missing_package(monkeypatch):
+    pytest.importorskip("ray", reason="needs ray: pip install 'colorbench[ray]'")
     with pytest.raises(KeyError, match="its settings: address, cpus, window"):
         make_executor("ray", settings=["gpu=1"])
     with pytest.raises(ValueError, match="whole number above 0"):
         make_executor("ray", settings=["cpus=some"])
+    with pytest.raises(ValueError, match="hand out the GPUs themselves"):
+        make_executor("ray", device="cuda:1")
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(RuntimeError, match=r"pip install 'colorbench\[ray\]'"):
         RayExecutor()

@@ -34,6 +34,7 @@ def _worker(event) -> int:
     return json.loads((event.job.folder / "progress.json").read_text())["pid"]
 
 
+@pytest.mark.timeout(900)
 def test_preempted_then_killed_then_finished(kills_suite, undisturbed, tmp_path):
     """The first cell's job is preempted (queued again, it resumes), the second's is killed: a problem, and resumable."""
     preempted, killed = [], []

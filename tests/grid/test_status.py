@@ -1,0 +1,73 @@
+"""colorbench status: what every cell is doing, from files alone."""
+
+import pytest
+
+from colorbench.grid.job import Job
+from colorbench.grid.local import LocalExecutor
+from colorbench.grid.run import run
+from colorbench.grid.state import hold
+from colorbench.grid.status import cell_statuses, expected_cells
+from colorbench.running import show_status, status_table
+from colorbench.training.progress import Progress
+from tests.grid.noop import NoProcess, many_cells
+
+
+@pytest.fixture
+def out(tmp_path):
+    run(many_cells(20), out=tmp_path, executor=LocalExecutor(["cpu"], spawn=NoProcess), build=False)
+    return tmp_path
+
+
+def states(out):
+    return {row.name: row.state for row in cell_statuses(out)}
+
+
+def test_states_follow_the_files(out):
+    assert set(states(out).values()) == {"done"}
+    assert expected_cells(out) == expected_cells(out / "many") == 20
+    folder = out / "many" / "unet+l1" / "seed-3"
+    (folder / "record.json").unlink()
+    assert states(out)["many/unet+l1/seed-3"] == "waiting"
+    Progress(folder).tell("training", 0.5, step=2, loss=0.25)
+    assert states(out)["many/unet+l1/seed-3"] == "interrupted"
+    with hold(folder):
+        assert states(folder) == {".": "running"}
+    (folder / "record.json").write_text("{")
+    assert states(out)["many/unet+l1/seed-3"] == "unreadable record"
+    assert status_table(out)[1] == 1
+
+
+def test_recorded_cells_are_read_once_and_copies_without_a_job_are_seen(out):
+    known = {}
+    cell_statuses(out, known)
+    assert len(known) == 20
+    folder = out / "many" / "unet+l1" / "seed-3"
+    (folder / "record.json").write_text("torn since")
+    assert {row.state for row in cell_statuses(out, known)} == {"done"}
+    (out / "many" / "unet+l1" / "seed-4" / "job.json").unlink()
+    assert len(cell_statuses(out)) == 20
+
+
+def test_cells_that_nobody_started_are_counted_and_many_are_not_listed(out, monkeypatch):
+    import shutil
+
+    shutil.rmtree(out / "many" / "unet+l1" / "seed-0")
+    table, left = status_table(out)
+    assert left == 1
+    assert "20 cells: 19 done, 1 waiting" in table.caption
+    assert table.row_count == 19
+    monkeypatch.setattr("colorbench.running.MOST_ROWS", 5)
+    assert status_table(out)[0].row_count == 0
+    with pytest.raises(ValueError, match="give the --out folder"):
+        show_status(out / "absent", watch=False)
+
+
+def test_watching_ends_when_all_is_recorded(out):
+    show_status(out, watch=True)
+
+
+def test_a_job_alone_is_waiting(tmp_path):
+    from tests.training.cells import small_cell
+
+    Job(tmp_path / "cell", small_cell(), ("psnr",)).write()
+    assert states(tmp_path) == {"cell": "waiting"}
