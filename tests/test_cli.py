@@ -137,6 +137,12 @@ def test_status_of_a_finished_run(board):
         (["run", "mini", "--plugin", "none.py"], 1, "no plug-in file"),
         (["score", "empty", "empty"], 1, "empty"),
         (["colorize", "none.safetensors", "x.png"], 1, "no checkpoint at none.safetensors"),
+        (["run", "nano", "--data", "./empty"], 1, "run `colorbench calibrate nano --data ...` on the reference GPU"),
+        (["run", "mini", "--table", "none.json"], 1, "there is no step table none.json"),
+        (["run", "ade20k", "--data", "./empty"], 1, "put (or link) its training photos into train/"),
+        (["calibrate", "mini", "--generator", "unett"], 2, "unknown generator 'unett'"),
+        (["calibrate", "s"], 1, "dataset 'folder' needs a folder"),
+        (["schema", "sweets"], 2, "unknown schema 'sweets'; known schemas: record, suite, table"),
         (["list", "sweets"], 2, "unknown table 'sweets'"),
     ],
 )

@@ -73,3 +73,13 @@ def test_markup_in_a_label_stays_text(make_runs):
     assert r"$<$b$>$|x\_y\$\%" in latex(results)
     columns = {line.count(" & ") for line in latex(results).splitlines() if line.endswith(r"\\")}
     assert len(columns) == 1
+
+
+def test_an_estimated_budget_is_marked_in_the_readable_table(make_runs):
+    folder = make_runs(**FAST)
+    path = folder / "unet+l1" / "seed-0" / "record.json"
+    record = read_record(path)
+    write_record(record.model_copy(update={"spent": record.spent.model_copy(update={"provisional": True})}), path)
+    marked = [line for line in markdown(standings(read_board(folder))).splitlines() if "(provisional-budget)" in line]
+    assert len(marked) == 1
+    assert "unet+l1 " in marked[0]

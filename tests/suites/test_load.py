@@ -4,6 +4,8 @@ import pytest
 
 from colorbench.grid.cells import expand_suite
 from colorbench.suites import SUITES, load_suite
+from colorbench.suites.load import suite_table
+from colorbench.suites.step_table import Reference, StepTable, write_table
 
 
 @pytest.mark.parametrize("name", sorted(SUITES))
@@ -67,6 +69,38 @@ def test_broken_files_say_where(tmp_path, old, new, message):
     path.write_text(GOOD.replace(old, new))
     with pytest.raises(ValueError, match=message):
         load_suite(path)
+
+
+def test_a_file_extends_a_shipped_suite(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text('extends = "s"\ntitle = "t"\n[protocol]\nbudget = "9rs"\n')
+    suite, before = load_suite(path), load_suite("s")
+    assert (suite.name, suite.title, suite.recipes) == ("mine", "t", before.recipes)
+    assert suite.protocol.model_dump(exclude={"budget"}) == before.protocol.model_dump(exclude={"budget"})
+    path.write_text('extends = "nimi"')
+    with pytest.raises(ValueError, match="extends 'nimi'; known suites: "):
+        load_suite(path)
+
+
+def test_a_file_carries_its_step_table(tmp_path):
+    reference = Reference(device="a card", torch="2.15", colorbench="0.1.0", warmup_steps=20, block_steps=30)
+    conditions = {"size_px": 64, "batch": 16, "precision": "fp32", "channels_last": True, "compile": False}
+    table = StepTable(reference=reference, conditions=conditions, rows=())
+    write_table(table, tmp_path / "t.json")
+    path = tmp_path / "mine.toml"
+    path.write_text(GOOD.replace('title = "t"', 'title = "t"\ntable = "t.json"').replace("5steps", "8rs"))
+    assert load_suite(path).protocol.table_sha256 == table.sha256
+    assert suite_table(path) == table
+    assert suite_table("mini") is None
+    for old, new, message in (
+        ("size_px = 64", "size_px = 32", "measured at 64 px"),
+        ("size_px = 64", f'size_px = 64\ntable_sha256 = "{"0" * 64}"', "wrong step table"),
+        ('"t.json"', '"u.json"', "there is no step table"),
+    ):
+        other = tmp_path / "other.toml"
+        other.write_text(path.read_text().replace(old, new))
+        with pytest.raises(ValueError, match=message):
+            load_suite(other)
 
 
 def test_absent_file(tmp_path):
