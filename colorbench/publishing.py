@@ -1,6 +1,7 @@
 """`colorbench leaderboard check` for people, with the two rungs that need a trainer."""
 
 import tempfile
+from functools import cache
 from pathlib import Path
 
 from rich.console import Console
@@ -19,12 +20,21 @@ def check_and_print(
     """Print one line a record; 1 when a check failed."""
     from colorbench.leaderboard import check
 
-    def again(cell: Cell) -> Record:
+    @cache
+    def trained(key: str) -> Record:  # the records of one recipe are held against the same re-runs
+        cell = asked[key]
+        console.print(f"training {cell.recipe.label} again from seed {cell.seed}")
         return run_again(cell, source, folder)
 
-    findings = check(
-        folder, rescore=rescore, infer=infer_again if infer else None, rerun=again if rerun else None, only=only
-    )
+    def again(cell: Cell) -> Record:
+        asked[cell.key] = cell
+        return trained(cell.key)
+
+    asked: dict[str, Cell] = {}
+    if (infer or rerun) and not rescore:
+        raise ValueError("--infer and --rerun rest on computed scores: leave out --no-rescore")
+    infer_or_not = infer_again if infer or rerun else None  # each rung rests on the one below
+    findings = check(folder, rescore=rescore, infer=infer_or_not, rerun=again if rerun else None, only=only)
     table = Table("record", "badges", "remark", title=f"{folder.name}: {len(findings)} records")
     for finding in findings:
         remark = f"[red]{escape(finding.remark)}[/]" if finding.problems else escape(finding.remark)
@@ -53,7 +63,11 @@ def infer_again(checkpoint: Path, photos: list) -> list:
 
 
 def run_again(cell: Cell, source: str | None, folder: Path) -> Record:
-    """A cell trained anew in a temporary folder, with the metrics of the board."""
+    """A cell trained anew in a temporary folder, with the metrics of the board.
+
+    `source`: where the photos are; by default where the run itself found them.
+    """
+    from colorbench.grid.retest import source_of
     from colorbench.grid.run import SUITE_NAME
     from colorbench.grid.steps import choose_table, plan_steps
     from colorbench.suites.load import read_written_suite
@@ -63,4 +77,4 @@ def run_again(cell: Cell, source: str | None, folder: Path) -> Record:
     table = choose_table(suite, None, folder)
     allowance = plan_steps([cell], table)[cell.recipe.label].allowance
     with tempfile.TemporaryDirectory(prefix="colorbench-rerun-") as place:
-        return train(cell, place, source=source, metrics=suite.metrics, **allowance._asdict())
+        return train(cell, place, source=source or source_of(folder), metrics=suite.metrics, **allowance._asdict())

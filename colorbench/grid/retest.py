@@ -242,7 +242,7 @@ def _training_photos(board: Board, source, photos: PhotoSet):
 
     cell, given = board.runs[0].record.cell, source is not None
     try:
-        old = load_photos(cell, source if given else _source_of(board))
+        old = load_photos(cell, source if given else source_of(board.folder))
         check_photos(cell, old)
     except (ValueError, KeyError, OSError) as error:
         if given:
@@ -253,9 +253,8 @@ def _training_photos(board: Board, source, photos: PhotoSet):
     return split_statistics(old.train, torch.device("cpu")).mean_ab, told
 
 
-def _source_of(board: Board) -> str | None:
-    """Where the run found its photos, as its own job files say; they stay on the machine that ran it."""
-    for run in board.runs:
-        if (run.folder / JOB_NAME).is_file():
-            return read_job(run.folder).source
+def source_of(folder: Path) -> str | None:
+    """Where a suite's run found its photos, as its own job files say; they stay on the machine that ran it."""
+    for path in sorted(folder.glob(f"*/seed-*/{JOB_NAME}")):
+        return read_job(path.parent).source
     return None

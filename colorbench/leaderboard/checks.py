@@ -27,6 +27,7 @@ PHOTOS = 64
 _LARGE = ("predictions", "checkpoint.safetensors")
 _LEVEL = 1
 """Of 255: how far a picture made again may differ, per pixel."""
+_COARSE_LEVEL = 16
 _RELATIVE = 1e-3
 _PEAK_FLOPS = 2.5e15
 """No single accelerator of today does more dense bf16 arithmetic a second."""
@@ -141,8 +142,8 @@ def _check_one(folder: Path, path: Path, place: str, rescore, infer, rerun, seed
                 return Finding(place, digest, tuple(badges), tuple(problems), absent)
             badges.append(name)
         problems = _costly(folder, run, badges, rescore, infer, rerun, seeds)
-    except (Refused, ValueError, OSError) as error:
-        problems = [str(error)]
+    except (Refused, ValueError, OSError, KeyError, RuntimeError) as error:
+        problems = [str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)]
     return Finding(place, digest, tuple(badges), tuple(problems), absent)
 
 
@@ -343,7 +344,10 @@ def _close(found: float, claimed: float) -> bool:
 
 
 def reinferred(run: Run, references: Path, infer: Infer) -> list[str]:
-    """The checkpoint's pictures of up to 64 photos, each pixel within 1 of 255 of the stored ones."""
+    """The checkpoint's pictures of up to 64 photos, each value within 1 of 255 of the stored ones.
+
+    bf16 rounds otherwise on every kind of device: there 99 % of a picture's values must hold that, and none be 16 away.
+    """
     from colorbench.photo import decode_photo
 
     checkpoint = run.folder / "checkpoint.safetensors"
@@ -352,13 +356,16 @@ def reinferred(run: Run, references: Path, infer: Infer) -> list[str]:
     made = infer(checkpoint, [decode_photo(references / f"{name}.png") for name in names])
     if len(made) != len(names):
         return [f"the checkpoint gave {len(made)} pictures of {len(names)}"]
-    worst = {}
+    worst, far = {}, []
     for name, picture in zip(names, made):
         kept = decode_photo(run.folder / "predictions" / f"{name}.png")
         if picture.shape != kept.shape:
             return [f"{name}: the checkpoint gives {picture.shape[:2]}, stored is {kept.shape[:2]}"]
-        worst[name] = int(np.abs(picture.astype(int) - kept.astype(int)).max())
-    far = [name for name, value in worst.items() if value > _LEVEL]
+        away = np.abs(picture.astype(int) - kept.astype(int))
+        worst[name] = int(away.max())
+        coarse = run.record.cell.protocol.precision == "bf16" and np.mean(away > _LEVEL) < 0.01
+        if worst[name] > (_COARSE_LEVEL if coarse else _LEVEL):
+            far.append(name)
     return (
         [f"{len(far)} of {len(names)} pictures differ by up to {max(worst.values())} of 255, such as {far[0]}"]
         if far
