@@ -51,9 +51,17 @@ def ab_auc_lab(pred: Tensor, target: Tensor) -> PerImage:
 
 def ab_auc_rebalanced_lab(pred: Tensor, target: Tensor, weights: Tensor) -> PerImage:
     """`ab_auc_rebalanced` from Lab and the weight of each bin."""
-    weight = weights.to(pred)[nearest_bin(target[:, 1:])]
-    weight = weight.reshape(pred.shape[0], *pred.shape[-2:])
+    return ab_auc_weighted_lab(pred, target, pixel_weights(target, weights))
+
+
+def ab_auc_weighted_lab(pred: Tensor, target: Tensor, weight: Tensor) -> PerImage:
+    """`ab_auc` from Lab with a weight a pixel, `(b, h, w)`."""
     return (weight * _areas(pred, target)).sum(dim=(1, 2)) / weight.sum(dim=(1, 2))
+
+
+def pixel_weights(lab: Tensor, weights: Tensor) -> Tensor:
+    """The weight of each pixel's bin, `(b, h, w)`."""
+    return weights.to(lab)[nearest_bin(lab[:, 1:])]
 
 
 def prior_of(lab: Tensor) -> Tensor:

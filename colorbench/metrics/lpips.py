@@ -5,7 +5,7 @@ those of the `lpips` package, read from its files; the backbones come from `colo
 1]: the package's own [-1, 1], which it does not check, is applied inside.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,6 +19,10 @@ from colorbench.tensors import PerImage, Rgb
 
 BACKBONES = {"alex": "alexnet", "vgg": "vgg16", "squeeze": "squeezenet1_1"}
 LEAST_PX = {"alex": 31, "vgg": 16, "squeeze": 17}
+VALUES_A_PIXEL = {"alex": 4, "vgg": 64, "squeeze": 16}
+"""Of the largest map, for each pixel of the picture."""
+LARGEST_MAP = 1 << 22
+"""Values of a map at a time on a CPU (16 MB of float32): larger ones leave the caches, and the allocator's reach."""
 ZERO_FEATURE = 1e-5
 """Length below which a feature vector counts as zero; its direction, and the gradient of that, is 0."""
 
@@ -36,8 +40,7 @@ def lpips(pred: Rgb, target: Rgb, net: str = "alex") -> PerImage:
     """
     check_net(net)
     pred, target = two(pred, target)
-    check_size(pred, LEAST_PX[net], f"lpips-{net}")
-    return lpips_of(lpips_features(pred, net), lpips_features(target, net), net)
+    return lpips_to(pred, lpips_features(target, net), net)
 
 
 def check_net(net: str) -> None:
@@ -49,6 +52,30 @@ def check_net(net: str) -> None:
 def lpips_features(rgb: Tensor, net: str) -> dict[str, Tensor]:
     """The backbone's maps, each pixel's feature vector scaled to length 1. What a reference keeps."""
     check_size(rgb, LEAST_PX[net], f"lpips-{net}")
+    parts = [_features(some, net) for some in _portions(rgb, net)]
+    return parts[0] if len(parts) == 1 else {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+
+
+def lpips_to(pred: Tensor, target: Mapping[str, Tensor], net: str) -> PerImage:
+    """LPIPS of pictures and the features of their truth; the features of all pictures are never there at once."""
+    check_size(pred, LEAST_PX[net], f"lpips-{net}")
+    values, start = [], 0
+    for some in _portions(pred, net):
+        part = {name: features[start : start + len(some)] for name, features in target.items()}
+        values.append(lpips_of(_features(some, net), part, net))
+        start += len(some)
+    return torch.cat(values)
+
+
+def _portions(rgb: Tensor, net: str) -> Sequence[Tensor]:
+    """As many pictures at a time as keep the largest map in the caches; on other devices, and for gradients, all."""
+    if rgb.device.type != "cpu" or torch.is_grad_enabled():
+        return (rgb,)
+    values = VALUES_A_PIXEL[net] * rgb.shape[2] * rgb.shape[3]
+    return [some.contiguous(memory_format=torch.channels_last) for some in rgb.split(max(1, LARGEST_MAP // values))]
+
+
+def _features(rgb: Tensor, net: str) -> dict[str, Tensor]:
     maps = load_features(BACKBONES[net], rgb.device)(rgb.float())
     return {name: _directions(x) for name, x in maps.items()}
 
@@ -61,7 +88,10 @@ def lpips_of(pred: Mapping[str, Tensor], target: Mapping[str, Tensor], net: str)
 
 def _weighted(difference: Tensor, head: Tensor) -> Tensor:
     """Mean over pixels of the squared difference weighted by channel: one matrix product, no weighted copy."""
-    squared = difference.square().flatten(2)
+    squared = difference.square()
+    if squared.stride(1) == 1 and squared.shape[2:].numel() > 1:  # channels last
+        return (squared.movedim(1, -1) @ head.to(squared).flatten()).mean(dim=(1, 2))
+    squared = squared.flatten(2)
     return (head.to(squared).view(1, 1, -1) @ squared).mean(dim=(1, 2))
 
 

@@ -13,10 +13,10 @@ from torch import Tensor
 
 from colorbench.color import rgb_to_lab
 from colorbench.features import load_features
-from colorbench.metrics.ab_auc import prior_of, rebalancing
+from colorbench.metrics.ab_auc import pixel_weights, prior_of, rebalancing
 from colorbench.metrics.agreement import top1
 from colorbench.metrics.colorfulness import colorfulness
-from colorbench.metrics.lpips import lpips_features, lpips_of
+from colorbench.metrics.lpips import lpips_features, lpips_to
 from colorbench.metrics.shapes import two
 from colorbench.metrics.ssim import structure
 
@@ -67,6 +67,11 @@ class Reference:
         return self._bin_weights() if self._bin_weights else rebalancing(prior_of(self.lab))
 
     @property
+    def pixel_weights(self) -> Tensor:
+        """The weight of each pixel's colour bin, `(b, h, w)`."""
+        return self.keep("pixel weights", lambda: pixel_weights(self.lab, self.bin_weights))
+
+    @property
     def labels(self) -> Tensor:
         return self.keep("labels", lambda: top1(self.rgb))
 
@@ -107,8 +112,8 @@ class Pair:
         return self.pred_colorfulness - self.reference.colorfulness
 
     @property
-    def bin_weights(self) -> Tensor:
-        return self.reference.bin_weights
+    def pixel_weights(self) -> Tensor:
+        return self.reference.pixel_weights
 
     @property
     def same_label(self) -> Tensor:
@@ -116,7 +121,7 @@ class Pair:
         return (self.reference.labels == top1(self.pred)).to(self.pred)
 
     def lpips(self, net: str) -> Tensor:
-        return lpips_of(lpips_features(self.pred, net), self.reference.lpips_features(net), net)
+        return lpips_to(self.pred, self.reference.lpips_features(net), net)
 
     @cached_property
     def inception(self) -> Tensor:

@@ -4,7 +4,7 @@ from functools import partial
 
 from torch import Tensor
 
-from colorbench.metrics.ab_auc import ab_auc, ab_auc_lab, ab_auc_rebalanced, ab_auc_rebalanced_lab
+from colorbench.metrics.ab_auc import ab_auc, ab_auc_lab, ab_auc_rebalanced, ab_auc_weighted_lab
 from colorbench.metrics.agreement import top1_agreement
 from colorbench.metrics.colorfulness import (
     colorfulness,
@@ -114,7 +114,7 @@ _ROWS = (
         "",
         True,
         "Zhang 2016, pixels weighted by 1 / p(bin)",
-        on_pair=lambda pair: ab_auc_rebalanced_lab(pair.pred_lab, pair.target_lab, pair.bin_weights),
+        on_pair=lambda pair: ab_auc_weighted_lab(pair.pred_lab, pair.target_lab, pair.pixel_weights),
     ),
     MetricRow(
         "lightness-error",

@@ -1,3 +1,5 @@
+import importlib
+
 import pytest
 import torch
 
@@ -50,6 +52,17 @@ def test_zero_features_have_a_finite_gradient():
     other = torch.rand(1, 64, 2, 2)
     lpips_of({"relu1": directions(zero)}, {"relu1": directions(other)}, "alex").sum().backward()
     assert zero.grad.isfinite().all()
+
+
+@pytest.mark.parametrize("net", PUBLISHED)
+def test_without_gradients_a_few_pictures_at_a_time_give_the_same(weights, net, monkeypatch):
+    draw = torch.Generator().manual_seed(2)
+    pred, target = torch.rand(2, 3, 3, 40, 48, generator=draw)
+    plain = lpips(pred, target, net=net)
+    for largest in (1, 1 << 22):
+        monkeypatch.setattr(importlib.import_module("colorbench.metrics.lpips"), "LARGEST_MAP", largest)
+        with torch.no_grad():
+            torch.testing.assert_close(lpips(pred, target, net=net), plain, atol=1e-6, rtol=0)
 
 
 def test_bf16_autocast_changes_nothing(weights, pair):
