@@ -105,12 +105,17 @@ def _data(results: Standings, pages: dict[str, str], badges: dict[str, list[str]
         "runs": [_run_row(board, entry, run, pages, badges) for entry in board.entries for run in entry.runs],
         "qualities": [
             {"key": m, "title": heading(board, m), "higher": bool(board.higher_is_better(m))}
-            for m in [board.primary, *[m for m in board.metrics if m != board.primary]]
+            for m in _primary_first(board)
             if board.higher_is_better(m) is not None
         ],
         "costs": [{"key": key, "title": f"{COSTS[key][0]} ({COSTS[key][1]})"} for key in costs],
         "points": [_point(results, k, costs, pages) for k in results.order() if board.entries[k].kind != "baseline"],
     }
+
+
+def _primary_first(board: Board) -> list[str]:
+    """The metric that ranks stands where a narrow screen still shows it."""
+    return sorted(board.metrics, key=lambda metric: metric != board.primary)
 
 
 def _columns(board: Board, costs: list[str], normalised: bool) -> list[dict]:
@@ -120,7 +125,7 @@ def _columns(board: Board, costs: list[str], normalised: bool) -> list[dict]:
     ]
     columns += [{"name": name, "title": name, "shown": False} for name in ("kind", "generator", "loss", "head")]
     columns += [{"name": "seeds", "title": "seeds", "number": True}]
-    for metric in board.metrics:
+    for metric in _primary_first(board):
         down = bool(board.higher_is_better(metric))
         columns.append(
             {
@@ -131,7 +136,7 @@ def _columns(board: Board, costs: list[str], normalised: bool) -> list[dict]:
                 "primary": metric == board.primary,
             }
         )
-    for metric in board.metrics:
+    for metric in _primary_first(board):
         down = bool(board.higher_is_better(metric))
         columns.append(
             {
@@ -153,8 +158,8 @@ def _row(results: Standings, k: int, costs: list[str], iqm: float | None, pages:
     tier = results.primary.tier[k]
     cells = [{"t": place(entry, results.primary, k), "v": None if tier is None else sum(tier) / 2}, entry.label]
     cells += [_fact(entry, column) for column in ("kind", "generator", "loss", "head")] + [len(entry.runs)]
-    cells += [_value(results.full[metric], k) for metric in board.metrics]
-    cells += [_value(results.color_only[metric], k) for metric in board.metrics]
+    cells += [_value(results.full[metric], k) for metric in _primary_first(board)]
+    cells += [_value(results.color_only[metric], k) for metric in _primary_first(board)]
     if iqm is not None:
         cells.append({"t": significant(iqm, 0.02) if math.isfinite(iqm) else "", "v": _finite(iqm)})
     cells += [_number(cost(entry, key)) for key in costs] + [entry.runs[0].record.generator.licence]
