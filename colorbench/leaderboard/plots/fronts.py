@@ -48,20 +48,19 @@ def _panel(ax, results: Standings, kept: list[int], values, direction: bool):
     if len(front):
         front = front[np.argsort(values[front])]
         ax.step(values[front], quality[front], where="post", color=INK, lw=1.1, zorder=2)
-    for x, y, error, k in zip(values, quality, half, kept):
-        if not np.isfinite(x):
-            continue
-        generator = board.entries[k].recipe.generator
-        error = error if np.isfinite(error) else 0
+    named = np.array([board.entries[k].recipe.generator for k in kept])
+    for generator in generators:
+        mine = (named == generator) & np.isfinite(values)
         ax.errorbar(
-            x,
-            y,
-            error,
+            values[mine],
+            quality[mine],
+            np.where(np.isfinite(half[mine]), half[mine], 0),
             ecolor=_pale(colors[generator]),
             color=colors[generator],
             fmt=shapes[generator],
             ms=6,
-            lw=0.8,
+            lw=0,
+            elinewidth=0.8,
             mec="white",
             mew=0.6,
             zorder=3,
