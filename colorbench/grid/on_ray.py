@@ -115,7 +115,7 @@ class _Shift:
         else:
             self._repeat(word["folder"], word["kind"], word["text"])
 
-    def _size_up(self, cpus: float, gpus: float) -> None:
+    def _size_up(self, cpus: float | int, gpus: float | int) -> None:
         wanted = self.executor.device
         if wanted in (None, "auto"):
             self.device = "cuda" if gpus else "cpu"

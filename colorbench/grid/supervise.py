@@ -2,7 +2,7 @@
 
 It starts the same worker process as the local executor does, again when the worker dies, up to a record; so nothing that the
 network's code does can harm the engine. All it shares with the harness is the cell's folder, which must be on a file system
-that both see; a ticket in that folder tells whether it is. Imports no torch: engines start many of these.
+that both see; a ticket in that folder tells whether it is.
 """
 
 import secrets

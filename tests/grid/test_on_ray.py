@@ -48,7 +48,7 @@ class Cluster:
         call = "import sys; from ray.scripts.scripts import main; sys.exit(main())"
         place = [f"--temp-dir={self.folder}"]
         subprocess.run(
-            [sys.executable, "-c", call, *command, *quiet, *place], check=True, capture_output=True, timeout=200
+            [sys.executable, "-c", call, *command, *quiet, *place], check=True, capture_output=True, timeout=400
         )
 
     def processes(self, name: str = "") -> list[int]:
@@ -73,9 +73,11 @@ class Cluster:
 @pytest.fixture
 def cluster(tmp_path_factory):
     cluster = Cluster(Path(tmp_path_factory.mktemp("r", numbered=True)))
-    cluster.start()
-    yield cluster
-    cluster.kill()
+    try:
+        cluster.start()
+        yield cluster
+    finally:
+        cluster.kill()
 
 
 def _kill(pid: int) -> None:
