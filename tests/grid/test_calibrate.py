@@ -1,7 +1,5 @@
 """calibrate(suite): rows for every recipe, interleaved, resumable; failures recorded; and a run that uses the table."""
 
-import os
-
 import pytest
 
 from colorbench.cell import Budget, Recipe
@@ -9,9 +7,11 @@ from colorbench.generators import GENERATORS
 from colorbench.generators.row import GeneratorRow
 from colorbench.grid import calibrate as calibrate_function
 from colorbench.grid.calibrate import BLOCKS, Step, calibrate
+from colorbench.grid.job import read_job
 from colorbench.grid.run import plan_run, run
+from colorbench.grid.worker import run_job
 from colorbench.suites.step_table import read_table, steps_in
-from tests.grid.test_run import UNET, executor, tiny_suite
+from tests.grid.test_run import UNET, tiny_suite
 from tests.training.cells import small_protocol
 from tests.training.test_flops import TwoConvolutions
 
@@ -25,15 +25,23 @@ def suite_of(*recipes, **protocol):
     return tiny_suite(protocol=small_protocol(**{"budget": budget, **protocol}), recipes=recipes, baselines=())
 
 
+class InProcess:
+    """An executor without processes: a job goes through its file, as everywhere."""
+
+    def execute(self, jobs, on_event) -> list[str]:
+        for job in jobs:
+            job.write()
+            run_job(read_job(job.folder))
+        return []
+
+
 @pytest.fixture(autouse=True)
 def environment(monkeypatch):
-    monkeypatch.setenv("PYTHONPATH", os.getcwd())
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
     monkeypatch.setenv("COLORBENCH_COMPILE", "0")
 
 
 def test_table_then_run_then_a_generator_without_a_row(tmp_path):
-    """The whole life of a table, through a real worker."""
+    """The whole life of a table, and its jobs."""
     others = [L1.model_copy(update={"options": {**UNET, "width": width}, "name": f"w{width}"}) for width in (5, 6, 8)]
     told: list[Step] = []
     suite = suite_of(L1, ADVERSARIAL, *others)
@@ -51,7 +59,7 @@ def test_table_then_run_then_a_generator_without_a_row(tmp_path):
     assert "every model stayed" in found.sentence()
 
     new = L1.model_copy(update={"options": {**UNET, "width": 7}, "name": "w7"})
-    report = run(suite_of(L1, new), out=tmp_path, table=found.table, executor=executor(), build=False)
+    report = run(suite_of(L1, new), out=tmp_path, table=found.table, executor=InProcess(), build=False)
     measured, estimated = (next(r for r in report.records if r.cell.recipe.label == n) for n in ("unet+l1", "w7"))
     row = next(row for row in found.table.rows if row.loss == "l1" and row.options["width"] == 4)
     steps = steps_in(suite.protocol.budget, row.seconds)
