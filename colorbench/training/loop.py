@@ -141,6 +141,7 @@ class _Loop:
         state = {"key": self.cell.key, "trainer": self.trainer.state(), "ledger": vars(self.ledger)}
         if self.group.rank == 0:
             save_state(self.folder, state)
+        self.group.from_first(0)  # nobody goes on before it is written
         self.last_save_seconds = time.monotonic() - began
         self.ledger.checkpoint_seconds += self.last_save_seconds
 

@@ -1,5 +1,6 @@
 """Optimisers, the schedule as a function of the consumed budget, and the moving average of the weights."""
 
+import inspect
 import math
 from collections.abc import Iterable
 
@@ -9,10 +10,21 @@ from torch import nn
 from colorbench.cell import Optimizer
 
 
+def _plain(kind: type[torch.optim.Optimizer]) -> type[torch.optim.Optimizer]:
+    """This optimiser without the wrappers around its methods, whose first call imports torch's compiler: seconds that a short
+    cell does not have. They concern compiled optimisers; the arithmetic is the same."""
+    names = ("add_param_group", "zero_grad", "state_dict", "load_state_dict")
+    methods = {name: inspect.unwrap(getattr(kind, name)) for name in names}
+    return type(kind.__name__, (kind,), methods | {"step": torch.no_grad()(inspect.unwrap(kind.step))})
+
+
+Adam, AdamW = _plain(torch.optim.Adam), _plain(torch.optim.AdamW)
+
+
 def build_optimizer(parameters: Iterable[nn.Parameter], settings: Optimizer, device: torch.device):
     """Adam or AdamW over the parameters that train. Biases and norms decay like the rest: one rule for all generators."""
     trained = [parameter for parameter in parameters if parameter.requires_grad]
-    kind = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}[settings.name]
+    kind = {"adamw": AdamW, "adam": Adam}[settings.name]
     decay = {"weight_decay": settings.weight_decay} if settings.name == "adamw" else {}
     return kind(trained, lr=settings.lr, betas=settings.betas, fused=device.type == "cuda", **decay)
 

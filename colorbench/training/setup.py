@@ -15,6 +15,7 @@ from colorbench.record import DataFacts, GeneratorFacts
 from colorbench.training.environment import source_hash
 from colorbench.training.group import ALONE, Group
 from colorbench.training.heads import head_channels
+from colorbench.training.imports import without_compiler
 from colorbench.training.statistics import split_statistics
 from colorbench.training.trainer import Trainer
 
@@ -46,7 +47,8 @@ def build_parts(recipe: Recipe, seed: int) -> Parts:
     torch.manual_seed(seed)
     objective = build_loss(recipe.loss)
     head = choose_head(recipe, objective)
-    model = build_generator(recipe.generator, out_channels=head_channels(head), **recipe.options)
+    with without_compiler():
+        model = build_generator(recipe.generator, out_channels=head_channels(head), **recipe.options)
     return Parts(model, head, objective)
 
 

@@ -15,7 +15,7 @@ from colorbench.losses import Objective
 from colorbench.losses.image_pool import ImagePool
 from colorbench.training.group import ALONE, Group
 from colorbench.training.heads import apply_head
-from colorbench.training.optimizer import Average, build_optimizer, rate
+from colorbench.training.optimizer import Adam, Average, build_optimizer, rate
 
 _STRIDE = 1_000_003  # between the seeds of neighbouring runs; a prime above any number of steps that share a seed
 _RANKS = 2**48  # between the seeds of processes that share a cell
@@ -65,9 +65,7 @@ class Trainer:
         trained = [*model.parameters(), *objective.trainable_parameters()]
         self.parameters = [parameter for parameter in trained if parameter.requires_grad]
         self.optimizer = build_optimizer(self.parameters, recipe.optimizer, self.device)
-        self.critic_optimizers = [
-            torch.optim.Adam(critic.critic_parameters(), **critic.optimizer) for critic in objective.critics
-        ]
+        self.critic_optimizers = [Adam(critic.critic_parameters(), **critic.optimizer) for critic in objective.critics]
         self.average = Average(model, recipe.optimizer.ema) if recipe.optimizer.ema else None
         self.healthy = torch.ones((), dtype=torch.bool, device=self.device)
         self.step_count = 0
