@@ -1,6 +1,8 @@
-"""The results of a benchmark run as a Markdown table: how many times faster than each peer, by medians of one run.
+"""The results of a benchmark run as a table: how many times faster than each peer (medians of one run), beside the bar.
 
-python benchmarks/table.py results.json [more.json ...]
+python benchmarks/table.py results.json [more.json ...]   every peer
+... --markdown                                            the README's: only the rows that have a bar
+... --check                                               exits 1 when a bar is missed or was not measured
 """
 
 import json
@@ -8,11 +10,35 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 
-HEADER = ("operation", "colorbench", "against", "takes", "faster", "memory", "largest difference")
+HEADER = ("operation", "colorbench", "against", "takes", "faster", "bar", "met", "memory", "difference")
 OURS = "colorbench"
+LAB_FORWARD_BACKWARD = "lab -> rgb, forward + backward"
+CLASSIFICATION = "classification forward + backward"
+BARS = {
+    ("rgb -> lab", "kornia"): 2.5,
+    ("lab -> rgb", "kornia"): 4,
+    (LAB_FORWARD_BACKWARD, "kornia"): 4,
+    ("soft encoding, k = 5", "scikit-learn tree"): 60,
+    ("soft encoding, k = 10", "scikit-learn tree"): 60,
+    ("annealed mean 64 x 64", "softmax + matmul"): 3,
+    (CLASSIFICATION, "dense eager"): 3,
+    ("ssim", "pytorch-msssim"): 10,
+    ("ssim", "torchmetrics"): 25,
+    ("ms-ssim", "pytorch-msssim"): 8,
+    ("delta-e-2000", "scikit-image"): 10,
+    ("delta-e-2000", "colour-science"): 20,
+    ("colorfulness", "NumPy"): 10,
+    ("score of 8 generators", "torchmetrics and the usual others"): 4,
+}
+"""(operation, peer) -> how many times faster at least."""
+MEMORY_BARS = {(CLASSIFICATION, "dense eager"): 1 / 3}
+"""(operation, peer) -> the share of the peer's memory at most."""
+IMPORT, IMPORT_SECONDS = "import colorbench.losses", 0.3
+
+Results = dict[tuple[str, str], dict[str, dict]]
 
 
-def read_results(files: list[Path]) -> dict[tuple[str, str], dict[str, dict]]:
+def read_results(files: list[Path]) -> Results:
     """(operation, device) -> who -> median seconds, difference, memory. Benchmarks without these notes are left out."""
     results = defaultdict(dict)
     for file in files:
@@ -24,30 +50,49 @@ def read_results(files: list[Path]) -> dict[tuple[str, str], dict[str, dict]]:
     return results
 
 
-def table(results: dict[tuple[str, str], dict[str, dict]]) -> str:
-    """Markdown; one row a peer, nearest peer first."""
-    lines = [HEADER, tuple("---" for _ in HEADER)]
+def rows(results: Results, only_bars: bool = False) -> list[tuple[str, ...]]:
+    """One row a peer, nearest peer first."""
+    lines = []
     for (operation, device), measured in results.items():
-        if OURS not in measured:
-            continue
-        ours = measured[OURS]
-        peers = sorted((m for m in measured.values() if m is not ours), key=lambda peer: peer["seconds"])
-        lines += [row(f"{operation} ({device})" if device != "cpu" else operation, ours, peer) for peer in peers]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+        if operation == IMPORT:
+            lines.append(import_row(measured[OURS]))
+        elif OURS in measured:
+            ours = measured[OURS]
+            peers = sorted((m for m in measured.values() if m is not ours), key=lambda peer: peer["seconds"])
+            lines += [row(operation, device, ours, p) for p in peers if not only_bars or (operation, p["who"]) in BARS]
+    return lines
 
 
-def row(operation: str, ours: dict, peer: dict) -> tuple[str, ...]:
+def row(operation: str, device: str, ours: dict, peer: dict) -> tuple[str, ...]:
     """One line of the table."""
+    faster, memory = peer["seconds"] / ours["seconds"], memory_share(ours, peer)
+    bar, memory_bar = BARS.get((operation, peer["who"])), MEMORY_BARS.get((operation, peer["who"]))
+    met = bar is not None and faster >= bar and (memory_bar is None or (memory is not None and memory <= memory_bar))
     difference = peer.get("difference")
     return (
-        operation,
+        f"{operation} ({device})" if device != "cpu" else operation,
         duration(ours["seconds"]),
         peer["who"],
         duration(peer["seconds"]),
-        f"{peer['seconds'] / ours['seconds']:.1f}x",
-        f"{memory(ours)} / {memory(peer)}",
-        "" if difference is None else f"{difference:.1g}",
+        f"{faster:.1f}x",
+        "" if bar is None else f"{bar:g}x" + (" and 1/3 of its memory" if memory_bar else ""),
+        "" if bar is None else "yes" if met else "no",
+        "?" if memory is None else f"{memory:.3f}x",
+        "" if difference is None else f"{difference:.0e}",
     )
+
+
+def memory_share(ours: dict, peer: dict) -> float | None:
+    """Our peak as a share of the peer's; None where it was not measured or the peer's was nothing."""
+    if ours.get("peak_megabytes") is None or not peer.get("peak_megabytes"):
+        return None
+    return ours["peak_megabytes"] / peer["peak_megabytes"]
+
+
+def import_row(ours: dict) -> tuple[str, ...]:
+    seconds = ours["over_torch_seconds"]
+    met = "yes" if seconds < IMPORT_SECONDS else "no"
+    return (IMPORT, duration(seconds), "over torch alone", "", "", f"< {IMPORT_SECONDS} s", met, "", "")
 
 
 def duration(seconds: float) -> str:
@@ -55,12 +100,32 @@ def duration(seconds: float) -> str:
     return f"{milliseconds:.0f} ms" if milliseconds >= 100 else f"{milliseconds:.2g} ms"
 
 
-def memory(notes: dict) -> str:
-    megabytes = notes.get("peak_megabytes")
-    return "?" if megabytes is None else f"{megabytes:.0f} MB"
+def markdown(lines: list[tuple[str, ...]]) -> str:
+    return "\n".join("| " + " | ".join(line) + " |" for line in [HEADER, ("---",) * len(HEADER), *lines])
+
+
+def aligned(lines: list[tuple[str, ...]]) -> str:
+    widths = [max(map(len, column)) for column in zip(HEADER, *lines)]
+    return "\n".join("  ".join(f"{cell:{w}}" for cell, w in zip(line, widths)).rstrip() for line in [HEADER, *lines])
+
+
+def missed(lines: list[tuple[str, ...]]) -> list[str]:
+    """Bars that were missed, or not measured at all."""
+    found = {(line[0], line[2]): line[6] for line in lines}
+    wanted = [*BARS, (IMPORT, "over torch alone")]
+    return [f"{operation} against {who}" for operation, who in wanted if found.get((operation, who)) != "yes"]
+
+
+def main(arguments: list[str]) -> None:
+    files = [Path(name) for name in arguments if not name.startswith("--")]
+    if not files or not {*arguments} - {*map(str, files)} <= {"--markdown", "--check"}:
+        sys.exit("usage: python benchmarks/table.py results.json [more.json ...] [--markdown] [--check]")
+    results = read_results(files)
+    print(markdown(rows(results, only_bars=True)) if "--markdown" in arguments else aligned(rows(results)))
+    failures = missed(rows(results)) if "--check" in arguments else []
+    if failures:
+        sys.exit("missed or not measured: " + "; ".join(failures))
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 2:
-        sys.exit("usage: python benchmarks/table.py results.json [more.json ...]")
-    print(table(read_results([Path(name) for name in sys.argv[1:]])))
+    main(sys.argv[1:])

@@ -1,99 +1,43 @@
 """Metrics beside what a user would pick instead, 16 x 3 x 256 x 256 float32, 2 CPU threads. Compare medians.
 
-    COLORBENCH_COMPILE=1 JAXTYPING_DISABLE=1 pytest benchmarks/test_metrics.py --benchmark-enable --benchmark-only
-
-Each test carries in `extra_info` the operation, whose implementation it is, how far its value is from ours, and the peak of
-memory above what was in use before (Linux). COLORBENCH_WEIGHTS adds the LPIPS rows and the eight generators.
+How to run and what is noted: conftest.py. COLORBENCH_WEIGHTS adds the LPIPS rows and the eight generators.
 """
 
-import os
-from pathlib import Path
+import warnings
 
 import numpy as np
 import pytest
 import torch
 
-from colorbench.color import rgb_to_lab
-from colorbench.metrics import References, colorfulness, delta_e_2000_lab, lpips, ms_ssim, score, ssim
-
-SHAPE = (16, 3, 256, 256)
-GENERATORS = 8
-TORCHMETRICS_KEYS = ("psnr", "ssim", "ms-ssim", "lpips-alex")
-EVERY_KEY = (
-    *("psnr", "psnr-ab", "ssim", "ms-ssim", "lpips-alex", "colorfulness", "colorfulness-abs", "colorfulness-error"),
-    *("delta-e-76", "delta-e-2000", "ab-auc", "ab-auc-rebalanced", "lightness-error", "out-of-gamut"),
+from benchmarks.conftest import channels_last
+from colorbench.color import ab_bins, rgb_to_lab
+from colorbench.metrics import (
+    METRICS,
+    References,
+    ab_auc_rebalanced,
+    colorfulness,
+    delta_e_2000_lab,
+    lpips,
+    ms_ssim,
+    score,
+    ssim,
 )
+from colorbench.metrics.ab_auc import prior_of
+
+GENERATORS = 8
+EVERY_KEY = tuple(key for key, row in METRICS.items() if row.per_image and row.default and key != "lpips-vgg")
 
 
-@pytest.fixture(scope="module", autouse=True)
-def two_threads():
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.fixture(scope="module")
-def device():
-    return "cuda" if torch.cuda.is_available() and os.environ.get("COLORBENCH_BENCH_DEVICE") == "cuda" else "cpu"
+@pytest.fixture(autouse=True)
+def no_gradients():
+    with torch.no_grad():
+        yield
 
 
 @pytest.fixture(scope="module")
-def pair(device):
-    draw = torch.Generator().manual_seed(0)
-    target = torch.nn.functional.interpolate(torch.rand(16, 3, 40, 40, generator=draw), SHAPE[2:], mode="bicubic")
-    target = target.clamp(0, 1)
-    pred = (target + 0.05 * torch.randn(SHAPE, generator=draw)).clamp(0, 1)
-    return pred.to(device), target.to(device)
-
-
-@pytest.fixture
-def measure(benchmark, device):
-    """Run one implementation, and note who it is, how far from ours, and how much memory it took."""
-
-    def run(operation, who, function, ours=None, rounds=5):
-        def timed():
-            with torch.no_grad():
-                value = function()
-            if device == "cuda":
-                torch.cuda.synchronize()
-            return value
-
-        benchmark.group = operation
-        value = np.asarray(torch.as_tensor(timed()).cpu(), dtype=float)
-        benchmark.extra_info |= {"operation": operation, "who": who, "device": device}
-        benchmark.extra_info["peak_megabytes"] = _peak_megabytes(timed, device)
-        if ours is not None:
-            expected = np.asarray(torch.as_tensor(ours).cpu(), dtype=float)
-            benchmark.extra_info["difference"] = float(np.abs(value.mean() - expected.mean()))
-        benchmark.pedantic(timed, rounds=rounds)  # warm: it ran twice above
-
-    return run
-
-
-def _peak_megabytes(function, device):
-    """Peak of memory above what was in use; None where the system does not tell."""
-    if device == "cuda":
-        torch.cuda.reset_peak_memory_stats()
-        before = torch.cuda.memory_allocated()
-        function()
-        return round((torch.cuda.max_memory_allocated() - before) / 1e6, 1)
-    try:
-        Path("/proc/self/clear_refs").write_text("5")
-    except OSError:
-        return None
-    before = _status_kilobytes("VmRSS")
-    function()
-    return round((_status_kilobytes("VmHWM") - before) / 1e3, 1)
-
-
-def _status_kilobytes(field):
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return int(next(line for line in lines if line.startswith(field)).split()[1])
-
-
-def channels_last(pictures):
-    return pictures.movedim(1, -1).cpu().numpy()
+def pair(rgb):
+    noise = torch.randn(rgb.shape, generator=torch.Generator().manual_seed(1)).to(rgb)
+    return (rgb + 0.05 * noise).clamp(0, 1), rgb
 
 
 @pytest.mark.parametrize("who", ["colorbench", "pytorch-msssim", "torchmetrics", "scikit-image", "piq", "kornia"])
@@ -157,18 +101,58 @@ def test_ms_ssim(measure, pair, who):
 
 @pytest.mark.parametrize("who", ["colorbench", "scikit-image", "colour-science"])
 def test_delta_e_2000_of_lab(measure, pair, who):
-    pred, target = (rgb_to_lab(x) for x in pair)
-    ours = delta_e_2000_lab(pred, target)
+    """From Lab pictures, which all have beforehand, in their own layout, to one difference a pixel."""
+    lab = [rgb_to_lab(x) for x in pair]
+    ours = delta_e_2000_lab(*lab)
     if who == "colorbench":
-        function = lambda: delta_e_2000_lab(pred, target)  # noqa: E731
+        measure("delta-e-2000", who, lambda: delta_e_2000_lab(*lab), ours)
+        return
+    if who == "scikit-image":
+        from skimage.color import deltaE_ciede2000 as peer
     else:
-        arrays = channels_last(pred), channels_last(target)
-        if who == "scikit-image":
-            from skimage.color import deltaE_ciede2000 as peer
-        else:
-            from colour.difference import delta_E_CIE2000 as peer
-        function = lambda: peer(*arrays)  # noqa: E731
-    measure("delta-e-2000", who, function, ours, rounds=5)
+        from colour.difference import delta_E_CIE2000 as peer
+    arrays = [np.ascontiguousarray(channels_last(x)) for x in lab]
+    measure("delta-e-2000", who, lambda: peer(*arrays), ours, rounds=5)
+
+
+@pytest.mark.parametrize("who", ["colorbench", "NumPy sweep, scikit-learn bins"])
+def test_ab_auc_rebalanced(measure, pair, who):
+    """From RGB, with the prior given. The other: skimage's Lab, nearest bins by a tree, the 151 thresholds one by one."""
+    pred, target = pair
+    prior = prior_of(rgb_to_lab(target))
+    ours = ab_auc_rebalanced(pred, target, prior)
+    if who == "colorbench":
+        measure("ab-auc-rebalanced", who, lambda: ab_auc_rebalanced(pred, target, prior), ours)
+        return
+
+    def sweep():
+        lab = [skimage_lab(x) for x in pair]
+        return _sweep(_distances(*lab), 1 / prior.numpy().clip(1e-8)[_nearest_bins(lab[1])])
+
+    measure("ab-auc-rebalanced", who, sweep, ours, rounds=1)
+
+
+def skimage_lab(rgb):
+    from skimage.color import rgb2lab
+
+    return rgb2lab(channels_last(rgb))
+
+
+def _distances(pred_lab, target_lab):
+    return np.sqrt(((pred_lab[..., 1:] - target_lab[..., 1:]) ** 2).sum(axis=-1)).reshape(len(pred_lab), -1)
+
+
+def _nearest_bins(lab):
+    from sklearn.neighbors import NearestNeighbors
+
+    search = NearestNeighbors(n_neighbors=1).fit(ab_bins().numpy())
+    return search.kneighbors(lab[..., 1:].reshape(-1, 2), return_distance=False).reshape(len(lab), -1)
+
+
+def _sweep(distances, weights=None):
+    """Zhang 2016's curve, threshold by threshold, and its area."""
+    curve = [np.average(distances <= threshold, axis=1, weights=weights) for threshold in range(151)]
+    return np.trapezoid(curve, axis=0) / 150
 
 
 @pytest.mark.parametrize("who", ["colorbench", "NumPy"])
@@ -176,30 +160,22 @@ def test_colorfulness(measure, pair, who):
     pred, _ = pair
     levels = 255 * channels_last(pred)
 
-    def numpy():
-        values = []
-        for picture in levels:
-            r, g, b = np.moveaxis(picture, -1, 0)
-            rg, yb = r - g, (r + g) / 2 - b
-            spread = np.sqrt(rg.var() + yb.var())
-            values.append(spread + 0.3 * np.sqrt(rg.mean() ** 2 + yb.mean() ** 2))
-        return values
-
-    function = numpy if who == "NumPy" else lambda: colorfulness(pred)
+    function = (lambda: _colorfulness(levels)) if who == "NumPy" else lambda: colorfulness(pred)
     measure("colorfulness", who, function, colorfulness(pred), rounds=20)
 
 
-@pytest.fixture
-def weights():
-    folder = os.environ.get("COLORBENCH_WEIGHTS")
-    if not folder or not Path(folder).is_dir():
-        pytest.skip("set COLORBENCH_WEIGHTS for the networks' rows")
+def _colorfulness(levels, fold=lambda difference: difference):
+    values = []
+    for picture in levels:
+        r, g, b = np.moveaxis(picture, -1, 0)
+        rg, yb = fold(r - g), fold((r + g) / 2 - b)
+        spread = np.sqrt(rg.var() + yb.var())
+        values.append(spread + 0.3 * np.sqrt(rg.mean() ** 2 + yb.mean() ** 2))
+    return np.array(values)
 
 
 def peer_lpips(net, device):
     """The lpips package on our backbone's weights: it would download its own."""
-    import warnings
-
     import lpips as package
 
     from colorbench.features import load_features
@@ -227,39 +203,70 @@ def test_lpips(measure, weights, pair, device, net, who):
     measure(f"lpips-{net}", who, function, lpips(pred, target, net=net), rounds=3)
 
 
-@pytest.fixture(scope="module")
-def generators(pair):
-    """What eight generators made of the same photos."""
+@pytest.mark.parametrize("who", ["colorbench", "torchmetrics and the usual others"])
+def test_score_of_eight_generators(measure, weights, pair, device, who):
+    """Every per-image metric but lpips-vgg (its network takes ten times as long as all the rest together).
+
+    The others, called for each generator as a script does: torchmetrics' psnr, ssim and ms-ssim; its LPIPS for alex and
+    squeeze (the network inside, on our weights: torchmetrics would download its own); skimage's Lab, delta E 76 and 2000;
+    NumPy for colorfulness, psnr-ab, lightness, gamut and the 151-threshold curve; scikit-learn for the bins of the
+    rebalanced one. Lab and distances are computed once a generator, the prior of the photos once.
+    """
     pred, target = pair
-    return [target + (pred - target) * (0.5 + 0.1 * step) for step in range(GENERATORS)]
+    generators = [(target + (pred - target) * (0.5 + 0.1 * step)).clamp(0, 1) for step in range(GENERATORS)]
 
-
-def means(frame, key="psnr"):
-    return frame[key].mean()
-
-
-@pytest.mark.parametrize("who", ["colorbench", "colorbench, all 14 metrics", "torchmetrics"])
-def test_score_of_eight_generators(measure, weights, pair, generators, device, who):
-    """psnr, ssim, ms-ssim and lpips-alex, which both have; and ours with all per-image metrics."""
-    target = pair[1]
-    generators = [x.clamp(0, 1) for x in generators]
-
-    def ours(keys=TORCHMETRICS_KEYS):
+    def ours():
         references = References(target)
-        return [means(score(pred, references, keys)) for pred in generators]
+        return torch.tensor([score(one, references, EVERY_KEY).mean().tolist() for one in generators])
 
-    def torchmetrics():
-        from torchmetrics.functional import image
+    if who == "colorbench":
+        measure("score of 8 generators", who, ours, rounds=3)
+        return
+    networks = {net: peer_lpips(net, device) for net in ("alex", "squeeze")}
+    expected = ours()
 
-        values = []
-        for pred in generators:
-            values.append(image.peak_signal_noise_ratio(pred, target, data_range=1.0, reduction="none", dim=(1, 2, 3)))
-            image.structural_similarity_index_measure(pred, target, data_range=1.0, reduction="none")
-            image.multiscale_structural_similarity_index_measure(pred, target, data_range=1.0, reduction="none")
-            network(pred, target, normalize=True)
-        return [value.mean().item() for value in values]
+    def theirs():
+        weights = 1 / prior_of(rgb_to_lab(target)).cpu().numpy().clip(1e-8)
+        scores = [_score_by_others(one, target, networks, weights) for one in generators]
+        return torch.tensor([[np.mean(score[key]) for key in EVERY_KEY] for score in scores])
 
-    if who == "torchmetrics":
-        network = peer_lpips("alex", device)  # the network inside torchmetrics' LPIPS, without its download
-    function = {"colorbench": ours, "torchmetrics": torchmetrics}.get(who, lambda: ours(EVERY_KEY))
-    measure("score of 8 generators", who, function, ours(), rounds=1 if who == "torchmetrics" else 3)
+    measure("score of 8 generators", who, theirs, expected, rounds=1)
+
+
+def _score_by_others(pred, target, networks, bin_weights):
+    return _by_torchmetrics(pred, target, networks) | _by_arrays(pred, target, bin_weights)
+
+
+def _by_torchmetrics(pred, target, networks):
+    from torchmetrics.functional import image
+
+    settings = {"data_range": 1.0, "reduction": "none"}
+    scores = {
+        "psnr": image.peak_signal_noise_ratio(pred, target, dim=(1, 2, 3), **settings),
+        "ssim": image.structural_similarity_index_measure(pred, target, **settings),
+        "ms-ssim": image.multiscale_structural_similarity_index_measure(pred, target, **settings),
+    } | {f"lpips-{net}": network(pred, target, normalize=True) for net, network in networks.items()}
+    return {key: value.cpu().numpy() for key, value in scores.items()}
+
+
+def _by_arrays(pred, target, bin_weights):
+    from skimage.color import deltaE_cie76, deltaE_ciede2000
+
+    labs = skimage_lab(pred), skimage_lab(target)
+    levels = [255 * channels_last(x) for x in (pred, target)]
+    colors = [_colorfulness(one) for one in levels]
+    distances, pixels = _distances(*labs), levels[0].reshape(len(pred), -1, 3)
+    limits = ((pixels >= 255) | (pixels <= 0)).any(axis=-1) & (np.ptp(pixels, axis=-1) > 0)
+    return {
+        "psnr-ab": 10 * np.log10(255**2 / (distances**2 / 2).mean(axis=1)),
+        "colorfulness": colors[0],
+        "colorfulness-abs": _colorfulness(levels[0], np.abs),
+        "colorfulness-error": np.abs(colors[0] - colors[1]),
+        "colorfulness-bias": colors[0] - colors[1],
+        "delta-e-76": deltaE_cie76(*labs),
+        "delta-e-2000": deltaE_ciede2000(*labs),
+        "ab-auc": _sweep(distances),
+        "ab-auc-rebalanced": _sweep(distances, bin_weights[_nearest_bins(labs[1])]),
+        "lightness-error": np.abs(labs[0][..., 0] - labs[1][..., 0]),
+        "out-of-gamut": limits.mean(axis=1),
+    }
