@@ -151,6 +151,8 @@ class _Shift:
         self.waiting.clear()
 
     def _lose(self, why: str, what: str = "is gone") -> None:
+        if self.over:  # its last word was heard, then the end of its pipe
+            return
         left = len(self.waiting) + len(self.watched.jobs)
         self.watched.problems.append(f"the ray cluster {what}: {why}. {left} cells are left and resumable")
         self.over = True

@@ -47,9 +47,14 @@ class Cluster:
         quiet = ["--include-dashboard=false", "--disable-usage-stats", "--object-store-memory=80000000"]
         call = "import sys; from ray.scripts.scripts import main; sys.exit(main())"
         place = [f"--temp-dir={self.folder}"]
-        subprocess.run(
-            [sys.executable, "-c", call, *command, *quiet, *place], check=True, capture_output=True, timeout=400
-        )
+        for _ in range(3):  # ray gives its own daemon 30 s to start, which a busy machine may not manage
+            done = subprocess.run(
+                [sys.executable, "-c", call, *command, *quiet, *place], capture_output=True, text=True
+            )
+            if done.returncode == 0:
+                return
+            self.kill()
+        raise RuntimeError(done.stdout[-2000:] + done.stderr[-2000:])
 
     def processes(self, name: str = "") -> list[int]:
         """Processes of this cluster: its folder stands in their command lines."""
@@ -162,7 +167,7 @@ def jobs(folder, count):
     return [Job(folder / str(number), small_cell(seed=number), ("psnr",)) for number in range(count)]
 
 
-def test_a_thousand_jobs_do_not_flood(tmp_path, pretend):
+def test_many_jobs_do_not_flood(tmp_path, pretend):
     pretend(DRIVER.replace("WORD", "{}"))
     most, under_way = [0], set()
 
@@ -170,7 +175,7 @@ def test_a_thousand_jobs_do_not_flood(tmp_path, pretend):
         under_way.discard(event.job.folder) if event.kind == "end" else under_way.add(event.job.folder)
         most[0] = max(most[0], len(under_way))
 
-    assert RayExecutor(device="cpu", window=3).execute(jobs(tmp_path, 200), count) == []
+    assert RayExecutor(device="cpu", window=3).execute(jobs(tmp_path, 60), count) == []
     assert most[0] <= 3
 
 
