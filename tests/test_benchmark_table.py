@@ -1,0 +1,47 @@
+"""The table of benchmark results: ratios, bars, and what counts as missed."""
+
+import json
+
+import pytest
+
+from benchmarks import table
+
+
+def result(operation, who, seconds, megabytes=10.0, **notes):
+    extra = {"operation": operation, "who": who, "device": "cpu", "peak_megabytes": megabytes, **notes}
+    return {"extra_info": extra, "stats": {"median": seconds}}
+
+
+@pytest.fixture
+def read(tmp_path):
+    def read(*benchmarks):
+        file = tmp_path / "results.json"
+        file.write_text(json.dumps({"benchmarks": [*benchmarks, {"extra_info": {}, "stats": {"median": 1.0}}]}))
+        return table.read_results([file])
+
+    return read
+
+
+@pytest.mark.parametrize(("seconds", "megabytes", "met"), [(3.1, 30.0, "yes"), (2.9, 30.0, "no"), (3.1, 29.0, "no")])
+def test_a_bar_of_time_and_memory(read, seconds, megabytes, met):
+    operation = table.CLASSIFICATION
+    results = read(result(operation, "colorbench", 1.0), result(operation, "dense eager", seconds, megabytes))
+    assert table.rows(results)[0][4:7] == (f"{seconds:.1f}x", "3x and 1/3 of its memory", met)
+
+
+def test_peers_without_a_bar_are_only_in_the_whole_table(read):
+    results = read(result("ssim", "colorbench", 1.0), result("ssim", "piq", 40.0), result("ssim", "torchmetrics", 26.0))
+    assert [line[2] for line in table.rows(results)] == ["torchmetrics", "piq"]
+    assert [line[2] for line in table.rows(results, only_bars=True)] == ["torchmetrics"]
+    assert table.markdown(table.rows(results)).count("\n") == 3
+
+
+def test_bars_missed_and_not_measured_are_named(read):
+    benchmarks = [result(operation, who, 1000.0, 1000.0) for operation, who in table.BARS]
+    ours = [result(operation, "colorbench", 1.0) for operation in {operation for operation, _ in table.BARS}]
+    imported = result(table.IMPORT, "colorbench", 1e-6, over_torch_seconds=0.2)
+    assert table.missed(table.rows(read(*benchmarks, *ours, imported))) == []
+    assert table.missed(table.rows(read(*benchmarks[1:], *ours))) == [
+        "rgb -> lab against kornia",
+        "import colorbench.losses against over torch alone",
+    ]
