@@ -38,11 +38,11 @@ class Driver:
     """Submits what comes in, tells what comes out."""
 
     def __init__(self, settings: dict, say):
-        import ray
-
-        self.ray, self.say, self.settings = ray, say, settings
         if address := settings["address"] or os.environ.get("RAY_ADDRESS"):
             _knock(address)
+        import ray  # takes a second
+
+        self.ray, self.say, self.settings = ray, say, settings
         ray.init(address=settings["address"], log_to_driver=False, logging_level="ERROR", include_dashboard=False)
         options = {"num_cpus": settings["cpus"], "max_retries": 0}  # the harness counts and repeats
         self.task = ray.remote(**options)(run_cell)

