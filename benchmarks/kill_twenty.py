@@ -1,11 +1,12 @@
 """Twenty kills: a small grid whose harness is killed with SIGKILL at random moments, finished, and compared bit for bit.
 
-    python benchmarks/kill_twenty.py OUT [--kills 20] [--seed 0] [--jobs 1]
+    python benchmarks/kill_twenty.py OUT [--kills 20] [--seed 0] [--seeds 2] [--jobs 1]
 
 OUT/whole runs undisturbed, OUT/broken is killed; should its grid be finished before the last kill, OUT/broken-2 goes on.
 Every second kill takes the harness alone (its workers notice, save and end by themselves), the others take its workers too,
-in the same instant. Then every record is compared with the undisturbed one's, all but cost, attempts and environment: scores,
-hashes of predictions, of per-image scores and of the checkpoint. The log goes to standard output and OUT/kills.log.
+in the same instant. Half the moments count from the start, half from where a cell trains further. At the end every record is
+compared with the undisturbed one's, all but cost, attempts and environment: scores, hashes of predictions, of per-image
+scores and of the checkpoint. The log goes to standard output and OUT/kills.log.
 """
 
 import argparse
@@ -111,9 +112,11 @@ class Grid:
     def finish(self) -> int:
         return self.start().wait()
 
-    def kill_after(self, seconds: float, workers_too: bool) -> bool:
-        """Start the harness and kill it then; False when it had ended before."""
+    def kill_after(self, seconds: float, workers_too: bool, in_training: bool = False) -> bool:
+        """Start the harness and kill it so long after its start, or after training goes on; False when it ended before."""
         process = self.start()
+        if in_training:
+            self.wait_for_training(process, 600)
         try:
             process.wait(seconds)
             return False
@@ -165,13 +168,14 @@ def kill_grid(suite: Suite, out: Path, kills: int, seed: int, longest: float, jo
     """Kill harnesses at moments up to `longest` seconds, then finish; returns the grids that were used."""
     moments, grids = random.Random(seed), [Grid(suite, out / "broken", jobs)]
     for number in range(1, kills + 1):
-        alone = number % 2 == 0
-        moment = moments.uniform(0.0, longest)
-        while not grids[-1].kill_after(moment, workers_too=not alone):
+        alone, in_training = number % 2 == 0, number % 4 > 1
+        moment = moments.uniform(0.0, 2.0 if in_training else longest)
+        while not grids[-1].kill_after(moment, workers_too=not alone, in_training=in_training):
             grids[-1].look()
             grids.append(Grid(suite, out / f"broken-{len(grids) + 1}", jobs))
         whom = "harness alone" if alone else "harness and workers"
-        say(f"kill {number:2d} after {moment:5.1f} s, {whom:19s} {grids[-1].out.name}: {grids[-1].look()}")
+        since = "of training" if in_training else "of the run"
+        say(f"kill {number:2d} after {moment:5.1f} s {since}, {whom:19s} {grids[-1].out.name}: {grids[-1].look()}")
     for grid in grids:
         status = grid.finish()
         say(f"finished {grid.out.name}: exit status {status}; {grid.look()}")
@@ -204,6 +208,7 @@ def main() -> int:
     parser.add_argument("out", type=Path)
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--jobs", type=int, default=1)
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
@@ -213,7 +218,7 @@ def main() -> int:
         print(text, flush=True)
         print(text, file=log, flush=True)
 
-    suite = kill_suite()
+    suite = kill_suite(seeds=options.seeds, steps=200)
     began = time.monotonic()
     status = Grid(suite, options.out / "whole", options.jobs).finish()
     took = time.monotonic() - began
