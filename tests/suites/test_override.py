@@ -39,6 +39,6 @@ def test_budget_and_sizes():
 
 def test_a_pair_of_the_suite_is_the_suites_own_recipe():
     suite = load_suite("scenery-cpu")
-    chosen = override_suite(suite, generators=["unet"], losses=["100 * l1+patchgan"])
-    assert chosen.recipes == tuple(r for r in suite.recipes if r.label == "unet+100xl1+patchgan+ab")
+    chosen = override_suite(suite, generators=["unet"], losses=["100 * l1+patchgan(width=16)"])
+    assert chosen.recipes == tuple(r for r in suite.recipes if r.label.startswith("unet+100xl1+patchgan-width-16"))
     assert override_suite(suite, generators=["unet"], losses=["l1"], head="rgb").recipes[0].head == "rgb"
