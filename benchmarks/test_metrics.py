@@ -210,7 +210,8 @@ def test_score_of_eight_generators(measure, weights, pair, device, who):
     The others, called for each generator as a script does: torchmetrics' psnr, ssim and ms-ssim; its LPIPS for alex and
     squeeze (the network inside, on our weights: torchmetrics would download its own); skimage's Lab, delta E 76 and 2000;
     NumPy for colorfulness, psnr-ab, lightness, gamut and the 151-threshold curve; scikit-learn for the bins of the
-    rebalanced one. Lab and distances are computed once a generator, the prior of the photos once.
+    rebalanced one. Lab and distances are computed once a generator, the prior of the photos once. The difference is that of
+    torchmetrics' SSIM, which pads; the others agree to 1e-5.
     """
     pred, target = pair
     generators = [(target + (pred - target) * (0.5 + 0.1 * step)).clamp(0, 1) for step in range(GENERATORS)]
