@@ -6,7 +6,7 @@ from torch import Tensor
 from colorbench.cell import Cell
 from colorbench.data import PhotoFeed, Photos
 from colorbench.training.group import ALONE, Group
-from colorbench.training.trainer import size_at
+from colorbench.training.phases import size_at
 
 _OTHERS = 7_919  # added to the seed of the unpaired photos' order
 

@@ -11,8 +11,8 @@ import torch
 from colorbench.cell import Cell
 from colorbench.data import PhotoFeed, Photos
 from colorbench.training.nvml import Watch
+from colorbench.training.phases import size_at
 from colorbench.training.setup import build_trainer
-from colorbench.training.trainer import size_at
 
 _SHARE = 1.0
 

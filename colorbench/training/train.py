@@ -14,6 +14,7 @@ from colorbench.features import WeightsMissing
 from colorbench.record import FILE_NAME, Cost, Record, Spent, write_record
 from colorbench.training.checkpoint import STATE_NAME, load_state, save_weights
 from colorbench.training.clock import Joules
+from colorbench.training.devices import devices_of
 from colorbench.training.environment import describe_environment
 from colorbench.training.evaluate import Predict, evaluate, save_pictures, save_samples, save_scores
 from colorbench.training.flops import Counted, count_step
@@ -24,7 +25,7 @@ from colorbench.training.memory import is_out_of_memory
 from colorbench.training.nvml import Watch
 from colorbench.training.predict import baseline_predict
 from colorbench.training.progress import Progress
-from colorbench.training.ranks import devices_of, train_together
+from colorbench.training.ranks import train_together
 from colorbench.training.setup import build_parts, data_facts, generator_facts
 from colorbench.training.spending import Allowance, Spending
 from colorbench.training.statistics import split_statistics

@@ -10,12 +10,13 @@ import torch
 from torch import Tensor, nn
 
 from colorbench.batch import Batch, Output
-from colorbench.cell import Phases, Recipe
+from colorbench.cell import Recipe
 from colorbench.losses import Objective
 from colorbench.losses.image_pool import ImagePool
 from colorbench.training.group import ALONE, Group
 from colorbench.training.heads import apply_head
 from colorbench.training.optimizer import Adam, Average, build_optimizer, rate
+from colorbench.training.phases import phase_at
 
 _STRIDE = 1_000_003  # between the seeds of neighbouring runs; a prime above any number of steps that share a seed
 _RANKS = 2**48  # between the seeds of processes that share a cell
@@ -184,22 +185,6 @@ class Trainer:
                 self.healthy &= torch.isfinite(loss.detach())
             self.group.average_gradients(critic.critic_parameters())
             optimizer.step()
-
-
-def phase_at(phases: Phases, share: float, has_critics: bool) -> str:
-    """`joint`, `generator` or `critic`: who trains at this share of the budget."""
-    if phases.plan == "joint" or not has_critics:
-        return "joint"
-    if share < phases.pretrain_share:
-        return "generator"
-    return "critic" if share < phases.pretrain_share + phases.critic_share else "joint"
-
-
-def size_at(phases: Phases, share: float, full_px: int) -> int:
-    """The side of training pictures at this share of the budget: equal shares for each of `sizes_px`."""
-    if not phases.sizes_px:
-        return full_px
-    return min(full_px, phases.sizes_px[min(len(phases.sizes_px) - 1, int(share * len(phases.sizes_px)))])
 
 
 def _neutral(lightness: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ import torch
 
 from colorbench.record import read_record
 from colorbench.training import ranks
+from colorbench.training.devices import devices_of
 from colorbench.training.ledger import Ledger
 from colorbench.training.memory import with_smaller_parts
 from colorbench.training.train import train
@@ -99,14 +100,14 @@ def test_parts_get_smaller_until_they_fit():
     ],
 )
 def test_devices(device, processes, names):
-    assert [str(each) for each in ranks.devices_of(device, processes)] == names
+    assert [str(each) for each in devices_of(device, processes)] == names
 
 
 def test_devices_that_do_not_fit():
     with pytest.raises(ValueError, match="3 processes on the devices cuda:0,cuda:1"):
-        ranks.devices_of("cuda:0,cuda:1", 3)
+        devices_of("cuda:0,cuda:1", 3)
     with pytest.raises(ValueError, match="0 processes"):
-        ranks.devices_of("cpu", 0)
+        devices_of("cpu", 0)
 
 
 def test_a_batch_needs_equal_shares(tmp_path):

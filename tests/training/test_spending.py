@@ -4,8 +4,8 @@ import pytest
 
 from colorbench.cell import Budget, Optimizer, Phases
 from colorbench.training.optimizer import rate
+from colorbench.training.phases import phase_at, size_at
 from colorbench.training.spending import Spending
-from colorbench.training.trainer import phase_at, size_at
 
 
 @pytest.mark.parametrize(
