@@ -12,6 +12,7 @@ from colorbench.suites import load_suite, override_suite
 from colorbench.suites.step_table import StepTable, steps_in
 
 console = Console(highlight=False)
+_STEADY = 1.2  # a step's slowest block over its fastest, on a device of one's own
 
 
 def calibrate_suite(
@@ -90,6 +91,12 @@ def _tell(found: Calibration, name: str, uses_table: bool) -> None:
         console.print("[yellow]Other processes computed on this GPU meanwhile: measure again when it is free.[/]")
     if any(row.throttled for row in table.rows):
         console.print("[yellow]The GPU slowed itself down (heat or a power brake): cool it and measure again.[/]")
+    unsteady = [row.label for row in table.rows if max(row.blocks) > _STEADY * min(row.blocks)]
+    if unsteady:
+        console.print(
+            f"[yellow]{len(unsteady)} of {len(table.rows)} rows vary by more than {_STEADY - 1:.0%} between blocks[/] (such "
+            f"as {unsteady[0]}): something else used the device; remove {found.path}.parts/ and measure when it is idle."
+        )
     for failure in table.failures:
         console.print(f"[red]No row for {failure.label}[/]: {failure.reason}. The same command tries it again.")
     console.print(

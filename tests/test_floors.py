@@ -21,6 +21,7 @@ FLOORS = [
     ["grid"],
     ["listing", "scoring", "running", "calibrating", "doctor", "publishing"],
     ["cli"],
+    ["__main__"],
 ]
 LEVEL = {name: level for level, names in enumerate(FLOORS) for name in names}
 NEVER = {("leaderboard", "training"), ("metrics", "losses"), ("losses", "generators"), ("generators", "losses"),

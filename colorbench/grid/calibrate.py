@@ -154,7 +154,7 @@ class _Bench:
                     part = self._block(cell, part)
                     self._keep(part)
                 done = block * len(self.cells) + place + 1
-                on_step(Step(work.label, done, total, part.blocks[-1] if part.blocks else None, part.failure))
+                on_step(Step(work.label, done, total, None if part.failure else part.blocks[block], part.failure))
         self._drop()
 
     def table(self) -> StepTable:
