@@ -26,7 +26,9 @@ class ImagePool:
     def load(self, kept: list[Tensor]) -> None:
         """Go on with these pictures, `kept` of an earlier pool of the same size."""
         if len(kept) > self.size:
-            raise ValueError(f"an image pool of {self.size} cannot take {len(kept)} pictures; load the state of its own run")
+            raise ValueError(
+                f"an image pool of {self.size} cannot take {len(kept)} pictures; load the state of its own run"
+            )
         self.kept = [picture.clone() for picture in kept]
 
     def _swap(self, picture: Tensor) -> Tensor:
