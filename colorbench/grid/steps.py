@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from colorbench.cell import Budget, Cell, Protocol, Suite
+from colorbench.suites.spending import Allowance, Spending
 from colorbench.suites.step_table import TABLE_NAME, StepTable, find_table, read_table, steps_in
 from colorbench.suites.work import Work, work_of
-from colorbench.training.spending import Allowance, Spending
 
 
 class Planned(NamedTuple):

@@ -50,8 +50,8 @@ def run_job(job: Job, should_stop=lambda: False) -> None:
     if job.threads:
         torch.set_num_threads(job.threads)
     from colorbench.plugins import load_plugins
+    from colorbench.suites.spending import Allowance
     from colorbench.training.rescore import rescore
-    from colorbench.training.spending import Allowance
     from colorbench.training.train import fail, train
 
     load_plugins(job.plugins)

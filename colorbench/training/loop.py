@@ -8,6 +8,7 @@ import torch
 
 from colorbench.cell import Cell
 from colorbench.data import Photos
+from colorbench.suites.spending import Spending
 from colorbench.training.checkpoint import CorruptCheckpoint, load_state, save_state
 from colorbench.training.clock import Clock
 from colorbench.training.diary import Diary
@@ -16,7 +17,6 @@ from colorbench.training.group import ALONE, Group
 from colorbench.training.ledger import Ledger
 from colorbench.training.memory import peak_bytes, with_smaller_parts
 from colorbench.training.setup import build_trainer
-from colorbench.training.spending import Spending
 from colorbench.training.trainer import Trainer
 
 CURVE_EVERY = 10

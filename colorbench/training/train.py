@@ -12,6 +12,7 @@ from colorbench.cell import Cell
 from colorbench.data import Photos, load_dataset_photos
 from colorbench.features import WeightsMissing
 from colorbench.record import FILE_NAME, Cost, Record, Spent, write_record
+from colorbench.suites.spending import Allowance, Spending
 from colorbench.training.checkpoint import STATE_NAME, load_state, save_weights
 from colorbench.training.clock import Joules
 from colorbench.training.devices import devices_of
@@ -27,7 +28,6 @@ from colorbench.training.predict import baseline_predict
 from colorbench.training.progress import Progress
 from colorbench.training.ranks import train_together
 from colorbench.training.setup import build_parts, data_facts, generator_facts
-from colorbench.training.spending import Allowance, Spending
 from colorbench.training.statistics import split_statistics
 from colorbench.training.trainer import Diverged, Trainer
 

@@ -3,9 +3,9 @@
 import pytest
 
 from colorbench.cell import Budget, Optimizer, Phases
+from colorbench.suites.spending import Spending
 from colorbench.training.optimizer import rate
 from colorbench.training.phases import phase_at, size_at
-from colorbench.training.spending import Spending
 
 
 @pytest.mark.parametrize(
