@@ -128,7 +128,8 @@ class Grid:
     def kill(self, process: subprocess.Popen, workers_too: bool) -> None:
         """SIGKILL, to the harness's process group and, if asked, to its workers' in the same instant."""
         victims = _children(process.pid) if workers_too else []
-        os.killpg(process.pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):  # it has just ended by itself
+            os.killpg(process.pid, signal.SIGKILL)
         for pid in victims:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)

@@ -12,7 +12,7 @@ from colorbench.grid.run import run
 @pytest.fixture(scope="session")
 def kills_suite():
     """Two cells, some seconds of training each."""
-    return kill_suite(recipes=RECIPES[:1], seeds=2, steps=60).model_copy(update={"baselines": ()})
+    return kill_suite(recipes=RECIPES[:1], seeds=2, steps=500).model_copy(update={"baselines": ()})
 
 
 @pytest.fixture(scope="session")
