@@ -133,7 +133,11 @@ def test_status_of_a_finished_run(board):
         (["run", "mini", "--budget", "soon"], 1, "500steps"),
         (["run", "mini", "--data", "./nowhere"], 1, "nowhere"),
         (["run", "mini", "--data", "./empty"], 1, "empty"),
-        (["run", "mini", "--executor", "kubernetes"], 2, "unknown executor 'kubernetes'; known executors: local, ray, slurm"),
+        (
+            ["run", "mini", "--executor", "kubernetes"],
+            2,
+            "unknown executor 'kubernetes'; known executors: local, ray, slurm",
+        ),
         (["run", "mini", "--plugin", "none.py"], 1, "no plug-in file"),
         (["score", "empty", "empty"], 1, "empty"),
         (["colorize", "none.safetensors", "x.png"], 1, "no checkpoint at none.safetensors"),
