@@ -33,6 +33,8 @@ BARS = {
 """(operation, peer) -> how many times faster at least."""
 MEMORY_BARS = {(CLASSIFICATION, "dense eager"): 1 / 3}
 """(operation, peer) -> the share of the peer's memory at most."""
+LEAST_MEGABYTES = 1.0
+"""A process grows by pages of its allocator: less than this is noise."""
 IMPORT, IMPORT_SECONDS = "import colorbench.losses", 0.3
 
 Results = dict[tuple[str, str], dict[str, dict]]
@@ -77,16 +79,17 @@ def row(operation: str, device: str, ours: dict, peer: dict) -> tuple[str, ...]:
         f"{faster:.1f}x",
         "" if bar is None else f"{bar:g}x" + (" and 1/3 of its memory" if memory_bar else ""),
         "" if bar is None else "yes" if met else "no",
-        "?" if memory is None else f"{memory:.3f}x",
+        "?" if memory is None else "< 0.01x" if memory < 0.01 else f"{memory:.2f}x",
         "" if difference is None else f"{difference:.0e}",
     )
 
 
 def memory_share(ours: dict, peer: dict) -> float | None:
-    """Our peak as a share of the peer's; None where it was not measured or the peer's was nothing."""
-    if ours.get("peak_megabytes") is None or not peer.get("peak_megabytes"):
+    """Our peak as a share of the peer's; None where either was not measured or too small to tell."""
+    peaks = [who.get("peak_megabytes") for who in (ours, peer)]
+    if any(peak is None or peak < LEAST_MEGABYTES for peak in peaks):
         return None
-    return ours["peak_megabytes"] / peer["peak_megabytes"]
+    return peaks[0] / peaks[1]
 
 
 def import_row(ours: dict) -> tuple[str, ...]:
@@ -97,7 +100,7 @@ def import_row(ours: dict) -> tuple[str, ...]:
 
 def duration(seconds: float) -> str:
     milliseconds = seconds * 1000
-    return f"{milliseconds:.0f} ms" if milliseconds >= 100 else f"{milliseconds:.2g} ms"
+    return f"{milliseconds:.0f} ms" if milliseconds >= 99.5 else f"{milliseconds:.2g} ms"
 
 
 def markdown(lines: list[tuple[str, ...]]) -> str:

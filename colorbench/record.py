@@ -4,6 +4,7 @@ A record is a fact: written once, last, atomically, and never changed; a correct
 old one. Numbers are numbers; there are no host names and no paths in it.
 """
 
+import hashlib
 import os
 import tempfile
 from pathlib import Path
@@ -189,6 +190,12 @@ def write_atomically(path: Path, content: bytes, durable: bool = True) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def file_sha256(path: Path) -> str:
+    """The hash by which a record names a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def json_schema() -> dict:

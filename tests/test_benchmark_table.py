@@ -45,3 +45,16 @@ def test_bars_missed_and_not_measured_are_named(read):
         "rgb -> lab against kornia",
         "import colorbench.losses against over torch alone",
     ]
+
+
+@pytest.mark.parametrize(
+    ("ours", "peer", "share"), [(10, 20, "0.50x"), (0.2, 20, "?"), (2, 0, "?"), (2, None, "?"), (2, 999, "< 0.01x")]
+)
+def test_shares_of_memory(read, ours, peer, share):
+    results = read(result("ssim", "colorbench", 1.0, ours), result("ssim", "piq", 1.0, peer))
+    assert table.rows(results)[0][7] == share
+
+
+def test_durations_have_two_digits_or_whole_milliseconds():
+    seconds = (0.0001234, 0.0123, 0.0996, 1.5)
+    assert [table.duration(second) for second in seconds] == ["0.12 ms", "12 ms", "100 ms", "1500 ms"]

@@ -12,12 +12,15 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from colorbench.cell import Cell, Suite
-from colorbench.grid.state import state_of
+from colorbench.grid.state import is_held, state_of
 from colorbench.record import FILE_NAME, write_record
 
 
 def adopt_cells(suite: Suite, cells: list[Cell], out: Path) -> list[Cell]:
-    """Copy what sibling suites have of these cells, their records last; returns the cells that are done now."""
+    """Copy what sibling suites have of these cells, their records last; returns the cells that are done now.
+
+    A cell that a process works on now is left to it.
+    """
     siblings = list(_siblings(suite, out))
     return [cell for cell in cells if any(_adopt(cell, sibling, out) for sibling in siblings)]
 
@@ -36,9 +39,9 @@ def _siblings(suite: Suite, out: Path) -> Iterator[str]:
 def _adopt(cell: Cell, sibling: str, out: Path) -> bool:
     twin = cell.model_copy(update={"suite": sibling})
     state = state_of(twin, out)
-    if state.name != "done" or state.record.status != "done":
-        return False
     target = out / cell.folder
+    if state.name != "done" or state.record.status != "done" or is_held(target):
+        return False
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".adopt-") as scratch:
         copy = Path(scratch) / target.name

@@ -96,10 +96,12 @@ class _Shift:
     def _send(self, job: Job) -> None:
         threads = self.executor.cpus if self.device == "cpu" else None
         job = replace(job, device=self.device, threads=threads)
-        ticket = write_ticket(job)
         self.watched.add(job)
-        gpus = 0 if self.device == "cpu" else 1
-        self.talk.say({"folder": str(job.folder), "ticket": ticket, "name": job.name, "gpus": gpus})
+        self._order(job)
+
+    def _order(self, job: Job) -> None:
+        gpus = 0 if job.device == "cpu" else 1
+        self.talk.say({"folder": str(job.folder), "ticket": write_ticket(job), "name": job.name, "gpus": gpus})
 
     def _take(self, word: dict) -> None:
         if "hello" in word:
@@ -139,10 +141,8 @@ class _Shift:
             self.watched.end(folder, f"{job.name}: ray's worker died {deaths} times ({text}); resumable")
 
     def _again(self, job: Job) -> None:
-        self.talk.say({
-            "folder": str(job.folder), "ticket": write_ticket(job), "name": job.name, "gpus": int(job.device != "cpu")
-        })  # fmt: skip
         self.watched.jobs[str(job.folder)] = job
+        self._order(job)
 
     def _stop_sending(self, folder: str, text: str) -> None:
         """A node cannot see the folder: its cells would fail one after the other. What runs elsewhere may end."""

@@ -20,7 +20,7 @@ from colorbench.cell import Cell
 from colorbench.leaderboard.door import Refused, check_name, check_safetensors, submitted_files
 from colorbench.leaderboard.entries import Board, Run, read_board, read_scores, record_files
 from colorbench.leaderboard.predictions import manifest_sha256
-from colorbench.record import Record, read_record
+from colorbench.record import Record, file_sha256, read_record
 
 BADGES = ("valid", "plausible", "re-scored", "re-inferred", "re-run")
 PHOTOS = 64
@@ -220,14 +220,6 @@ def _hashes(run: Run) -> list[str]:
         if held != wanted:
             problems.append(f"{name} has sha256 {held[:12]}, the record says {wanted[:12]}")
     return problems
-
-
-def file_sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(1 << 20):
-            digest.update(chunk)
-    return digest.hexdigest()
 
 
 def _private(record: Record) -> list[str]:

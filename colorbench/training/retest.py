@@ -16,7 +16,7 @@ from torch import Tensor
 from colorbench.cell import Cell, Protocol
 from colorbench.data import PhotoSet, load_dataset_photos
 from colorbench.generators import BASELINES
-from colorbench.record import FILE_NAME, DataFacts, Record, write_atomically, write_record
+from colorbench.record import FILE_NAME, DataFacts, Record, file_sha256, write_atomically, write_record
 from colorbench.training.checkpoint import WEIGHTS_NAME
 from colorbench.training.colorize import load_generator
 from colorbench.training.evaluate import (
@@ -148,8 +148,7 @@ def _predict(record: Record, trained: Path, photos: PhotoSet, mean_ab, device: t
 def _is_the_one(path: Path, record: Record) -> None:
     """Raises ValueError when the checkpoint is not the one that the record speaks of."""
     wanted = record.files.get(WEIGHTS_NAME)
-    with path.open("rb") as file:
-        held = hashlib.file_digest(file, "sha256").hexdigest()
+    held = file_sha256(path)
     if wanted is not None and held != wanted:
         raise ValueError(f"{WEIGHTS_NAME} has sha256 {held[:12]}, its record says {wanted[:12]}")
 

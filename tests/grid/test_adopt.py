@@ -5,6 +5,7 @@ from colorbench.grid.adopt import adopt_cells
 from colorbench.grid.cells import expand_suite
 from colorbench.grid.local import LocalExecutor
 from colorbench.grid.run import plan_run, run
+from colorbench.grid.state import hold
 from tests.grid.test_run import UNET, tiny_suite
 from tests.training.cells import small_protocol
 
@@ -15,6 +16,10 @@ def test_the_same_cell_of_another_suite_is_copied_and_no_other(tmp_path, monkeyp
     more = (*tiny_suite().recipes, Recipe(generator="unet", loss="mse", options=UNET))
     second = tiny_suite(name="second", recipes=more)
     plan = plan_run(second, out=tmp_path)
+    busy = tmp_path / plan.todo[0].folder
+    with hold(busy):
+        assert adopt_cells(second, plan.todo[:1], tmp_path) == [], "somebody works there"
+    assert busy.is_dir()
     adopted = adopt_cells(second, plan.todo, tmp_path)
     assert [cell.recipe.label for cell in adopted] == ["gray", "unet+l1"]
     left = plan_run(second, out=tmp_path)

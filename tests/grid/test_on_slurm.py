@@ -1,6 +1,5 @@
 """The slurm executor through submitit's local cluster: jobs, a preempted one, a killed one; settings."""
 
-import json
 import os
 import signal
 from pathlib import Path
@@ -11,6 +10,7 @@ from benchmarks.kill_twenty import differences
 from colorbench.grid.executors import make_executor
 from colorbench.grid.on_slurm import SlurmExecutor, minutes, read_settings
 from colorbench.grid.run import plan_run, run
+from tests.grid.meanwhile import kill, meanwhile, parent, training_workers
 
 HERE = {"cluster": "local", "cpus": "1", "time": "60"}
 
@@ -26,39 +26,30 @@ def slurm(out: Path, **settings: str) -> SlurmExecutor:
     return SlurmExecutor(out / "logs", device="cpu", settings=HERE | settings)
 
 
-def _parent(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-
-
-def _worker(event) -> int:
-    return json.loads((event.job.folder / "progress.json").read_text())["pid"]
-
-
 @pytest.mark.timeout(900)
 def test_preempted_then_killed_then_finished(kills_suite, undisturbed, tmp_path):
     """The first cell's job is preempted (queued again, it resumes), the second's is killed: a problem, and resumable."""
     preempted, killed = [], []
 
-    def disturb(event):
-        if event.kind != "progress" or event.text != "training":
-            return
-        job = _parent(_worker(event))
-        if not preempted:
-            preempted.append(event.job.folder)
-            os.kill(job, signal.SIGUSR2)
-        elif not killed and event.job.folder != preempted[0]:
-            killed.append(event.job.folder)
-            os.kill(job, signal.SIGKILL)
+    def disturb():
+        for folder, pid in training_workers(tmp_path):
+            if not preempted:
+                preempted.append(folder)
+                os.kill(parent(pid), signal.SIGUSR2)
+            elif folder != preempted[0]:
+                killed.append(folder)
+                kill(parent(pid))
+        return bool(killed)
 
     options = {"out": tmp_path, "build": False, "checkpoint_seconds": 0.05}
-    report = run(kills_suite, executor=slurm(tmp_path, parallel="1"), on_event=disturb, **options)
-    assert preempted
-    if killed:  # else this machine was so slow in telling that the cell was finished before
-        assert len(report.problems) == 1
-        assert "resumable" in report.problems[0]
-        assert len(report.records) == 1
-        assert plan_run(kills_suite, out=tmp_path).states[1][1].name in ("resumable", "done")
-        report = run(kills_suite, executor=slurm(tmp_path), **options)
+    with meanwhile(disturb):
+        report = run(kills_suite, executor=slurm(tmp_path, parallel="1"), **options)
+    assert killed
+    assert len(report.problems) == 1
+    assert "resumable" in report.problems[0]
+    assert len(report.records) == 1
+    assert plan_run(kills_suite, out=tmp_path).states[1][1].name == "resumable"
+    report = run(kills_suite, executor=slurm(tmp_path), **options)
     assert report.problems == ()
     assert differences(undisturbed, tmp_path) == []
 

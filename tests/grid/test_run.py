@@ -16,6 +16,7 @@ from colorbench.grid.job import Job, read_job
 from colorbench.grid.local import LocalExecutor, find_devices
 from colorbench.grid.run import plan_run, run
 from colorbench.record import read_record
+from tests.grid.meanwhile import kill, meanwhile, training_workers
 from tests.training.cells import small_cell, small_protocol
 
 UNET = {"width": 4, "depth": 2}
@@ -72,24 +73,25 @@ def test_another_protocol_in_the_same_folder_is_refused(tmp_path):
 
 
 def test_a_killed_worker_resumes(tmp_path):
-    """kill -9 in the middle of training, by the executor's own eyes: the cell is finished by a second process."""
-    suite = tiny_suite(protocol=small_protocol(budget=Budget(kind="steps", amount=60)), baselines=())
+    """kill -9 in the middle of training: the executor sees it, and a second process finishes the cell."""
+    suite = tiny_suite(protocol=small_protocol(budget=Budget(kind="steps", amount=600)), baselines=())
     killed = []
 
-    def kill_once(event):
-        told = event.job.folder / "progress.json"
-        if event.kind == "progress" and event.text == "training" and not killed and event.share > 0.1:
-            pid = json.loads(told.read_text())["pid"]
-            os.kill(pid, signal.SIGKILL)
+    def kill_once():
+        for _, pid in training_workers(tmp_path)[:1]:
+            kill(pid)
             killed.append(pid)
+        return bool(killed)
 
-    report = run(suite, out=tmp_path, executor=executor(), on_event=kill_once, checkpoint_seconds=0.1, build=False)
+    with meanwhile(kill_once):
+        report = run(suite, out=tmp_path, executor=executor(), checkpoint_seconds=0.05, build=False)
     assert killed
     assert report.problems == ()
     assert report.records[0].status == "done"
     record = report.records[0]
-    assert record.spent.steps == 60
-    assert sum(attempt.end_step - attempt.start_step for attempt in record.attempts) == 60
+    assert record.spent.steps == 600
+    assert len(record.attempts) == 2
+    assert sum(attempt.end_step - attempt.start_step for attempt in record.attempts) == 600
     assert record.cost.train_seconds == pytest.approx(sum(attempt.train_seconds for attempt in record.attempts))
 
 

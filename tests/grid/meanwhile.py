@@ -1,0 +1,49 @@
+"""Disturb a grid while it runs: a thread looks at its files every few milliseconds, faster than any cell can end."""
+
+import contextlib
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from colorbench.training.progress import read_progress
+
+
+@contextlib.contextmanager
+def meanwhile(look: Callable[[], bool]) -> Iterator[None]:
+    """Calls `look` beside the block until it returns True or the block ends; raises what it raised."""
+    ended, failures = threading.Event(), []
+
+    def watch() -> None:
+        try:
+            while not look() and not ended.wait(0.003):
+                pass
+        except Exception as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+    if failures:
+        raise failures[0]
+
+
+def training_workers(out: Path) -> list[tuple[Path, int]]:
+    """Folder and process id of every cell that trains and has saved a checkpoint."""
+    found = [(path.parent, read_progress(path.parent) or {}) for path in out.rglob("training_state")]
+    return [(folder, told["pid"]) for folder, told in found if told.get("phase") == "training"]
+
+
+def parent(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+def kill(pid: int) -> None:
+    """kill -9, also of one that has just ended."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
