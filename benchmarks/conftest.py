@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from colorbench.color.reserve import release
+
 
 @pytest.fixture(scope="module", autouse=True)
 def two_threads():
@@ -90,6 +92,7 @@ def _difference(value, ours) -> float:
 
 def peak_megabytes(function, device: str) -> float | None:
     """Peak of memory above what was in use; None where the system does not tell."""
+    release()  # else what is kept from the last call would not be counted
     if device == "cuda":
         torch.cuda.reset_peak_memory_stats()
         before = torch.cuda.memory_allocated()

@@ -56,8 +56,8 @@ def soft_encode(ab: Ab, k: int = 10, sigma: float = 5.0, step: int = 10) -> tupl
         table = _point_table(step).to(ab.device)
         settings = table, near_plan(k), float(sigma), int(step)
         tiles = ab.split(max(1, TILE_PIXELS // max(1, ab[0, 0].numel()))) if pays_to_reserve(ab) else (ab,)
-        found = _encode(ab, *settings) if len(tiles) == 1 else _encode_tiles(tiles, k, settings)
-        return _mend(ab, *found, float(sigma), step)
+        indices, weights, missing = _encode_tiles(tiles, k, settings) if len(tiles) > 1 else _encode(ab, *settings)
+        return _mend(ab, indices.long(), weights, missing, float(sigma), step)
 
 
 def nearest_bin(ab: Ab, step: int = 10) -> Int64[Tensor, "b h w"]:
@@ -92,20 +92,28 @@ def _encode(ab: Tensor, table: Tensor, plan: NearPlan, sigma: float, step: int) 
     (row, x), (column, y) = (_residual(channel, step, len(table)) for channel in ab.unbind(1))
     swap = y.abs() > x.abs()
     u, v = torch.where(swap, y, x).abs(), torch.where(swap, x, y).abs()
-    up, right = torch.where(x < 0, -1, 1), torch.where(y < 0, -1, 1)
-    indices, exponents = [], []
-    for p, q in (*plan.always, *_nearest_varying(u, v, plan, step)):
-        down_to = row + up * torch.where(swap, q, p)
-        across_to = column + right * torch.where(swap, p, q)
-        indices.append(table.flatten()[down_to * len(table) + across_to])
-        # squared distance less that of the nearest point
-        exponents.append((p * (p * step - 2 * u) + q * (q * step - 2 * v)) * (-step / (2 * sigma**2)))
-    weights = [torch.exp(exponent) for exponent in exponents]
+    # places in the flat table, in int32: int64 halves a CPU's lanes
+    up, right = (1 - 2 * (x < 0).int()) * len(table), 1 - 2 * (y < 0).int()
+    place, u_stride, v_stride = row * len(table) + column, torch.where(swap, right, up), torch.where(swap, up, right)
+    varying = _nearest_varying(u, v, plan, step)
+    # a Gaussian is a product over the axes, so the fixed offsets share the few exponentials of their coordinates
+    p_factors, q_factors = (
+        {p: torch.exp(_farther(p, part, step) / (-2 * sigma**2)) if p else torch.ones_like(part) for p in coordinates}
+        for part, coordinates in zip((u, v), (sorted(set(axis)) for axis in zip(*plan.always)))
+    )
+    weights = [p_factors[p] * q_factors[q] for p, q in plan.always]
+    weights += [torch.exp((_farther(p, u, step) + _farther(q, v, step)) / (-2 * sigma**2)) for p, q in varying]
+    indices = [table.flatten()[place + p * u_stride + q * v_stride] for p, q in (*plan.always, *varying)]
     share = 1 / sum(weights)
     missing = indices[0] < 0
     for index in indices[1:]:
         missing = missing | (index < 0)
-    return torch.stack([i.long() for i in indices], 1), torch.stack([w * share for w in weights], 1), missing
+    return torch.stack(indices, 1), torch.stack([w * share for w in weights], 1), missing
+
+
+def _farther(offset: int | Tensor, residual: Tensor, step: int) -> Tensor:
+    """Along one axis: squared distance of the point at this offset less that of the nearest point."""
+    return offset * step * (offset * step - 2 * residual)
 
 
 def _residual(channel: Tensor, step: int, size: int) -> tuple[Tensor, Tensor]:
@@ -118,7 +126,7 @@ def _residual(channel: Tensor, step: int, size: int) -> tuple[Tensor, Tensor]:
 
 def _nearest_varying(u: Tensor, v: Tensor, plan: NearPlan, step: int) -> list[tuple[Tensor, Tensor]]:
     """The offsets of the `open_slots` nearest of the varying points, pixel by pixel."""
-    squared = [p * (p * step - 2 * u) + q * (q * step - 2 * v) for p, q in plan.varying]
+    squared = [_farther(p, u, step) + _farther(q, v, step) for p, q in plan.varying]
     ranks = [
         sum((other <= own if j < i else other < own).int() for j, other in enumerate(squared) if j != i)
         for i, own in enumerate(squared)

@@ -30,6 +30,16 @@ def test_agrees_with_a_float64_line(pictures):
     np.testing.assert_allclose(colorfulness_abs(rgb), [line(x, True) for x in rgb], rtol=1e-5, atol=1e-4)
 
 
+@pytest.mark.parametrize("border", [0, 1, 40, 64])
+@pytest.mark.parametrize("spread", [1e-4, 1e-2])
+def test_saturated_colour_with_hardly_any_variance(border, spread):
+    """Where mean^2 is a million times the variance, with black bars (one of them on the row that is guessed from)."""
+    generator = torch.Generator().manual_seed(border)
+    rgb = torch.tensor([1.0, 0.1, 0.0]).view(1, 3, 1, 1) - spread * torch.rand(1, 3, 128, 128, generator=generator)
+    rgb[:, :, 64 - border // 2 : 64 + (border + 1) // 2] = 0
+    np.testing.assert_allclose(colorfulness(rgb), [line(rgb[0])], rtol=1e-5)
+
+
 def test_uint8_arithmetic_would_wrap():
     """The trap: R - G on uint8 wraps around, so integer pictures are refused (score() converts them)."""
     picture = torch.randint(0, 256, (1, 3, 16, 16), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
