@@ -9,6 +9,7 @@ the peer), `device`, `difference` (largest absolute difference of the values fro
 in use before; Linux and CUDA). Peers of one operation run one after the other in one run; compare medians.
 """
 
+import gc
 import os
 from pathlib import Path
 
@@ -92,7 +93,8 @@ def _difference(value, ours) -> float:
 
 def peak_megabytes(function, device: str) -> float | None:
     """Peak of memory above what was in use; None where the system does not tell."""
-    release()  # else what is kept from the last call would not be counted
+    gc.collect()  # what the last call left would count as in use
+    release()
     if device == "cuda":
         torch.cuda.reset_peak_memory_stats()
         before = torch.cuda.memory_allocated()

@@ -69,7 +69,11 @@ def row(operation: str, device: str, ours: dict, peer: dict) -> tuple[str, ...]:
     """One line of the table."""
     faster, memory = peer["seconds"] / ours["seconds"], memory_share(ours, peer)
     bar, memory_bar = BARS.get((operation, peer["who"])), MEMORY_BARS.get((operation, peer["who"]))
-    met = bar is not None and faster >= bar and (memory_bar is None or (memory is not None and memory <= memory_bar))
+    met = (
+        bar is not None
+        and faster >= bar
+        and (memory_bar is None or (memory is not None and round(memory, 2) <= round(memory_bar, 2)))
+    )
     difference = peer.get("difference")
     return (
         f"{operation} ({device})" if device != "cpu" else operation,

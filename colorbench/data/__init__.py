@@ -1,7 +1,7 @@
 """Photos: found, decoded once into a memory-mapped uint8 store, split by content, fed to the device."""
 
 from colorbench.data.feed import PhotoFeed
-from colorbench.data.load import Photos, Report, data_hash, load_dataset_photos
+from colorbench.data.load import Photos, Report, data_hash, load_dataset_photos, load_protocol_photos
 from colorbench.data.photoset import PhotoSet
 from colorbench.data.sources import Found, Source, cache_folder
 from colorbench.data.table import DATASETS, DatasetRow
@@ -18,4 +18,5 @@ __all__ = [
     "cache_folder",
     "data_hash",
     "load_dataset_photos",
+    "load_protocol_photos",
 ]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from colorbench.cell import Protocol
 from colorbench.data.build import Progress, build
 from colorbench.data.photoset import EXACT_GRAY, PhotoSet
 from colorbench.data.request import Request, make_request
@@ -116,6 +117,22 @@ def load_dataset_photos(
         **options,
     )
     return _photos(request, open_or_build(request.folder, partial(build, request.plan)))
+
+
+def load_protocol_photos(
+    protocol: Protocol, source: str | Path | None = None, on_progress: Progress | None = None
+) -> Photos:
+    """The photos that a protocol names, split and fitted as it says. Errors: `load_dataset_photos`."""
+    return load_dataset_photos(
+        protocol.dataset,
+        source=source,
+        size_px=protocol.size_px,
+        fit=protocol.fit,
+        test_share=protocol.test_share,
+        limit_train=protocol.limit_train,
+        limit_test=protocol.limit_test,
+        on_progress=on_progress,
+    )
 
 
 def data_hash(dataset: str, **settings) -> str:

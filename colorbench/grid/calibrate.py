@@ -131,6 +131,7 @@ class _Bench:
     ):
         import torch
 
+        from colorbench.data import load_protocol_photos
         from colorbench.grid.local import find_devices
 
         self.suite, self.cells, self.folder = suite, cells, out.with_name(out.name + ".parts")
@@ -141,7 +142,7 @@ class _Bench:
         self.timers: dict[str, object] = {}
         self.rebuilt, self.built = 0, set()
         self.parts = self._open()
-        self.photos = _load_photos(suite, source, on_photos)
+        self.photos = load_protocol_photos(suite.protocol, source, on_photos)
 
     def measure(self, on_step: Callable[[Step], None]) -> None:
         """All blocks that are missing."""
@@ -273,22 +274,6 @@ class _Bench:
             block_steps=self.block_steps,
         )
         return Settings(reference=reference, conditions=Conditions.of(self.suite.protocol))
-
-
-def _load_photos(suite: Suite, source, on_photos):
-    from colorbench.data import load_dataset_photos
-
-    protocol = suite.protocol
-    return load_dataset_photos(
-        protocol.dataset,
-        source=source,
-        size_px=protocol.size_px,
-        fit=protocol.fit,
-        test_share=protocol.test_share,
-        limit_train=protocol.limit_train,
-        limit_test=protocol.limit_test,
-        on_progress=on_photos,
-    )
 
 
 def _row(part: Part) -> StepRow:

@@ -237,12 +237,13 @@ def _training_photos(board: Board, source, photos: PhotoSet):
     """`(mean_ab, sentences)`: what baselines need of the photos that were trained on, and whether the new ones are new."""
     import torch
 
+    from colorbench.data import load_protocol_photos
     from colorbench.training.statistics import split_statistics
-    from colorbench.training.train import check_photos, load_photos
+    from colorbench.training.train import check_photos
 
     cell, given = board.runs[0].record.cell, source is not None
     try:
-        old = load_photos(cell, source if given else source_of(board.folder))
+        old = load_protocol_photos(cell.protocol, source if given else source_of(board.folder))
         check_photos(cell, old)
     except (ValueError, KeyError, OSError) as error:
         if given:

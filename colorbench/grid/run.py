@@ -113,24 +113,14 @@ def plan_run(
         ValueError: the folder holds another protocol's cells, the photos cannot be used, or the budget needs a step table.
         KeyError: a name in the suite is unknown.
     """
-    from colorbench.data import load_dataset_photos
+    from colorbench.data import load_protocol_photos
 
     out = Path(out)
     first = expand_suite(suite, "0" * 64)  # wrong names are refused before any photo is read
     table = choose_table(suite, table, out / suite.name)
     steps = plan_steps(first, table)
     suite = with_table(suite, table)
-    protocol = suite.protocol
-    photos = load_dataset_photos(
-        protocol.dataset,
-        source=source,
-        size_px=protocol.size_px,
-        fit=protocol.fit,
-        test_share=protocol.test_share,
-        limit_train=protocol.limit_train,
-        limit_test=protocol.limit_test,
-        on_progress=on_photos,
-    )
+    photos = load_protocol_photos(suite.protocol, source, on_photos)
     shortfall = _published_photos(suite, len(photos.test))
     cells = expand_suite(suite, photos.hash)
     states = tuple((cell, state_of(cell, out)) for cell in cells)
@@ -269,11 +259,11 @@ def save_references(plan: Plan) -> None:
     import numpy as np
     import torch
 
+    from colorbench.data import load_protocol_photos
     from colorbench.training.evaluate import save_pictures
-    from colorbench.training.train import load_photos
 
     folder, cell = plan.out / plan.suite.name / REFERENCES, plan.states[0][0]
-    test = load_photos(cell, plan.source).test
+    test = load_protocol_photos(cell.protocol, plan.source).test
     if folder.exists() and len(list(folder.glob("*.png"))) == len(test):
         return
     save_pictures(folder, torch.from_numpy(np.array(test.pixels)), test.ids)

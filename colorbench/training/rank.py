@@ -10,13 +10,14 @@ from pathlib import Path
 import torch
 
 from colorbench.cell import Cell
+from colorbench.data import load_protocol_photos
 from colorbench.plugins import load_plugins
 from colorbench.training.group import join
 from colorbench.training.ledger import Ledger
 from colorbench.training.loop import train_loop
 from colorbench.training.memory import is_out_of_memory
 from colorbench.training.ranks import FAILURES, FOLDER, JOB, STOP
-from colorbench.training.train import check_photos, load_photos
+from colorbench.training.train import check_photos
 
 _ORPHAN_SECONDS = 60.0  # an orphan has so long to save and end
 
@@ -38,7 +39,7 @@ def _train(folder: Path, job: dict, rank: int, ledger: Ledger) -> None:
     torch.set_num_threads(job["threads"])
     load_plugins(job["plugins"])
     cell = Cell.model_validate(job["cell"])
-    photos = load_photos(cell, job["source"])
+    photos = load_protocol_photos(cell.protocol, job["source"])
     check_photos(cell, photos)
     devices = [torch.device(name) for name in job["devices"]]
     group, stop = join(devices), _Stop(folder / FOLDER / STOP)

@@ -8,10 +8,11 @@ import numpy as np
 import torch
 
 from colorbench.cell import Cell
+from colorbench.data import load_protocol_photos
 from colorbench.photo import decode_photo
 from colorbench.record import FILE_NAME, Record, read_record, write_atomically, write_record
 from colorbench.training.evaluate import rate_predictions, save_scores
-from colorbench.training.train import check_photos, load_photos
+from colorbench.training.train import check_photos
 
 
 def rescore(
@@ -27,7 +28,7 @@ def rescore(
     Raises:
         FileNotFoundError: the predictions are gone.
     """
-    photos, path = load_photos(cell, source), folder / FILE_NAME
+    photos, path = load_protocol_photos(cell.protocol, source), folder / FILE_NAME
     check_photos(cell, photos)
     old = read_record(path)
     pictures = [np.array(decode_photo(folder / "predictions" / f"{name}.png")) for name in photos.test.ids]

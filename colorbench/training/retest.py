@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from colorbench.cell import Cell, Protocol
-from colorbench.data import PhotoSet, load_dataset_photos
+from colorbench.data import PhotoSet, load_protocol_photos
 from colorbench.generators import BASELINES
 from colorbench.record import FILE_NAME, DataFacts, Record, file_sha256, write_atomically, write_record
 from colorbench.training.checkpoint import WEIGHTS_NAME
@@ -41,14 +41,8 @@ def load_all_photos(protocol: Protocol, source: str | Path | None, on_progress=N
     Raises:
         ValueError: all photos are gray, so that no colorizer can be told from another.
     """
-    photos = load_dataset_photos(
-        protocol.dataset,
-        source=source,
-        size_px=protocol.size_px,
-        fit=protocol.fit,
-        test_share=0.5,
-        on_progress=on_progress,
-    )
+    unlimited = protocol.model_copy(update={"test_share": 0.5, "limit_train": None, "limit_test": None})
+    photos = load_protocol_photos(unlimited, source, on_progress)
     whole = _joined(photos.train, photos.test)
     if whole.gray.all():
         raise ValueError(

@@ -9,7 +9,7 @@ import torch
 
 from colorbench.batch import Batch, Output
 from colorbench.cell import Cell
-from colorbench.data import Photos, load_dataset_photos
+from colorbench.data import Photos, load_protocol_photos
 from colorbench.features import WeightsMissing
 from colorbench.record import FILE_NAME, Cost, Record, Spent, write_record
 from colorbench.suites.spending import Allowance, Spending
@@ -75,7 +75,7 @@ def train(
     check_batch(cell, len(devices))
     progress = Progress(folder)
     progress.tell("photos")
-    photos = load_photos(cell, source)
+    photos = load_protocol_photos(cell.protocol, source)
     check_photos(cell, photos)
     allowance = _allowance(cell, Allowance(table_steps, flops_per_step, provisional))
     run = _Run(cell, folder, photos, devices, tuple(metrics), progress, began, allowance)
@@ -97,25 +97,11 @@ def fail(
     allowance: Allowance = Allowance(),  # noqa: B008
 ) -> Record:
     """Write the record of a cell whose process died too hard to write its own; scored as gray. Arguments: as `train`."""
-    photos, folder, began = load_photos(cell, source), Path(folder), time.monotonic()
+    photos, folder, began = load_protocol_photos(cell.protocol, source), Path(folder), time.monotonic()
     run = _Run(
         cell, folder, photos, devices_of("cpu"), tuple(metrics), Progress(folder), began, _allowance(cell, allowance)
     )
     return run.failed(status, message, run.saved_ledger())
-
-
-def load_photos(cell: Cell, source: str | Path | None) -> Photos:
-    """The photos of a cell's protocol."""
-    protocol = cell.protocol
-    return load_dataset_photos(
-        protocol.dataset,
-        source=source,
-        size_px=protocol.size_px,
-        fit=protocol.fit,
-        test_share=protocol.test_share,
-        limit_train=protocol.limit_train,
-        limit_test=protocol.limit_test,
-    )
 
 
 def check_photos(cell: Cell, photos: Photos) -> None:

@@ -7,12 +7,12 @@ import pytest
 import torch
 
 from colorbench.cell import Recipe
+from colorbench.data import load_protocol_photos
 from colorbench.training import loop
 from colorbench.training.batch_norm import share_batch_norm
 from colorbench.training.checkpoint import load_state
 from colorbench.training.group import Group, join
 from colorbench.training.ledger import Ledger
-from colorbench.training.train import load_photos
 from tests.training.cells import small_cell
 
 STEPS = 12
@@ -33,7 +33,7 @@ def train(loss: str, folder: Path, group: Group, stop_after: int = 10**9) -> Non
     asked = iter(range(1, 10**9))
     cell = cell_of(loss)
     loop.train_loop(
-        cell, load_photos(cell, None), folder, CPU, ledger=Ledger(), group=group,
+        cell, load_protocol_photos(cell.protocol, None), folder, CPU, ledger=Ledger(), group=group,
         should_stop=lambda: next(asked) == stop_after,
     )  # fmt: skip
 

@@ -234,13 +234,13 @@ def test_pretraining_leaves_critics_alone(tmp_path):
 def test_predictions_on_disk_are_what_was_scored(tmp_path):
     import pandas as pd
 
+    from colorbench.data import load_protocol_photos
     from colorbench.metrics import score
     from colorbench.photo import decode_photo
-    from colorbench.training.train import load_photos
 
     cell = small_cell()
     record = train(cell, tmp_path, metrics=METRICS)
-    test = load_photos(cell, None).test
+    test = load_protocol_photos(cell.protocol, None).test
     frame = pd.read_parquet(tmp_path / "scores.parquet")
     assert list(frame["photo"]) == test.ids
     pictures = np.stack([decode_photo(tmp_path / "predictions" / f"{name}.png") for name in test.ids])
