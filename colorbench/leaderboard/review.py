@@ -9,8 +9,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-from colorbench.leaderboard.checks import Finding, check, difference_table, report
+import numpy as np
+
+from colorbench.leaderboard.checks import Finding, check, report
 from colorbench.leaderboard.door import Refused, check_name
+from colorbench.leaderboard.entries import read_board
 
 _GENERATED = ("board",)
 
@@ -42,6 +45,37 @@ def review(repository: Path, changed: list[tuple[str, str]]) -> tuple[str, bool]
     fine = not problems and all(finding.ok for finding in findings) and bool(findings)
     head = "Every check that could be made here holds." if fine else "This cannot be merged as it is."
     return "\n".join([head, "", *[f"- {problem}" for problem in problems], "", *texts]), fine
+
+
+def difference_table(folder: Path, changed: list[str]) -> str:
+    """Markdown for a pull request: the changed entries beside the baselines and the leader, difference and interval."""
+    from colorbench.leaderboard.intervals import compare, sample
+    from colorbench.leaderboard.standings import photo_matrix
+    from colorbench.leaderboard.table import _md, cell, heading, standings
+
+    board = read_board(folder)
+    results = standings(board)
+    order = results.order()
+    rows = [k for k in order if board.entries[k].label in changed]
+    leader = next((k for k in order if board.entries[k].kind == "trained" and k not in rows), None)
+    beside = [k for k in order if board.entries[k].kind == "baseline"] + ([leader] if leader is not None else [])
+    metric = board.primary
+    data = sample(
+        [entry.seed_values(metric) for entry in board.entries], photo_matrix(board, metric),
+        np.array([entry.fixed for entry in board.entries]),
+    )  # fmt: skip
+    pairs = compare(data)
+    half = pairs.half_width()
+    lines = [
+        f"| entry | {_md(heading(board, metric))} | "
+        + " | ".join(f"− {_md(board.entries[j].label)}" for j in beside)
+        + " |"
+    ]
+    lines.append("|---|---:|" + "---:|" * len(beside))
+    for k in rows:
+        cells = [f"{pairs.difference[k, j]:+.3g} ± {half[k, j]:.2g}" for j in beside]
+        lines.append(f"| {_md(board.entries[k].label)} | {cell(results.full[metric], k)} | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
 
 
 def _immutable(changed: list[tuple[str, str]]) -> list[str]:

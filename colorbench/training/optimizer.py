@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import torch
 from torch import nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from colorbench.cell import Optimizer
 
@@ -54,8 +55,9 @@ class Average:
     def update(self, model: nn.Module) -> None:
         self.steps += 1
         decay = min(self.decay, self.steps / (self.steps + 10))
-        for key, value in model.state_dict().items():
-            if value.is_floating_point():
-                self.state[key].lerp_(value, 1 - decay)
-            else:
-                self.state[key].copy_(value)
+        values = model.state_dict()
+        moving = [key for key, value in values.items() if value.is_floating_point()]
+        # all in a few launches: one by one, the hundreds of tensors of a network cost a GPU more than its forward
+        get_ema_multi_avg_fn(decay)([self.state[key] for key in moving], [values[key] for key in moving], self.steps)
+        for key in values.keys() - moving:
+            self.state[key].copy_(values[key])

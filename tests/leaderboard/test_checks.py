@@ -8,8 +8,11 @@ from PIL import Image
 from scipy import stats
 
 from colorbench.cell import Recipe
-from colorbench.leaderboard.checks import badges_of, better_by_chance, check, difference_table, plausible, report
+from colorbench.leaderboard.checks import badges_of, check, report
+from colorbench.leaderboard.evidence import better_by_chance
+from colorbench.leaderboard.plausibility import plausible
 from colorbench.leaderboard.predictions import manifest_sha256, score_of_column
+from colorbench.leaderboard.review import difference_table
 from colorbench.photo import decode_photo
 from colorbench.record import Attempt, read_record, write_record
 
