@@ -10,7 +10,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from colorbench.grid.executors import make_executor
-from colorbench.grid.run import Plan, RunReport, plan_run, run, worker_environment
+from colorbench.grid.run import Plan, RunReport, adopt, plan_run, run, worker_environment
 from colorbench.plugins import load_plugins
 from colorbench.suites import load_suite, override_suite
 from colorbench.suites.load import suite_table
@@ -52,6 +52,9 @@ def run_suite(
     if dry_run:
         console.print(plan_table(plan))
         return 0
+    todo, plan = len(plan.todo), adopt(plan)
+    if todo > len(plan.todo):
+        console.print(f"{todo - len(plan.todo)} cells copied from other suites in {out}.")
     with _bars() as bars:
         watcher = _Watcher(bars, len(plan.todo))
         report = run(

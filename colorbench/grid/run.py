@@ -180,11 +180,8 @@ def run(
     """
     from colorbench.grid.local import LocalExecutor, find_devices
 
-    plan = plan or plan_run(suite, out=out, source=source, table=table)
-    suite, out = plan.suite, plan.out
-    _write_suite(plan)
-    if adopt_cells(suite, plan.todo, out):
-        plan = replace(plan, states=tuple((cell, state_of(cell, out)) for cell, _ in plan.states))
+    plan = adopt(plan or plan_run(suite, out=out, source=source, table=table))
+    suite = plan.suite
     save_references(plan)
     executor = executor or LocalExecutor(find_devices(), worker_environment(suite))
     jobs = [_job(plan, cell, plugins, checkpoint_seconds) for cell in plan.todo]
@@ -194,6 +191,18 @@ def run(
     records = tuple(_records(plan))
     board = _board(plan) if build and records else None
     return RunReport(plan, records, len(jobs), tuple(problems), board)
+
+
+def adopt(plan: Plan) -> Plan:
+    """The plan after `suite.json` is written and cells that other suites in `out` have done are copied. Once is enough.
+
+    Raises:
+        ValueError: the folder was made with another protocol.
+    """
+    _write_suite(plan)
+    if not adopt_cells(plan.suite, plan.todo, plan.out):
+        return plan
+    return replace(plan, states=tuple((cell, state_of(cell, plan.out)) for cell, _ in plan.states))
 
 
 def worker_environment(suite: Suite) -> dict[str, str]:

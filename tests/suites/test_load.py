@@ -2,7 +2,10 @@
 
 import pytest
 
+from colorbench.generators import GENERATORS
 from colorbench.grid.cells import expand_suite
+from colorbench.losses import LOSSES
+from colorbench.losses.expression import parse
 from colorbench.suites import SUITES, load_suite
 from colorbench.suites.load import suite_table
 from colorbench.suites.step_table import Reference, StepTable, write_table
@@ -21,6 +24,13 @@ def test_mini_does_not_rank():
     suite = load_suite("mini")
     assert not suite.rankable
     assert "do not rank" in suite.note
+
+
+def test_smoke_runs_every_generator_and_every_loss_that_fits_32_px():
+    recipes = load_suite("smoke").recipes
+    assert {recipe.generator for recipe in recipes} == set(GENERATORS)
+    losses = {term.key for recipe in recipes for term in parse(recipe.loss, LOSSES)}
+    assert losses == set(LOSSES) - {"ms-ssim"}
 
 
 def test_unknown_suite_lists_the_known_ones():
