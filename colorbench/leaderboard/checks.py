@@ -62,7 +62,7 @@ def check(
         folder: `<suite>/` with records, and `references/` where scores are to be computed again.
         rescore: False stops at `plausible`, which needs no pictures and takes no time.
         infer: makes pictures from a checkpoint; None leaves `re-inferred` untried.
-        rerun: trains a cell; None leaves `re-run` untried. `seeds` are the checker's.
+        rerun: trains a cell; None leaves `re-run` untried. `seeds` are the checker's; what looks too good gets those after.
         only: folders of records to check (labels); the others are not looked at.
 
     Returns:

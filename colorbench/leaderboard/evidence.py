@@ -16,6 +16,8 @@ _LEVEL = 1
 """Of 255: how far a picture made again may differ, per pixel."""
 _COARSE_LEVEL = 16
 _RELATIVE = 1e-3
+FIRST_LOOK, SECOND_LOOK = 0.05, 0.01
+"""Levels of the re-run's two looks."""
 
 Infer = Callable[[Path, list[UInt8[np.ndarray, "h w 3"]]], list[UInt8[np.ndarray, "h w 3"]]]
 """A checkpoint and true photos -> predictions, uint8."""
@@ -86,19 +88,51 @@ def reinferred(run: Run, references: Path, infer: Infer) -> list[str]:
 
 
 def rerun_holds(folder: Path, run: Run, rerun: Rerun, seeds: tuple[int, ...]) -> list[str]:
-    """Train again from the checker's seeds; the claim must not be significantly better than what comes out."""
+    """Train again from the checker's seeds; the claim must not be significantly better than what comes out.
+
+    One that is may still be luck, if its seeds are the suite's (0, 1, ..., chosen by nobody) and give it again.
+    """
     board = read_board(folder)
     entry = next(e for e in board.entries if any(r.sha256 == run.sha256 for r in e.runs))
     claim = entry.seed_values(board.primary)
-    records = [rerun(run.record.cell.model_copy(update={"seed": seed})) for seed in seeds]
-    values = np.array([_value(record, board) for record in records])
-    p = better_by_chance(claim, values, bool(board.higher_is_better(board.primary)))
-    if p < 0.05:
-        return [
-            f"claimed {board.primary} {claim.mean():.4g}, {len(values)} re-runs give {values.mean():.4g}: "
-            f"significantly better than the re-run (p = {p:.2g})"
-        ]
-    return []
+
+    def value_of(seed: int) -> float:
+        return _value(rerun(run.record.cell.model_copy(update={"seed": seed})), board)
+
+    values, p = second_look(claim, value_of, seeds, bool(board.higher_is_better(board.primary)))
+    by_the_rule = [r.record.cell.seed for r in entry.runs] == list(range(len(entry.runs)))
+    if p >= SECOND_LOOK or (by_the_rule and reproduces(claim, value_of, values.std(ddof=1))):
+        return []
+    return [
+        f"claimed {board.primary} {claim.mean():.4g}, {len(values)} re-runs give {values.mean():.4g}: "
+        f"significantly better than the re-run (p = {p:.2g})"
+    ]
+
+
+def reproduces(claim: Float[np.ndarray, "s"], value_of: Callable[[int], float], spread: float) -> bool:
+    """Whether seeds 0, 1, ... trained again each come within half the re-runs' standard deviation of the claim.
+
+    Where a seed decides the result, an honest claim passes whatever its luck; where it does not, as on most GPUs, three
+    seeds of chance do so one time in fifty.
+    """
+    return all(abs(value_of(seed) - value) < spread / 2 for seed, value in enumerate(claim))
+
+
+def second_look(
+    claim: Float[np.ndarray, "s"], value_of: Callable[[int], float], seeds: tuple[int, ...], higher_is_better: bool
+) -> tuple[Float[np.ndarray, "r"], float]:
+    """Values of the re-runs, and the p of `better_by_chance` to be judged at `SECOND_LOOK`.
+
+    At 5 % one honest claim in twenty fails, and a board of 18 has more than half a chance to hold one. So p under 5 %
+    only earns a second look: twice as many fresh seeds, and the verdict over all of them. Of three honest seeds .7 % fail
+    (simulated), and of claims three standard deviations off 89 % (91 % at one look).
+    """
+    values = [value_of(seed) for seed in seeds]
+    p = better_by_chance(claim, np.array(values), higher_is_better)
+    if p < FIRST_LOOK:
+        values += [value_of(max(seeds) + 1 + k) for k in range(2 * len(seeds))]
+        p = better_by_chance(claim, np.array(values), higher_is_better)
+    return np.array(values), p
 
 
 def _value(record: Record, board: Board) -> float:

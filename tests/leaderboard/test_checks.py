@@ -9,7 +9,7 @@ from scipy import stats
 
 from colorbench.cell import Recipe
 from colorbench.leaderboard.checks import badges_of, check, report
-from colorbench.leaderboard.evidence import better_by_chance
+from colorbench.leaderboard.evidence import SECOND_LOOK, better_by_chance, second_look
 from colorbench.leaderboard.plausibility import plausible
 from colorbench.leaderboard.predictions import manifest_sha256, score_of_column
 from colorbench.leaderboard.review import difference_table
@@ -95,26 +95,60 @@ def test_re_inferred_compares_pixels(honest):
     assert "gave 0 pictures of 6" in of(check(honest, infer=lambda c, p: [])).problems[0]
 
 
-def test_re_run_rejects_a_claim_that_is_too_good(honest):
-    claims = [read_record(honest / "unet+l1" / f"seed-{k}" / "record.json").scores["psnr"].value for k in (0, 1)]
+@pytest.fixture
+def train_again(honest):
+    """Given a function of the seed, a trainer whose records score that; and the seeds it was asked for."""
+    record = read_record(honest / "unet+l1" / "seed-0" / "record.json")
 
-    def rerun_at(value):
+    def trainer(value_of):
         def rerun(cell):
-            assert cell.seed in (1001, 1002, 1003)
-            record = read_record(honest / "unet+l1" / "seed-0" / "record.json")
-            noise = 0.01 * (cell.seed - 1002)
-            score = record.scores["psnr"].model_copy(update={"value": value + noise})
+            rerun.seeds.append(cell.seed)
+            score = record.scores["psnr"].model_copy(update={"value": value_of(cell.seed)})
             return record.model_copy(update={"cell": cell, "key": cell.key, "scores": {"psnr": score}})
 
+        rerun.seeds = []
         return rerun
 
     def infer(checkpoint, photos):
         return [decode_photo(p) for p in sorted((checkpoint.parent / "predictions").glob("*.png"))]
 
-    assert of(check(honest, infer=infer, rerun=rerun_at(np.mean(claims)))).badges[-1] == "re-run"
-    low = of(check(honest, infer=infer, rerun=rerun_at(np.mean(claims) - 3)))
-    assert low.badges[-1] == "re-inferred"
-    assert "significantly better than the re-run" in low.problems[0]
+    return lambda value_of: {"infer": infer, "rerun": trainer(value_of)}
+
+
+def test_re_run_rejects_a_claim_that_is_too_good(honest, train_again):
+    claims = psnrs(honest)
+    good = train_again(lambda seed: np.mean(claims) + 0.01 * (seed - 1002))
+    assert of(check(honest, **good)).badges[-1] == "re-run"
+    assert set(good["rerun"].seeds) == {1001, 1002, 1003}
+    low = train_again(lambda seed: np.mean(claims) - 3 + 0.01 * (seed % 10 - 5))
+    finding = of(check(honest, **low))
+    assert finding.badges[-1] == "re-inferred"
+    assert "significantly better than the re-run" in finding.problems[0]
+    assert set(low["rerun"].seeds) == {
+        *range(1001, 1010),
+        0,
+    }  # judged after the second look; seed 0 does not give it again
+
+
+def test_a_lucky_claim_that_its_own_seeds_give_again_holds(honest, train_again):
+    claims = psnrs(honest)
+    lucky = train_again(lambda seed: claims[seed] if seed < 2 else np.mean(claims) - 3 + 0.01 * (seed - 1005))
+    assert of(check(honest, **lucky)).badges[-1] == "re-run"
+    assert {0, 1} < set(lucky["rerun"].seeds)
+
+
+def psnrs(folder):
+    return [read_record(folder / "unet+l1" / f"seed-{k}" / "record.json").scores["psnr"].value for k in (0, 1)]
+
+
+def test_the_second_look_spares_the_honest_and_not_the_cheat(rng):
+    def refused(advantage):
+        claims, values = rng.normal(advantage, 1, (2000, 3)), rng.normal(0, 1, (2000, 9))
+        looks = (second_look(c, v.__getitem__, (0, 1, 2), True) for c, v in zip(claims, values))
+        return np.mean([p < SECOND_LOOK for _, p in looks])
+
+    assert refused(0) < 0.015
+    assert refused(4) > 0.97
 
 
 def test_better_by_chance_is_scipys_and_guards_itself(rng):
