@@ -7,6 +7,7 @@ from functools import cached_property
 
 import torch
 from torch import Tensor
+from torch.nn.functional import interpolate
 
 from colorbench.color import annealed_mean, lab_to_rgb, rgb_to_lab
 from colorbench.tensors import Ab, Gray, Lab, Lightness, Logits, Rgb, Rgb8
@@ -65,7 +66,8 @@ class Output:
         lightness: L* of the photo, `(b, 1, h, w)`, [0, 100].
         ab: predicted a*, b* `(b, 2, h, w)`, or None when `rgb` is given.
         rgb: predicted sRGB in [0, 1], or None.
-        logits: bin logits `(b, 313, h', w')` of a `bins` head, or None.
+        logits: bin logits `(b, 313, h', w')` of a `bins` head, or None. Without ab and rgb they are decoded when asked for,
+            by the annealed mean at `temperature`, enlarged bilinearly to the photo.
         extras: what else a generator gave while training: `deep` (list of Outputs), `logits_529`, `regression`.
     """
 
@@ -76,11 +78,13 @@ class Output:
         ab: Ab | None = None,
         rgb: Rgb | None = None,
         logits: Logits | None = None,
+        temperature: float = 0.38,
         extras: dict | None = None,
     ):
-        if ab is None and rgb is None:
-            raise ValueError("an Output needs ab or rgb; got neither")
+        if ab is None and rgb is None and logits is None:
+            raise ValueError("an Output needs ab, rgb or logits; got none of them")
         self.lightness, self._ab, self._rgb, self._logits = lightness, ab, rgb, logits
+        self._temperature = temperature
         self.extras = extras or {}
 
     @classmethod
@@ -95,24 +99,28 @@ class Output:
 
     @classmethod
     def from_logits(cls, logits: Logits, lightness: Lightness, temperature: float = 0.38, **more) -> "Output":
-        """A prediction over the 313 bins, decoded by the annealed mean and enlarged bilinearly to the photo."""
-        ab = annealed_mean(logits.float(), temperature=temperature)
-        if ab.shape[-2:] != lightness.shape[-2:]:
-            ab = torch.nn.functional.interpolate(ab, lightness.shape[-2:], mode="bilinear", align_corners=False)
-        return cls(lightness, ab=ab, logits=logits.float(), **more)
+        """A prediction over the 313 bins. Losses on logits never pay for its colours."""
+        return cls(lightness, logits=logits.float(), temperature=temperature, **more)
 
     def __len__(self) -> int:
         return len(self.lightness)
 
     @cached_property
     def ab(self) -> Ab:
-        return self._ab if self._ab is not None else rgb_to_lab(self._rgb)[:, 1:]
+        if self._ab is not None:
+            return self._ab
+        return self._decoded() if self._rgb is None else rgb_to_lab(self._rgb)[:, 1:]
+
+    def _decoded(self) -> Ab:
+        ab = annealed_mean(self.logits, temperature=self._temperature)
+        size = self.lightness.shape[-2:]
+        return ab if ab.shape[-2:] == size else interpolate(ab, size, mode="bilinear", align_corners=False)
 
     @cached_property
     def lab(self) -> Lab:
-        if self._ab is None:
+        if self._ab is None and self._rgb is not None:
             return rgb_to_lab(self._rgb)
-        return torch.cat([self.lightness, self._ab], dim=1)
+        return torch.cat([self.lightness, self.ab], dim=1)
 
     @cached_property
     def rgb(self) -> Rgb:

@@ -5,6 +5,7 @@ import torch
 
 from colorbench import batch as module
 from colorbench.batch import Batch, Output
+from colorbench.losses import build_loss
 
 
 @pytest.fixture
@@ -49,6 +50,18 @@ def test_logits_are_compared_with_ab(photos):
     assert output.view("logits").shape == (2, 313, 2, 2)
 
 
+def test_logits_are_decoded_once_and_only_when_colors_are_asked_for(photos, monkeypatch):
+    calls = []
+    real = module.annealed_mean
+    monkeypatch.setattr(module, "annealed_mean", lambda *a, **k: calls.append(1) or real(*a, **k))
+    truth = Batch.from_rgb(photos)
+    output = Output.from_logits(torch.randn(2, 313, 4, 4), truth.lightness)
+    build_loss("classification(rebalance=False)")(output, truth)
+    assert not calls
+    output.rgb, output.ab, output.lab, output.detach().ab
+    assert len(calls) == 1
+
+
 def test_detach_keeps_values_and_cuts_the_graph(photos):
     truth = Batch.from_rgb(photos)
     ab = truth.ab.clone().requires_grad_()
@@ -62,7 +75,7 @@ def test_detach_keeps_values_and_cuts_the_graph(photos):
 
 
 def test_guards(photos):
-    with pytest.raises(ValueError, match="needs ab or rgb"):
+    with pytest.raises(ValueError, match="needs ab, rgb or logits"):
         Output(Batch.from_rgb(photos).lightness)
     with pytest.raises(KeyError, match="known views"):
         Batch.from_rgb(photos).view("hsv")

@@ -56,8 +56,9 @@ class _AnnealedMean(torch.autograd.Function):
         b, _, h, w = logits.shape
         ab, log_total = logits.new_empty(b, 2, h * w), logits.new_empty(b, 1, h * w)
         weights = torch.cat([bins, bins.new_ones(len(bins), 1)], 1).T.contiguous()
+        flat = logits.flatten(2)  # a copy where logits were cropped, so once, not in every tile
         for pictures, pixels in _tiles(logits):
-            sums, top = _online_sums(logits.flatten(2)[pictures, :, pixels], weights, 1 / temperature)
+            sums, top = _online_sums(flat[pictures, :, pixels], weights, 1 / temperature)
             ab[pictures, :, pixels] = sums[:, :2] / sums[:, 2:]
             log_total[pictures, :, pixels] = sums[:, 2:].log() + top / temperature
         return ab.reshape(b, 2, h, w), log_total
@@ -78,8 +79,9 @@ class _AnnealedMean(torch.autograd.Function):
         points = torch.cat([bins, bins.new_ones(len(bins), 1)], 1)
         shape = (*logits.shape[:2], logits.shape[2] * logits.shape[3])
         gradient = reserve(shape, logits.dtype) if pays_to_reserve(logits) else logits.new_empty(shape)
+        flat = logits.flatten(2)
         for pictures, pixels in _tiles(logits):
-            part = logits.flatten(2)[pictures, :, pixels]
+            part = flat[pictures, :, pixels]
             for some in _bin_chunks(part):
                 share = (part[:, some] * (1 / ctx.temperature)).sub_(log_total[pictures, :, pixels]).exp_()
                 pull = torch.matmul(points[some], slopes[pictures, :, pixels])

@@ -64,6 +64,19 @@ def test_channels_last_and_other_grids():
     )
 
 
+def test_cropped_logits_are_copied_once(monkeypatch):
+    whole = torch.randn(2, 313, 12, 12, requires_grad=True)
+    cropped, same = whole[..., :8, :8], whole[..., :8, :8].detach().clone().requires_grad_()
+    monkeypatch.setattr(module, "TILE_PIXELS", 16)
+    assert torch.equal(annealed_mean(cropped), annealed_mean(same))
+    with torch.profiler.profile() as seen:
+        annealed_mean(cropped).sum().backward()
+    large = [event for event in seen.events() if event.name == "aten::clone"]
+    assert len(large) < 8  # 8 tiles and their gradients
+    annealed_mean(same).sum().backward()
+    assert torch.equal(whole.grad[..., :8, :8], same.grad)
+
+
 @pytest.mark.parametrize(
     ("shape", "more", "sentence"),
     [
