@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from colorbench.leaderboard.entries import Entry, Run
-from colorbench.leaderboard.plots.style import COLORS, LINES, figure, save, shorten, spread
+from colorbench.leaderboard.plots.style import COLORS, LINES, figure, save, short_names, spread
 from colorbench.leaderboard.table import Standings, heading
 
 _MOST_LINES = 8
@@ -52,7 +52,7 @@ def plot_curves(results: Standings, folder: Path) -> Path | None:
     made, axes = figure(7.6, 3.4 * len(panels), len(panels), 1, squeeze=False)
     styles = {label: k for k, label in enumerate(dict.fromkeys(label for _, lines in panels for label in lines))}
     for ax, (name, lines) in zip(axes.flat, panels):
-        _panel(ax, lines, styles)
+        _panel(ax, lines, styles, short_names(board.entries, 28))
         ax.set_ylabel(name)
     axes.flat[-1].set_xlabel("step")
     some = f"best {_MOST_LINES} of {len(shown)}; " if len(shown) > _MOST_LINES else ""
@@ -60,7 +60,7 @@ def plot_curves(results: Standings, folder: Path) -> Path | None:
     return save(made, folder, "curves")
 
 
-def _panel(ax, lines: dict, styles: dict[str, int]):
+def _panel(ax, lines: dict, styles: dict[str, int], names: dict[str, str]):
     ends = []
     for label, (x, values) in lines.items():
         color, dash = COLORS[styles[label] % 8], LINES[styles[label] % 4]
@@ -76,7 +76,7 @@ def _panel(ax, lines: dict, styles: dict[str, int]):
     for (label, x, y, color), place in zip(ends, places):
         line = {"arrowstyle": "-", "color": color, "lw": 0.5, "shrinkA": 0, "relpos": (0, 0.5)}
         ax.annotate(
-            shorten(label, 28), (x, y), (1.06, place + shift), xycoords="data", textcoords=("axes fraction", "data"),
+            names[label], (x, y), (1.06, place + shift), xycoords="data", textcoords=("axes fraction", "data"),
             va="center", fontsize=7.5, color=color, annotation_clip=False, arrowprops=line,
         )  # fmt: skip
     ax.set_xlim(0, right)

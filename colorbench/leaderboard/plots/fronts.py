@@ -6,7 +6,17 @@ from pathlib import Path
 import numpy as np
 
 from colorbench.leaderboard.fronts import COSTS, cost, pareto
-from colorbench.leaderboard.plots.style import INK, SOFT, figure, label_points, markers, palette, save, shorten
+from colorbench.leaderboard.plots.style import (
+    INK,
+    SOFT,
+    figure,
+    label_points,
+    markers,
+    palette,
+    save,
+    short_names,
+    shorten,
+)
 from colorbench.leaderboard.table import Standings, heading
 
 
@@ -86,7 +96,8 @@ def _name_points(ax, results: Standings, kept: list[int], values):
     points = [k for k in np.lexsort((quality, ~front)) if np.isfinite(values[k])]
     if len(points) > 30:
         points = [k for k in points if front[k]]
-    texts = [shorten(results.board.entries[kept[k]].label, 30) for k in points]
+    names = short_names(results.board.entries, 30)
+    texts = [names[results.board.entries[kept[k]].label] for k in points]
     corners = sorted((values[k], quality[k]) for k in np.flatnonzero(front))
     lines = [((x0, y0), (x1, y0)) for (x0, y0), (x1, _) in itertools.pairwise(corners)]
     lines += [((x1, y0), (x1, y1)) for (_, y0), (x1, y1) in itertools.pairwise(corners)]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from colorbench.leaderboard.plots.style import COLORS, GRID, INK, SOFT, figure, save, shorten
+from colorbench.leaderboard.plots.style import COLORS, GRID, INK, SOFT, figure, save, short_names
 from colorbench.leaderboard.ranks import tier_text
 from colorbench.leaderboard.standings import Standing
 from colorbench.leaderboard.table import Standings, heading, significant
@@ -22,7 +22,7 @@ def plot_intervals(results: Standings, metric: str, folder: Path) -> Path | None
     shown = rows[:MOST_ROWS]
     made, ax = figure(7.2, 1.1 + 0.27 * len(shown))
     _intervals(ax, result, shown)
-    ax.set_yticks(range(len(shown)), [_name(result, k) for k in shown])
+    ax.set_yticks(range(len(shown)), _names(result, shown))
     ax.set_xlabel(heading(results.board, metric))
     ax.set_title(f"{metric}: mean, 95 % interval, seeds" + _some(shown, rows))
     return save(made, folder, f"intervals-{metric}")
@@ -45,7 +45,7 @@ def plot_metrics(results: Standings, folder: Path) -> Path | None:
     for ax in list(axes.flat)[len(metrics) :]:
         ax.set_axis_off()
     for ax in axes[:, 0]:
-        ax.set_yticks(range(len(shown)), [_name(results.primary, k) for k in shown], fontsize=7.5)
+        ax.set_yticks(range(len(shown)), _names(results.primary, shown), fontsize=7.5)
     return save(made, folder, "metrics")
 
 
@@ -107,10 +107,11 @@ def _mark(ax, result: Standing, k: int, y: int):
         ax.plot(seeds, [y + 0.28] * len(seeds), "|", color=color, ms=4, mew=0.9, alpha=0.7, zorder=2)
 
 
-def _name(result: Standing, k: int) -> str:
-    entry = result.entries[k]
-    sign = {"trained": "", "baseline": " (baseline)", "submission": " (outside the budget)"}[entry.kind]
-    return shorten(entry.label) + sign + (f" †{len(entry.failures)}" if entry.failures else "")
+def _names(result: Standing, shown: list[int]) -> list[str]:
+    names = short_names(result.entries)
+    signs = {"trained": "", "baseline": " (baseline)", "submission": " (outside the budget)"}
+    entries = [result.entries[k] for k in shown]
+    return [names[e.label] + signs[e.kind] + (f" †{len(e.failures)}" if e.failures else "") for e in entries]
 
 
 def plot_tiers(results: Standings, folder: Path) -> Path | None:
@@ -127,12 +128,12 @@ def plot_tiers(results: Standings, folder: Path) -> Path | None:
         ax.barh(y, high - low + 0.7, left=low - 0.35, height=0.55, color=COLORS[0], alpha=0.85, zorder=2)
         text = f"{tier_text((low, high))}   {result.letter[k] or ''}".rstrip()
         ax.text(high + 0.55, y, text, va="center", fontsize=8, color=INK)
-    ax.set_yticks(range(len(shown)), [_name(result, k) for k in shown])
+    ax.set_yticks(range(len(shown)), _names(result, shown))
     ax.set_ylim(len(shown) - 0.4, -0.6)
     ax.set_xlim(0.4, last + max(1.5, 0.22 * last))
     ax.xaxis.get_major_locator().set_params(integer=True)
     ax.grid(axis="y", visible=False)
     ax.grid(axis="x", color=GRID)
-    ax.set_xlabel(f"rank by {results.board.primary}; entries with a letter in common do not differ (Holm, 5 %)")
-    ax.set_title("Rank tiers" + _some(shown, rows))
+    ax.set_xlabel(f"rank by {results.board.primary}")
+    ax.set_title("Rank tiers (a letter in common: not separated)" + _some(shown, rows))
     return save(made, folder, "rank-tiers")

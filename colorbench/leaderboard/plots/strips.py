@@ -6,7 +6,7 @@ import numpy as np
 
 from colorbench.leaderboard.entries import Board, Entry
 from colorbench.leaderboard.plots.pictures import delta_e_of, gray_of, photo_names, prediction, reduced, truth
-from colorbench.leaderboard.plots.style import save, shorten
+from colorbench.leaderboard.plots.style import save, short_names
 from colorbench.leaderboard.table import Standings
 
 _MOST_ENTRIES = 6
@@ -34,7 +34,8 @@ def plot_strips(results: Standings, folder: Path, photos: list[str]) -> Path | N
         ax.set_axis_off()
     for k, row in enumerate(rows):
         image = _draw(axes[2 * k], axes[2 * k + 1], row)
-    for ax, title in zip(axes[0], ["gray", *[shorten(e.label, 40) for e in entries], "photo"]):
+    names = short_names(results.board.entries, 40)
+    for ax, title in zip(axes[0], ["gray", *[names[e.label] for e in entries], "photo"]):
         ax.set_title(_wrapped(title), fontsize=7, loc="center", weight="normal")
     made.colorbar(image, cax=scale, label="colour error (CIE76)")
     return save(made, folder, "strips")

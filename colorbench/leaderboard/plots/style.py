@@ -1,7 +1,12 @@
 """One look for all plots: colours the colour-blind tell apart, marks that survive a gray printer, labels beside the data."""
 
+from collections.abc import Sequence
 from contextlib import contextmanager
 from pathlib import Path
+
+from colorbench.leaderboard import names
+from colorbench.leaderboard.entries import Entry
+from colorbench.leaderboard.names import cut
 
 INK, SOFT, GRID, PAPER = "#1a1a1a", "#6b6b6b", "#e4e4e4", "#ffffff"
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F6000", "#000000")
@@ -58,13 +63,17 @@ def markers(names: list[str]) -> dict[str, str]:
 
 
 def shorten(text: str, most: int = 34) -> str:
-    """Text that fits beside a mark; `$` is escaped so that matplotlib does not read mathematics in a label.
+    """Text that fits beside a mark; `$` is escaped so that matplotlib does not read mathematics in a label."""
+    return _escaped(cut(text, most))
 
-    >>> shorten("a" * 40, 5)
-    'aaaa…'
-    """
-    cut = text if len(text) <= most else text[: most - 1] + "…"
-    return cut.replace("\\", "/").replace("$", r"\$")
+
+def short_names(entries: Sequence[Entry], most: int = 34) -> dict[str, str]:
+    """`names.short_names`, escaped as `shorten` does."""
+    return {label: _escaped(text) for label, text in names.short_names(entries, most).items()}
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "/").replace("$", r"\$")
 
 
 def spread(positions: list[float], gap: float) -> list[float]:

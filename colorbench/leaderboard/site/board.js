@@ -148,7 +148,7 @@
     svg.append(link);
   }
   function name(p, x, y, boxes, points) {
-    const text = p.label.length > 30 ? p.label.slice(0, 29) + "…" : p.label, width = text.length * 6.6, px = x(p.x), py = y(p.y);
+    const text = p.name, width = text.length * 6.6, px = x(p.x), py = y(p.y);
     const spots = [[8, -10, "start"], [8, 20, "start"], [-11, 4, "end"], [-8, -10, "end"], [-8, 20, "end"], [11, 4, "start"], [8, -26, "start"], [-8, -26, "end"], [8, 36, "start"], [-8, 36, "end"]];
     for (const [dx, dy, anchor] of spots) {
       const left = px + dx - (anchor === "end" ? width : anchor === "middle" ? width / 2 : 0), area = [left, py + dy - 12, left + width, py + dy + 4];

@@ -10,6 +10,7 @@ from colorbench import __version__
 from colorbench.leaderboard.entries import Board, Entry, Run
 from colorbench.leaderboard.factors import factors, sentence
 from colorbench.leaderboard.fronts import COSTS, REFERENCE_ROW, cost, summary
+from colorbench.leaderboard.names import short_names
 from colorbench.leaderboard.retests import Link
 from colorbench.leaderboard.site.page import asset, data_uri, json_text, render
 from colorbench.leaderboard.standings import Standing
@@ -97,6 +98,7 @@ def _summary(board: Board) -> list[str]:
 def _data(results: Standings, pages: dict[str, str], badges: dict[str, list[str]]) -> dict:
     board = results.board
     used, iqm = summary(board)
+    names = short_names(board.entries, 30)
     costs = [key for key in COSTS if any(_finite(cost(entry, key)) is not None for entry in board.entries)]
     return {
         "columns": _columns(board, costs, bool(used)),
@@ -109,7 +111,9 @@ def _data(results: Standings, pages: dict[str, str], badges: dict[str, list[str]
             if board.higher_is_better(m) is not None
         ],
         "costs": [{"key": key, "title": f"{COSTS[key][0]} ({COSTS[key][1]})"} for key in costs],
-        "points": [_point(results, k, costs, pages) for k in results.order() if board.entries[k].kind != "baseline"],
+        "points": [
+            _point(results, k, costs, pages, names) for k in results.order() if board.entries[k].kind != "baseline"
+        ],
     }
 
 
@@ -220,10 +224,11 @@ def _run_row(board: Board, entry: Entry, run: Run, pages: dict, badges: dict) ->
     return {"c": cells, "k": entry.kind, "p": pages.get(run.sha256), "b": marks}
 
 
-def _point(results: Standings, k: int, costs: list[str], pages: dict) -> dict:
+def _point(results: Standings, k: int, costs: list[str], pages: dict, names: dict[str, str]) -> dict:
     entry = results.board.entries[k]
     return {
         "label": entry.label,
+        "name": names[entry.label],
         "page": pages.get(entry.runs[0].sha256),
         "costs": {key: _finite(cost(entry, key)) for key in costs},
         "means": {m: _finite(r.mean[k]) for m, r in results.full.items()},
