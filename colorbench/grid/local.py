@@ -5,7 +5,6 @@ a worker whose harness was killed and which still saves) is left for later, then
 """
 
 import os
-import signal
 import subprocess
 import time
 from collections import deque
@@ -123,7 +122,7 @@ class _Shift:
     def stop(self) -> None:
         """Ask all workers to save and end; wait for them, at most half a minute."""
         for each in self.running:
-            each.process.send_signal(signal.SIGINT)
+            each.process.terminate()
         deadline = time.monotonic() + 30
         for each in self.running:
             try:

@@ -6,7 +6,6 @@ that both see; a ticket in that folder tells whether it is.
 """
 
 import secrets
-import signal
 import subprocess
 import time
 from collections.abc import Mapping
@@ -65,7 +64,7 @@ class Supervisor:
         """Ask the worker to save and end, and wait for it."""
         if self.process is None or self.process.poll() is not None:
             return
-        self.process.send_signal(signal.SIGINT)
+        self.process.terminate()  # SIGINT is ignored by whatever a script starts in the background, until it says otherwise
         try:
             self.process.wait(seconds)
         except subprocess.TimeoutExpired:
