@@ -66,8 +66,9 @@ class Output:
         lightness: L* of the photo, `(b, 1, h, w)`, [0, 100].
         ab: predicted a*, b* `(b, 2, h, w)`, or None when `rgb` is given.
         rgb: predicted sRGB in [0, 1], or None.
-        logits: bin logits `(b, 313, h', w')` of a `bins` head, or None. Without ab and rgb they are decoded when asked for,
-            by the annealed mean at `temperature`, enlarged bilinearly to the photo.
+        logits: bin logits `(b, 313, h', w')` of a `bins` head, or None. Without ab and rgb they are decoded when colours
+            are asked for, and enlarged bilinearly to the photo.
+        temperature: of the annealed mean that decodes logits; 1 is the mean, towards 0 the mode.
         extras: what else a generator gave while training: `deep` (list of Outputs), `logits_529`, `regression`.
     """
 
@@ -98,9 +99,9 @@ class Output:
         return cls(rgb_to_lab(rgb.float())[:, :1], rgb=rgb.float())
 
     @classmethod
-    def from_logits(cls, logits: Logits, lightness: Lightness, temperature: float = 0.38, **more) -> "Output":
+    def from_logits(cls, logits: Logits, lightness: Lightness, **more) -> "Output":
         """A prediction over the 313 bins. Losses on logits never pay for its colours."""
-        return cls(lightness, logits=logits.float(), temperature=temperature, **more)
+        return cls(lightness, logits=logits.float(), **more)
 
     def __len__(self) -> int:
         return len(self.lightness)

@@ -174,13 +174,13 @@ def run(
         plugins: plug-in files.
         rescore: score stored predictions again where a metric is empty in the record.
         table: the step table of a `reference-seconds` budget; see plan_run.
-        plan: what plan_run gave, when it is known already.
+        plan: what `adopt` gave, when it is known already.
         on_event: told about starts, progress and ends.
         build: write tables, plots and the page at the end.
     """
     from colorbench.grid.local import LocalExecutor, find_devices
 
-    plan = adopt(plan or plan_run(suite, out=out, source=source, table=table))
+    plan = plan or adopt(plan_run(suite, out=out, source=source, table=table))
     suite = plan.suite
     save_references(plan)
     executor = executor or LocalExecutor(find_devices(), worker_environment(suite))
@@ -194,7 +194,7 @@ def run(
 
 
 def adopt(plan: Plan) -> Plan:
-    """The plan after `suite.json` is written and cells that other suites in `out` have done are copied. Once is enough.
+    """The plan after `suite.json` is written and cells that other suites in `out` have done are copied.
 
     Raises:
         ValueError: the folder was made with another protocol.

@@ -100,8 +100,10 @@ def rerun_holds(folder: Path, run: Run, rerun: Rerun, seeds: tuple[int, ...]) ->
         return _value(rerun(run.record.cell.model_copy(update={"seed": seed})), board)
 
     values, p = second_look(claim, value_of, seeds, bool(board.higher_is_better(board.primary)))
+    if not p < SECOND_LOOK:
+        return []
     by_the_rule = [r.record.cell.seed for r in entry.runs] == list(range(len(entry.runs)))
-    if p >= SECOND_LOOK or (by_the_rule and reproduces(claim, value_of, values.std(ddof=1))):
+    if by_the_rule and reproduces(claim, value_of, values.std(ddof=1)):
         return []
     return [
         f"claimed {board.primary} {claim.mean():.4g}, {len(values)} re-runs give {values.mean():.4g}: "
@@ -152,5 +154,7 @@ def better_by_chance(claim: Float[np.ndarray, "s"], rerun: Float[np.ndarray, "r"
 
     if len(claim) + len(rerun) < 3 or not len(claim) or not len(rerun):
         raise ValueError(f"{len(claim)} claimed and {len(rerun)} re-run seeds tell nothing; re-run at least 2")
+    if np.ptp([*claim, *rerun]) == 0:  # scipy's p is nan
+        return 1.0
     side = "greater" if higher_is_better else "less"
     return float(stats.ttest_ind(claim, rerun, equal_var=True, alternative=side).pvalue)

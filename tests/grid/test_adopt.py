@@ -4,7 +4,7 @@ from colorbench.cell import Recipe
 from colorbench.grid.adopt import adopt_cells
 from colorbench.grid.cells import expand_suite
 from colorbench.grid.local import LocalExecutor
-from colorbench.grid.run import plan_run, run
+from colorbench.grid.run import adopt, plan_run, run
 from colorbench.grid.state import hold
 from tests.grid.test_run import UNET, tiny_suite
 from tests.training.cells import small_protocol
@@ -20,9 +20,9 @@ def test_the_same_cell_of_another_suite_is_copied_and_no_other(tmp_path, monkeyp
     with hold(busy):
         assert adopt_cells(second, plan.todo[:1], tmp_path) == [], "somebody works there"
     assert busy.is_dir()
-    adopted = adopt_cells(second, plan.todo, tmp_path)
-    assert [cell.recipe.label for cell in adopted] == ["gray", "unet+l1"]
-    left = plan_run(second, out=tmp_path)
+    left = adopt(plan)
+    assert [cell.recipe.label for cell in plan.todo if cell not in left.todo] == ["gray", "unet+l1"]
+    assert left.states == plan_run(second, out=tmp_path).states
     assert [cell.recipe.label for cell in left.todo] == ["unet+mse"]
     records = [state.record for _, state in left.states if state.record]
     assert [record.cell.suite for record in records] == ["second", "second"]

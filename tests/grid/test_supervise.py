@@ -1,5 +1,6 @@
 """What follows from how a worker ended, and a supervisor with pretended workers."""
 
+import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -106,4 +107,4 @@ def test_stop_asks_the_worker_and_waits(job, pretend):
     supervisor.stop()  # nothing runs yet
     supervisor.process = subprocess.Popen([sys.executable, "-S", "-c", "import time; time.sleep(60)"])
     supervisor.stop(30)
-    assert supervisor.process.returncode != 0
+    assert supervisor.process.returncode == -signal.SIGTERM
