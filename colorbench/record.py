@@ -4,15 +4,13 @@ A record is a fact: written once, last, atomically, and never changed; a correct
 old one. Numbers are numbers; there are no host names and no paths in it.
 """
 
-import hashlib
-import os
-import tempfile
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, ValidationError
 
 from colorbench.cell import Cell, Strict
+from colorbench.files import write_atomically
 
 SCHEMA_VERSION = 1
 STATUSES = ("done", "out-of-memory", "nan", "timeout", "crash", "skipped")
@@ -167,35 +165,6 @@ def read_record(path: Path) -> Record:
 def write_record(record: Record, path: Path) -> None:
     """Write atomically: a reader sees the old state or the whole record, whatever dies when."""
     write_atomically(path, record.to_json().encode())
-
-
-def write_atomically(path: Path, content: bytes, durable: bool = True) -> None:
-    """Temporary file beside it, fsync, rename, fsync of the folder. Not `durable`: no fsync, for what can be made again."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            if durable:
-                file.flush()
-                os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-    if not durable:
-        return
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
-
-
-def file_sha256(path: Path) -> str:
-    """The hash by which a record names a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def json_schema() -> dict:

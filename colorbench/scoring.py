@@ -6,8 +6,8 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from colorbench.files import write_atomically
 from colorbench.plugins import load_plugins
-from colorbench.record import write_atomically
 
 console = Console(highlight=False)
 PICTURE_ENDINGS = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif"}

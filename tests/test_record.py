@@ -6,6 +6,7 @@ import os
 import pytest
 
 from colorbench.cell import Budget, Cell, Protocol, Recipe
+from colorbench.files import write_atomically
 from colorbench.record import (
     Cost,
     DataFacts,
@@ -16,7 +17,6 @@ from colorbench.record import (
     Spent,
     json_schema,
     read_record,
-    write_atomically,
     write_record,
 )
 

@@ -16,8 +16,8 @@ from statistics import median
 from pydantic import Field, ValidationError
 
 from colorbench.cell import Cell, Strict, Suite
+from colorbench.files import write_atomically
 from colorbench.grid.cells import expand_suite
-from colorbench.record import write_atomically
 from colorbench.suites.step_table import Conditions, Failure, Reference, StepRow, StepTable, write_table
 from colorbench.suites.work import Work, work_of
 

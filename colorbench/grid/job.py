@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from colorbench.cell import Cell
-from colorbench.record import write_atomically
+from colorbench.files import write_atomically
 
 JOB_NAME = "job.json"
 

@@ -8,11 +8,12 @@ from pydantic import ValidationError
 
 from colorbench.cell import Cell, Protocol, Suite
 from colorbench.data import PhotoSet
+from colorbench.files import write_atomically
 from colorbench.grid.job import JOB_NAME, read_job
 from colorbench.grid.run import REFERENCES, SUITE_NAME
 from colorbench.grid.state import hold, state_of
 from colorbench.leaderboard.entries import Board, Run, read_board, record_files
-from colorbench.record import Record, read_record, write_atomically
+from colorbench.record import Record, read_record
 from colorbench.suites.load import read_written_suite
 from colorbench.training.checkpoint import WEIGHTS_NAME
 

@@ -9,12 +9,13 @@ from typing import Protocol as Interface
 from typing import runtime_checkable
 
 from colorbench.cell import Cell, Suite
+from colorbench.files import write_atomically
 from colorbench.grid.adopt import adopt_cells
 from colorbench.grid.cells import expand_suite
 from colorbench.grid.job import Job
 from colorbench.grid.state import CellState, state_of
 from colorbench.grid.steps import Planned, choose_table, plan_steps, with_table
-from colorbench.record import Record, read_record, write_atomically
+from colorbench.record import Record, read_record
 from colorbench.suites.load import read_written_suite
 from colorbench.suites.step_table import TABLE_NAME, StepTable, write_table
 

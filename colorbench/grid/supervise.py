@@ -11,12 +11,12 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from colorbench.files import write_atomically
 from colorbench.grid import attempts
 from colorbench.grid.attempts import Again, has_overstayed, judge, start_worker
 from colorbench.grid.job import Job, read_job
 from colorbench.grid.state import is_held
 from colorbench.grid.worker import BUSY
-from colorbench.record import write_atomically
 
 TICKET_NAME = ".ticket"
 TICKET_SECONDS = 10.0  # network file systems show new files late

@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from colorbench.files import write_atomically
 from colorbench.metrics.pictures import SUFFIXES, Pictures, folder_pictures
 from colorbench.metrics.references import References
 from colorbench.metrics.row import MetricRow
 from colorbench.metrics.score import metric_rows, score
 from colorbench.photo import decode_photo
-from colorbench.record import write_atomically
 
 PART = 16
 Progress = Callable[[int, int], None]

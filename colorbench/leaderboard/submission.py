@@ -11,20 +11,11 @@ from pathlib import Path
 import numpy as np
 
 from colorbench.cell import Cell, Recipe
+from colorbench.files import write_atomically
 from colorbench.leaderboard.entries import Board, read_board
 from colorbench.leaderboard.predictions import manifest_sha256, score_of_column
 from colorbench.leaderboard.scoring import forget_parts, matched_names, picture_path, read_pair, score_in_parts
-from colorbench.record import (
-    FILE_NAME,
-    Cost,
-    DataFacts,
-    Environment,
-    GeneratorFacts,
-    Record,
-    Spent,
-    write_atomically,
-    write_record,
-)
+from colorbench.record import FILE_NAME, Cost, DataFacts, Environment, GeneratorFacts, Record, Spent, write_record
 
 
 def submit(

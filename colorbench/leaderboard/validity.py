@@ -4,10 +4,11 @@ import re
 
 import numpy as np
 
+from colorbench.files import file_sha256
 from colorbench.leaderboard.door import check_name, check_safetensors, submitted_files
 from colorbench.leaderboard.entries import Run, read_scores
 from colorbench.leaderboard.predictions import manifest_sha256
-from colorbench.record import Record, file_sha256
+from colorbench.record import Record
 
 _RANGES = {
     "psnr": (0, 120), "psnr-ab": (0, 120), "ssim": (-1, 1), "ms-ssim": (-1, 1), "lpips-alex": (0, 5), "lpips-vgg": (0, 5),

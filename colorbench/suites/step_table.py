@@ -12,7 +12,7 @@ from typing import Literal
 from pydantic import Field, ValidationError, field_validator
 
 from colorbench.cell import Budget, Protocol, Strict, canonical_json
-from colorbench.record import write_atomically
+from colorbench.files import write_atomically
 from colorbench.suites.work import Work
 
 TABLE_NAME = "step-table.json"  # beside a suite's cells

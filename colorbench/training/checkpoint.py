@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from colorbench.cell import Cell, canonical_json
-from colorbench.record import write_atomically
+from colorbench.files import write_atomically
 
 STATE_NAME = "training_state"
 WEIGHTS_NAME = "checkpoint.safetensors"

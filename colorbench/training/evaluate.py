@@ -17,7 +17,8 @@ from torch import Tensor
 
 from colorbench.batch import Batch, Output
 from colorbench.data.photoset import PhotoSet
-from colorbench.record import Score, write_atomically
+from colorbench.files import write_atomically
+from colorbench.record import Score
 from colorbench.tensors import Rgb, Rgb8
 
 if TYPE_CHECKING:

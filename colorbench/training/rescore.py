@@ -9,8 +9,9 @@ import torch
 
 from colorbench.cell import Cell
 from colorbench.data import load_protocol_photos
+from colorbench.files import write_atomically
 from colorbench.photo import decode_photo
-from colorbench.record import FILE_NAME, Record, read_record, write_atomically, write_record
+from colorbench.record import FILE_NAME, Record, read_record, write_record
 from colorbench.training.evaluate import rate_predictions, save_scores
 from colorbench.training.train import check_photos
 

@@ -15,8 +15,9 @@ from torch import Tensor
 
 from colorbench.cell import Cell, Protocol
 from colorbench.data import PhotoSet, load_protocol_photos
+from colorbench.files import file_sha256, write_atomically
 from colorbench.generators import BASELINES
-from colorbench.record import FILE_NAME, DataFacts, Record, file_sha256, write_atomically, write_record
+from colorbench.record import FILE_NAME, DataFacts, Record, write_record
 from colorbench.training.checkpoint import WEIGHTS_NAME
 from colorbench.training.colorize import load_generator
 from colorbench.training.evaluate import (

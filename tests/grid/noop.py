@@ -1,19 +1,9 @@
 """Ten thousand cells without training: a suite of any size, a record of nothing, and a worker that writes it at once."""
 
 from colorbench.cell import Budget, Protocol, Recipe, Suite
+from colorbench.files import write_atomically
 from colorbench.grid.job import Job
-from colorbench.record import (
-    FILE_NAME,
-    Attempt,
-    Cost,
-    DataFacts,
-    Environment,
-    GeneratorFacts,
-    Record,
-    Score,
-    Spent,
-    write_atomically,
-)
+from colorbench.record import FILE_NAME, Attempt, Cost, DataFacts, Environment, GeneratorFacts, Record, Score, Spent
 
 SEEDS = 10
 

@@ -1,0 +1,148 @@
+"""What touches disk everywhere: names of run files, picture endings, atomic writes, locks, hashes, names for folders.
+
+The ground floor: imports nothing of colorbench and no torch.
+"""
+
+import hashlib
+import os
+import re
+import tempfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+RECORD = "record.json"  # written last: a cell with one is finished
+SCORES = "scores.parquet"  # one row per test photo
+CURVE = "curve.jsonl"
+CHECKPOINT = "checkpoint.safetensors"
+TRAINING_STATE = "training_state"  # what a killed cell resumes from
+PREDICTIONS = "predictions"  # a folder of PNG files, one per test photo
+SAMPLES = "samples.png"
+PROGRESS = "progress.json"
+JOB = "job.json"
+LOG = "log.txt"  # a worker's own output
+LOCK = ".lock"
+SUITE = "suite.json"  # beside the cells of a suite
+REFERENCES = "references"  # beside the cells: the true test photos as PNG files
+STEP_TABLE = "step-table.json"
+
+PICTURE_ENDINGS = (
+    ".avif", ".bmp", ".gif", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tga",
+    ".tif", ".tiff", ".webp",
+)  # fmt: skip
+"""Files that are looked at as pictures, everywhere. Compare with `path.suffix.lower()`."""
+
+LONGEST_SLUG = 100
+
+
+class Busy(RuntimeError):
+    """Another process holds the lock of this folder."""
+
+
+def write_atomically(path: Path, content: bytes, durable: bool = True) -> None:
+    """Write a temporary file beside `path`, fsync it, rename it, fsync the folder.
+
+    Args:
+        path: where to write; missing parent folders are made.
+        content: the whole file.
+        durable: False leaves out fsync, for files that can be made again.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".part-")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            os.fchmod(file.fileno(), 0o666 & ~_umask())  # mkstemp makes files that only their owner may read
+            file.write(content)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    if durable:
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+@contextmanager
+def hold(folder: Path, timeout_seconds: float = 0.5) -> Iterator[None]:
+    """Hold the exclusive right to work in this folder. The system releases it when the process dies, however it dies.
+
+    Raises:
+        Busy: another process has held it for `timeout_seconds`; `is_held` of other processes holds it for a moment.
+        OSError: the file system cannot lock files.
+    """
+    from filelock import Timeout
+
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        lock = _lock(folder, timeout_seconds)
+    except Timeout:
+        raise Busy(f"{folder.parent.name}/{folder.name} is being run by another process") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def is_held(folder: Path) -> bool:
+    """Whether a process works in this folder now."""
+    from filelock import Timeout
+
+    if not (folder / LOCK).exists():
+        return False
+    try:
+        _lock(folder, 0.0).release()
+    except Timeout:
+        return True
+    except PermissionError:  # a folder of somebody else, or a read-only copy
+        return False
+    return False
+
+
+def bytes_sha256(content: bytes) -> str:
+    """The hash by which a record names a file's content, as hex digits."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def file_sha256(path: Path) -> str:
+    """`bytes_sha256` of a file, read in pieces."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def slug(text: str) -> str:
+    """A loss expression or a name as part of a file name; a long one is cut and ends in a checksum of the whole.
+
+    >>> slug("100*l1 + patchgan(mode='hinge')")
+    '100xl1+patchgan-mode-hinge'
+    """
+    compact = re.sub(r"\s", "", text).replace("*", "x")
+    plain = re.sub(r"-+", "-", re.sub(r"[^a-zA-Z0-9.+-]", "-", compact)).replace("-+", "+").strip("-").lower()
+    if len(plain) <= LONGEST_SLUG:
+        return plain
+    return f"{plain[: LONGEST_SLUG - 9]}-{zlib.crc32(compact.encode()):08x}"
+
+
+def _lock(folder: Path, timeout_seconds: float):
+    from filelock import FileLock
+
+    lock = FileLock(folder / LOCK, timeout=timeout_seconds, poll_interval=0.02)
+    try:
+        lock.acquire()
+    except NotImplementedError:
+        raise OSError(
+            f"the file system of {folder} cannot lock files: mount it with flock, or choose another --out"
+        ) from None
+    return lock
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
