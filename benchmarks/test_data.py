@@ -1,4 +1,4 @@
-"""Photos per second: the usual tutorial pipeline, decoding into the store, and the cached store; and what a feed costs.
+"""Photos per second: the usual tutorial pipeline, decoding into the store, and the cached store; and what a loader costs.
 
 `COLORBENCH_PHOTOS=FOLDER` measures on those photos, otherwise on synthetic JPEGs. Compare medians.
 """
@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-from colorbench.data import PhotoFeed, PhotoSet, load_dataset_photos
+from colorbench.data import PhotoLoader, PhotoSet, load_dataset_photos
 from colorbench.data.fit import fit_photo, make_preprocessing
 from colorbench.photo import decode_photo
 
@@ -90,28 +90,28 @@ def test_open_the_store(benchmark, folder, tmp_path):
     report(benchmark, COUNT)
 
 
-def _feed(benchmark, photos: PhotoSet, crop_px: int, resident: bool) -> None:
+def _load_batches(benchmark, photos: PhotoSet, crop_px: int, resident: bool) -> None:
     steps = iter(range(10**9))
-    with PhotoFeed(photos, "cpu", BATCH, seed=0, crop_px=crop_px, resident=resident) as feed:
-        benchmark(lambda: feed.batch_at(next(steps)))
+    with PhotoLoader(photos, "cpu", BATCH, seed=0, crop_px=crop_px, resident=resident) as loader:
+        benchmark(lambda: loader.batch_at(next(steps)))
     report(benchmark, BATCH)
 
 
 @pytest.mark.benchmark(group="one batch of 16")
 @pytest.mark.parametrize("resident", [True, False], ids=["resident", "streamed"])
 @pytest.mark.parametrize("margin_px", [0, 30])
-def test_feed(benchmark, resident, margin_px):
+def test_batches(benchmark, resident, margin_px):
     pixels = np.random.default_rng(0).integers(
         0, 256, (512, 3, SIZE_PX + margin_px, SIZE_PX + margin_px), dtype=np.uint8
     )
-    _feed(benchmark, PhotoSet.from_pixels(pixels), SIZE_PX, resident)
+    _load_batches(benchmark, PhotoSet.from_pixels(pixels), SIZE_PX, resident)
 
 
 @pytest.mark.benchmark(group="one batch of 16")
-def test_feed_from_a_20_gb_file(benchmark, tmp_path):
+def test_batches_from_a_20_gb_file(benchmark, tmp_path):
     """A sparse stand-in for photos that fit in no memory: its size is real, its content zeros."""
     shape = (102_000, 3, SIZE_PX, SIZE_PX)
     with open(tmp_path / "sparse.u8", "wb") as file:
         file.truncate(int(np.prod(shape)))
     pixels = np.memmap(tmp_path / "sparse.u8", dtype=np.uint8, mode="c", shape=shape)
-    _feed(benchmark, PhotoSet.from_pixels(pixels), SIZE_PX, resident=False)
+    _load_batches(benchmark, PhotoSet.from_pixels(pixels), SIZE_PX, resident=False)

@@ -25,7 +25,7 @@ from torch import nn
 
 from colorbench.batch import Batch
 from colorbench.cell import Budget, Cell, Protocol, Recipe
-from colorbench.data import PhotoFeed, Photos, load_dataset_photos
+from colorbench.data import PhotoLoader, Photos, load_dataset_photos
 from colorbench.generators import build_generator
 from colorbench.training.ledger import Ledger
 from colorbench.training.loop import train_loop
@@ -124,8 +124,8 @@ def bare_step(photos: Photos, device: str) -> Callable[[], None]:
     """The network alone, on one batch that lies there: forward, backward, optimiser."""
     network = build_generator("linknet").to(device).to(memory_format=torch.channels_last).train()
     optimizer = torch.optim.AdamW(network.parameters(), lr=3e-4, betas=(0.9, 0.99), fused=device == "cuda")
-    with PhotoFeed(photos.train, device, BATCH, seed=0, crop_px=SIZE_PX) as feed:
-        truth = Batch.from_rgb(feed.batch_at(0))
+    with PhotoLoader(photos.train, device, BATCH, seed=0, crop_px=SIZE_PX) as loader:
+        truth = Batch.from_rgb(loader.batch_at(0))
     gray, target = truth.gray.contiguous(memory_format=torch.channels_last), truth.ab / 110
 
     def step() -> None:

@@ -1,16 +1,19 @@
-"""Photos: found, decoded once into a memory-mapped uint8 store, split by content, fed to the device."""
+"""Photos: found, decoded once into a memory-mapped uint8 store, split by content, loaded onto the device."""
 
-from colorbench.data.feed import PhotoFeed
 from colorbench.data.load import Photos, Report, data_hash, load_dataset_photos, load_protocol_photos
+from colorbench.data.loader import PhotoLoader
 from colorbench.data.photoset import PhotoSet
 from colorbench.data.sources import Found, Source, cache_folder
 from colorbench.data.table import DATASETS, DatasetRow
+
+PhotoFeed = PhotoLoader  # the old name, until training no longer imports it
 
 __all__ = [
     "DATASETS",
     "DatasetRow",
     "Found",
     "PhotoFeed",
+    "PhotoLoader",
     "PhotoSet",
     "Photos",
     "Report",

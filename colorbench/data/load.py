@@ -53,7 +53,7 @@ class Report:
 
 @dataclass(frozen=True, eq=False)
 class Photos:
-    """Both sides of a dataset, ready to feed.
+    """Both sides of a dataset, ready to load.
 
     Attributes:
         hash: the data hash of a record: sha256 over the photos' content, the preprocessing and the split; no names.

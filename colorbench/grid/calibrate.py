@@ -222,7 +222,7 @@ class _Bench:
         """Whether models take so much room that the next one could lack it."""
         import torch
 
-        from colorbench.data.feed import free_bytes
+        from colorbench.data.loader import free_bytes
 
         if self.device.type == "cuda":
             total = torch.cuda.get_device_properties(self.device).total_memory

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from colorbench.data import DATASETS, PhotoFeed, data_hash, load_dataset_photos
+from colorbench.data import DATASETS, PhotoLoader, data_hash, load_dataset_photos
 
 KEYS = list(DATASETS)
 
@@ -62,10 +62,10 @@ def test_shapes(wanted, fit):
     assert photos.train.color_only.shape == photos.train.gray.shape == (5,)
 
 
-def test_feeds(wanted):
+def test_batches(wanted):
     photos = load_dataset_photos(**wanted)
-    with PhotoFeed(photos.train, "cpu", batch=3, seed=0, crop_px=24) as feed:
-        assert feed.batch_at(10).shape == (3, 3, 24, 24)
+    with PhotoLoader(photos.train, "cpu", batch=3, seed=0, crop_px=24) as loader:
+        assert loader.batch_at(10).shape == (3, 3, 24, 24)
 
 
 def test_a_source_is_asked_for_or_refused(wanted, tmp_path):

@@ -132,8 +132,8 @@ def test_a_recipe_that_fails_is_left_out_with_its_reason(tmp_path, monkeypatch):
 
 
 def test_without_room_models_are_built_again(tmp_path, monkeypatch):
-    monkeypatch.setattr("colorbench.data.feed.free_bytes", lambda device: 0)
-    monkeypatch.setattr("colorbench.data.feed.fits", lambda needed, device: True)
+    monkeypatch.setattr("colorbench.data.loader.free_bytes", lambda device: 0)
+    monkeypatch.setattr("colorbench.data.loader.fits", lambda needed, device: True)
     found = calibrate(suite_of(L1), out=tmp_path / "t.json", **QUICK)
     assert found.rebuilt == BLOCKS - 1
     assert f"{BLOCKS - 1} models were built again" in found.sentence()

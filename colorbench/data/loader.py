@@ -1,25 +1,31 @@
-"""Photos to the device: uint8, resident when they fit, else streamed; cropped and flipped there.
+"""Training batches on the device: uint8 photos, resident when they fit, else streamed; cropped and flipped there.
 
-`feed.batch_at(step)` is a pure function of (photos, seed, step): the same bits whether resident or streamed, on the
-first run or after kill -9. Nothing has to be saved.
+`loader.batch_at(step)` is a pure function of (photos, seed, step): the same bits whether resident or streamed, in the
+first run or after kill -9. Nothing has to be saved, and every generator sees the same photos, crops and flips.
+
+The random numbers are SplitMix64 (Steele, Lea, Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014)
+of a counter: integer arithmetic, equal on every machine and in every NumPy.
 """
 
 import time
+from functools import lru_cache
 
+import numpy as np
 import torch
+from jaxtyping import Int64, UInt8
+from torch import Tensor
 
-from colorbench.data.augment import cut_and_flip
-from colorbench.data.order import crops_at, rows_at
 from colorbench.data.photoset import PhotoSet
-from colorbench.data.rows import expect
-from colorbench.data.stream import RowStream
+from colorbench.data.stream import RowStream, prefetch
 from colorbench.tensors import Rgb8
 
 RESIDENT_SHARE = 0.5  # photos stay on the device when they take at most this share of its free memory
-_PLAN_STEPS = 64  # rows and crops of so many steps go to the device in one small copy
+_PLAN_STEPS = 64  # rows and crops of this many steps go to the device in one small copy
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+_ORDER, _TOP, _LEFT, _FLIP = range(1, 5)  # streams: independent numbers for each purpose
 
 
-class PhotoFeed:
+class PhotoLoader:
     """Batches of training photos on the device.
 
     Args:
@@ -73,7 +79,7 @@ class PhotoFeed:
             self._stream.close()
         self._pixels = None
 
-    def __enter__(self) -> "PhotoFeed":
+    def __enter__(self) -> "PhotoLoader":
         return self
 
     def __exit__(self, *_) -> None:
@@ -99,7 +105,7 @@ class PhotoFeed:
 
 def _check(photos: PhotoSet, batch: int, crop_px: int, rank: int, world: int) -> None:
     if len(photos) == 0:
-        raise ValueError("a feed needs at least one photo; this set is empty")
+        raise ValueError("a loader needs at least one photo; this set is empty")
     if batch < 1 or batch % world or not 0 <= rank < world:
         raise ValueError(
             f"batch {batch} cannot be shared by {world} processes (rank {rank}): use a multiple of {world}"
@@ -128,5 +134,86 @@ def free_bytes(device: torch.device) -> int:
 
 def _whole(pixels, device: torch.device) -> torch.Tensor:
     """All photos on the device. On the CPU this is the memory-mapped file itself, shared by all processes."""
-    expect(pixels)
+    prefetch(pixels)
     return torch.from_numpy(pixels).to(device)
+
+
+def random_bits(seed: int, stream: int, counters: np.ndarray) -> np.ndarray:
+    """64 random bits for every counter, uint64; a pure function of the three.
+
+    >>> random_bits(0, 1, np.arange(2))
+    array([10705738211186751225,  3032427185751592386], dtype=uint64)
+    """
+    with np.errstate(over="ignore"):
+        key = _mix(np.array([seed % 2**64], dtype=np.uint64)) + np.uint64(stream)
+        return _mix(_mix(key) + counters.astype(np.uint64) * _GOLDEN)
+
+
+def _mix(bits: np.ndarray) -> np.ndarray:
+    bits = bits + _GOLDEN
+    bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return bits ^ (bits >> np.uint64(31))
+
+
+@lru_cache(maxsize=4)
+def epoch_order(n: int, seed: int, epoch: int) -> np.ndarray:
+    """The permutation of n photos in this epoch, int64, read-only."""
+    bits = random_bits(seed, _ORDER, np.arange(n, dtype=np.uint64) + (np.uint64(epoch) << np.uint64(32)))
+    order = np.argsort(bits, kind="stable")
+    order.flags.writeable = False
+    return order
+
+
+def rows_at(step: int, *, n: int, batch: int, seed: int) -> np.ndarray:
+    """The rows of one batch. Batches run on across the end of an epoch: each epoch shows every photo exactly once.
+
+    >>> [rows_at(step, n=3, batch=2, seed=0).tolist() for step in range(3)]
+    [[1, 0], [2, 1], [0, 2]]
+    """
+    positions = np.arange(step * batch, (step + 1) * batch)
+    epochs, offsets = np.divmod(positions, n)
+    rows = [epoch_order(n, seed, int(epoch))[offsets[epochs == epoch]] for epoch in np.unique(epochs)]
+    return np.concatenate(rows)
+
+
+def crops_at(step: int, *, batch: int, seed: int, slack_px: int, flip: bool) -> np.ndarray:
+    """Top, left, flipped (0 or 1) of every photo of the batch: int64 `(batch, 3)`; offsets in 0..slack_px."""
+    positions = np.arange(step * batch, (step + 1) * batch, dtype=np.uint64)
+    choices = np.uint64(slack_px + 1)
+    top = random_bits(seed, _TOP, positions) % choices
+    left = random_bits(seed, _LEFT, positions) % choices
+    flips = random_bits(seed, _FLIP, positions) % np.uint64(2 if flip else 1)
+    return np.stack([top, left, flips], axis=1).astype(np.int64)
+
+
+def cut_and_flip(
+    pixels: UInt8[Tensor, "n 3 s s"],
+    rows: Int64[Tensor, "b"] | None,
+    crops: Int64[Tensor, "b 3"],
+    crop_px: int,
+) -> UInt8[Tensor, "b 3 p p"]:
+    """Rows of `pixels` (all in order when None), each cut at (top, left) to `crop_px` and mirrored where flipped is 1."""
+    if pixels.device.type == "cpu":
+        return _by_copies(pixels, rows, crops, crop_px)
+    return _by_gather(pixels, rows, crops, crop_px)
+
+
+def _by_gather(pixels: Tensor, rows: Tensor | None, crops: Tensor, crop_px: int) -> Tensor:
+    count, device = len(crops), pixels.device
+    along = torch.arange(crop_px, device=device)
+    top, left, flipped = crops[:, 0:1], crops[:, 1:2], crops[:, 2:3]
+    ys = top + along
+    xs = left + torch.where(flipped > 0, crop_px - 1 - along, along)
+    rows = torch.arange(count, device=device) if rows is None else rows
+    channels = torch.arange(3, device=device)
+    return pixels[rows[:, None, None, None], channels[:, None, None], ys[:, None, :, None], xs[:, None, None, :]]
+
+
+def _by_copies(pixels: Tensor, rows: Tensor | None, crops: Tensor, crop_px: int) -> Tensor:
+    batch = torch.empty(len(crops), 3, crop_px, crop_px, dtype=torch.uint8)
+    sources = range(len(crops)) if rows is None else rows.tolist()
+    for target, row, (top, left, flipped) in zip(batch, sources, crops.tolist()):
+        cut = pixels[row, :, top : top + crop_px, left : left + crop_px]
+        target.copy_(cut.flip(-1) if flipped else cut)
+    return batch

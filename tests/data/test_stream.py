@@ -3,9 +3,9 @@ import os
 import numpy as np
 import pytest
 
-from colorbench.data import PhotoFeed, PhotoSet
+from colorbench.data import PhotoLoader, PhotoSet
 from colorbench.data.photoset import map_pixels
-from colorbench.data.rows import Rows, expect, maps_whole_file
+from colorbench.data.stream import Rows, maps_whole_file, prefetch
 
 
 @pytest.fixture
@@ -32,13 +32,16 @@ def test_rows_of_files_slices_and_arrays(mapped):
 def test_only_whole_files_are_read_as_files(mapped):
     assert maps_whole_file(mapped)
     assert not any(maps_whole_file(other) for other in (mapped[3:], mapped[:15], mapped[::2], np.array(mapped)))
-    expect(mapped)
-    expect(mapped[3:])
+    prefetch(mapped)
+    prefetch(mapped[3:])
 
 
 def test_streams_a_file_like_an_array(mapped):
     whole, array = PhotoSet.from_pixels(mapped), PhotoSet.from_pixels(np.array(mapped))
-    with PhotoFeed(whole, "cpu", 4, 0, resident=False) as one, PhotoFeed(array, "cpu", 4, 0, resident=True) as other:
+    with (
+        PhotoLoader(whole, "cpu", 4, 0, resident=False) as one,
+        PhotoLoader(array, "cpu", 4, 0, resident=True) as other,
+    ):
         assert all(one.batch_at(step).equal(other.batch_at(step)) for step in range(12))
 
 

@@ -4,19 +4,32 @@ import time
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from colorbench.data import PhotoFeed, PhotoSet
-from colorbench.data.augment import _by_copies, _by_gather
-from colorbench.data.feed import fits, free_bytes
+from colorbench.data import PhotoLoader, PhotoSet
+from colorbench.data.loader import (
+    _by_copies,
+    _by_gather,
+    crops_at,
+    epoch_order,
+    fits,
+    free_bytes,
+    random_bits,
+    rows_at,
+)
+
+sizes = st.integers(1, 60)
+seeds = st.integers(0, 2**64 - 1)
 
 
-def feed(photos, **settings):
-    return PhotoFeed(photos, "cpu", **{"batch": 8, "seed": 3, "crop_px": 9, **settings})
+def load(photos, **options):
+    return PhotoLoader(photos, "cpu", **{"batch": 8, "seed": 3, "crop_px": 9, **options})
 
 
 def test_pure_in_the_step(numbered):
-    """A resumed run, another feed, another order of asking: the same batch."""
-    with feed(numbered) as first, feed(numbered) as second:
+    """A resumed run, another loader, another order of asking: the same batch."""
+    with load(numbered) as first, load(numbered) as second:
         forward = [first.batch_at(step) for step in range(130)]
         for step in (129, 7, 64, 7):
             torch.testing.assert_close(second.batch_at(step), forward[step], rtol=0, atol=0)
@@ -25,26 +38,26 @@ def test_pure_in_the_step(numbered):
 
 
 def test_streamed_equals_resident_bit_for_bit(numbered):
-    with feed(numbered, resident=True) as resident, feed(numbered, resident=False) as streamed:
+    with load(numbered, resident=True) as resident, load(numbered, resident=False) as streamed:
         for step in (*range(70), 3, 4, 5, 1000):
             assert torch.equal(resident.batch_at(step), streamed.batch_at(step))
 
 
 def test_an_epoch_shows_every_photo_once(numbered):
-    with feed(numbered, crop_px=None, flip=False, batch=5) as batches:
+    with load(numbered, crop_px=None, flip=False, batch=5) as batches:
         shown = torch.cat([batches.batch_at(step)[:, 0, 0, 0] for step in range(15)])
     assert sorted(shown[:37].tolist()) == list(range(37))
     assert sorted(shown[37:74].tolist()) == list(range(37))
 
 
 def test_batch_larger_than_the_set(numbered):
-    with feed(numbered, batch=80, crop_px=None, flip=False) as batches:
+    with load(numbered, batch=80, crop_px=None, flip=False) as batches:
         counts = np.bincount(batches.batch_at(0)[:, 0, 0, 0].numpy(), minlength=37)
     assert set(counts.tolist()) == {2, 3}
 
 
 def test_crops_and_flips_happen(numbered):
-    with feed(numbered, batch=37, flip=True) as batches:
+    with load(numbered, batch=37, flip=True) as batches:
         batch, plan = batches.batch_at(0), batches._plan_at(0)
     assert set(plan[:, 3].tolist()) == {0, 1}
     assert set(plan[:, 1].tolist()) == {0, 1, 2, 3}
@@ -61,7 +74,7 @@ def test_gather_of_the_gpu_equals_copies_of_the_cpu(numbered, rows):
 
 
 def test_processes_share_the_global_batch(numbered):
-    with feed(numbered) as whole, feed(numbered, rank=0, world=2) as left, feed(numbered, rank=1, world=2) as right:
+    with load(numbered) as whole, load(numbered, rank=0, world=2) as left, load(numbered, rank=1, world=2) as right:
         for step in (0, 5, 70):
             parts = torch.cat([left.batch_at(step), right.batch_at(step)])
             assert torch.equal(parts, whole.batch_at(step))
@@ -77,7 +90,7 @@ class SlowPixels(np.ndarray):
 
 def test_reading_ahead_overlaps_with_computing(numbered):
     slow = PhotoSet(numbered.pixels.view(SlowPixels), numbered.ids, numbered.names, numbered.flags)
-    with feed(slow, resident=False) as batches:
+    with load(slow, resident=False) as batches:
         batches.batch_at(0)
         time.sleep(0.3)  # a long step: the next four are read meanwhile
         ahead = [future.done() for _, future in batches._stream._pending]
@@ -87,11 +100,11 @@ def test_reading_ahead_overlaps_with_computing(numbered):
     assert before >= 0.02 > batches.wait_seconds - before
 
 
-def test_threads_end_with_the_feed(numbered):
+def test_threads_end_with_the_loader(numbered):
     def readers():
         return [thread for thread in threading.enumerate() if thread.name.startswith("colorbench-photos")]
 
-    batches = feed(numbered, resident=False)
+    batches = load(numbered, resident=False)
     batches.batch_at(0)
     assert readers()
     batches.close()
@@ -100,7 +113,7 @@ def test_threads_end_with_the_feed(numbered):
 
 
 def test_an_error_of_the_reading_thread_arrives(numbered, monkeypatch):
-    with feed(numbered, resident=False) as batches:
+    with load(numbered, resident=False) as batches:
         monkeypatch.setattr(batches._stream._source, "read_into", lambda out, rows: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             batches.batch_at(0)
@@ -112,23 +125,23 @@ def test_photos_too_large_for_memory_are_streamed(tmp_path):
     pixels[101_999] = 7
     photos = PhotoSet.from_pixels(pixels)
     assert photos.pixels.nbytes > 20e9
-    with PhotoFeed(photos, "cpu", batch=2, seed=0, crop_px=64, resident=False) as batches:
+    with PhotoLoader(photos, "cpu", batch=2, seed=0, crop_px=64, resident=False) as batches:
         assert batches.batch_at(0).shape == (2, 3, 64, 64)
 
 
 def test_fits_asks_the_device(monkeypatch):
     cpu = torch.device("cpu")
     assert free_bytes(cpu) > 0
-    monkeypatch.setattr("colorbench.data.feed.free_bytes", lambda device: 1000)
+    monkeypatch.setattr("colorbench.data.loader.free_bytes", lambda device: 1000)
     assert fits(500, cpu)
     assert not fits(501, cpu)
 
 
 def test_resident_or_streamed_is_decided_by_memory(numbered, monkeypatch):
-    with feed(numbered) as batches:
+    with load(numbered) as batches:
         assert batches.resident
-    monkeypatch.setattr("colorbench.data.feed.free_bytes", lambda device: 1000)
-    with feed(numbered) as batches:
+    monkeypatch.setattr("colorbench.data.loader.free_bytes", lambda device: 1000)
+    with load(numbered) as batches:
         assert not batches.resident
 
 
@@ -144,12 +157,12 @@ def test_resident_or_streamed_is_decided_by_memory(numbered, monkeypatch):
 )
 def test_refusals(numbered, settings, message):
     with pytest.raises(ValueError, match=message):
-        feed(numbered, **settings)
+        load(numbered, **settings)
 
 
 def test_an_empty_set_is_refused():
     with pytest.raises(ValueError, match="at least one photo"):
-        feed(PhotoSet.from_pixels(np.empty((0, 3, 12, 12), dtype=np.uint8)))
+        load(PhotoSet.from_pixels(np.empty((0, 3, 12, 12), dtype=np.uint8)))
 
 
 def test_from_pixels_wants_square_uint8():
@@ -160,8 +173,55 @@ def test_from_pixels_wants_square_uint8():
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_gpu_gives_the_bits_of_the_cpu(numbered):
-    with feed(numbered, resident=True) as cpu:
+    with load(numbered, resident=True) as cpu:
         for resident in (True, False):
-            with PhotoFeed(numbered, "cuda", 8, 3, 9, resident=resident) as gpu:
+            with PhotoLoader(numbered, "cuda", 8, 3, 9, resident=resident) as gpu:
                 for step in (*range(10), 3, 100):
                     assert torch.equal(gpu.batch_at(step).cpu(), cpu.batch_at(step))
+
+
+@given(sizes, seeds, st.integers(0, 1000))
+def test_an_epoch_is_a_permutation(n, seed, epoch):
+    np.testing.assert_array_equal(np.sort(epoch_order(n, seed, epoch)), np.arange(n))
+
+
+@settings(max_examples=60)
+@given(sizes, st.integers(1, 150), seeds)
+def test_batches_run_on_across_epochs_without_loss(n, batch, seed):
+    """Also when a batch is larger than the set, or does not divide it."""
+    steps = 3 * n // batch + 1
+    shown = np.concatenate([rows_at(step, n=n, batch=batch, seed=seed) for step in range(steps)])
+    assert len(shown) == steps * batch
+    for epoch in range(len(shown) // n):
+        np.testing.assert_array_equal(np.sort(shown[epoch * n : (epoch + 1) * n]), np.arange(n))
+
+
+@given(st.integers(0, 10**9), st.integers(0, 40), seeds, st.booleans())
+def test_crops_stay_inside(step, slack_px, seed, flip):
+    crops = crops_at(step, batch=8, seed=seed, slack_px=slack_px, flip=flip)
+    assert crops.shape == (8, 3)
+    assert crops.min() >= 0
+    assert crops[:, :2].max() <= slack_px
+    assert crops[:, 2].max() <= flip
+
+
+def test_published_numbers_of_splitmix64():
+    """Seed 1234567 of the reference implementation gives this stream; here counters replace its running sum."""
+    from colorbench.data.loader import _GOLDEN, _mix
+
+    with np.errstate(over="ignore"):
+        states = np.uint64(1234567) + np.arange(3, dtype=np.uint64) * _GOLDEN
+    assert _mix(states).tolist() == [6457827717110365317, 3203168211198807973, 9817491932198370423]
+
+
+def test_seeds_epochs_and_streams_differ():
+    orders = {tuple(epoch_order(30, seed, epoch)) for seed in range(3) for epoch in range(3)}
+    assert len(orders) == 9
+    assert random_bits(0, 1, np.arange(4)).tolist() != random_bits(0, 2, np.arange(4)).tolist()
+
+
+def test_choices_are_even():
+    crops = np.concatenate([crops_at(step, batch=100, seed=5, slack_px=3, flip=True) for step in range(100)])
+    for column, choices in ((0, 4), (1, 4), (2, 2)):
+        counts = np.bincount(crops[:, column], minlength=choices)
+        assert counts.min() / counts.max() == pytest.approx(1, abs=0.1)
