@@ -102,12 +102,12 @@ def print_schema(kind: str) -> None:
     print(json.dumps(models[kind].model_json_schema(), indent=1))
 
 
-def check_plugin(path: Path) -> int:
-    """Ask a plug-in's generators for the promises of their table; returns the exit status."""
-    from colorbench.generators.check import check_generator
+def check_plugin(path: Path, source: str | None = None) -> int:
+    """Ask a plug-in's rows for the promises of their tables; return the exit status."""
+    from colorbench.checking import check_file
 
     load_plugins([])
-    findings = check_generator(path)
+    findings = check_file(path, source)
     printed = Table("promise", "kept", "what was seen", title=path.name)
     for finding in findings:
         printed.add_row(finding.name, "yes" if finding.passed else "[red]no[/]", finding.message)

@@ -60,7 +60,7 @@ def _rows(kind: str, rows: dict) -> dict:
 
 def table(kind: str) -> dict:
     """The table of this kind, imported when asked for."""
-    package = importlib.import_module(f"colorbench.{kind}")
+    package = importlib.import_module(f"colorbench.{'data' if kind == 'datasets' else kind}")
     return getattr(package, kind.upper())
 
 

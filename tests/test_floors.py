@@ -19,7 +19,7 @@ FLOORS = [
     ["suites"],
     ["training", "leaderboard"],
     ["grid"],
-    ["listing", "scoring", "running", "calibrating", "doctor", "publishing"],
+    ["checking", "listing", "scoring", "running", "calibrating", "doctor", "publishing"],
     ["cli"],
     ["__main__"],
 ]

@@ -66,11 +66,11 @@ def _check(name: str, make: Callable[[], object], promises: dict[str, Callable])
     for promise, keep in promises.items():
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
-            results.append(_ask(name, promise, lambda keep=keep: keep(make())))
+            results.append(ask(name, promise, lambda keep=keep: keep(make())))
     return results
 
 
-def _ask(name: str, promise: str, question: Callable[[], None]) -> CheckResult:
+def ask(name: str, promise: str, question: Callable[[], None]) -> CheckResult:
     try:
         question()
     except BrokenPromise as finding:

@@ -13,16 +13,14 @@ class LossRow:
     Attributes:
         key: its word in expressions, kebab-case.
         function: the loss on plain tensors, `(pred, target, *, settings) -> (b,)`, or the small module that
-        holds
-            its weights.
+            holds its weights.
         view: what it looks at: `ab` (seen divided by 110), `lab`, `rgb` or `logits` (the target is then ab).
         unit: of its value.
         source: paper or code it follows.
         per_image: does it give `(b,)`; False: one value for the whole batch.
         needs_head: `bins` when it looks at bin logits.
         needs: what must be there beside the pictures: the split's `prior`, a trained `critic`, pretrained
-        `weights`,
-            `unpaired` photos.
+            `weights`, `unpaired` photos.
         needs_extra: the name in `Output.extras` without which it cannot be computed.
         paper_weight: the weight its paper gives it; an expression writes its own, 1 when it writes none.
         views: the views `view=` may choose among; empty: no choice.
