@@ -202,6 +202,10 @@ class Cell(Strict):
     """One run: what is trained, under which protocol, on which photos, from which seed.
 
     `retest_of` is the key of another cell whose finished generator was tested on these photos; nothing was trained.
+
+    `steps` is what the protocol's budget comes to for this recipe, set once, when a run is planned (`suites.budget`); None
+    for a budget in seconds, which the clock ends. `provisional`: the step table has no row for the recipe, its steps are an
+    estimate. Neither is written nor part of the key: the budget is, and a record says both in `spent`.
     """
 
     suite: str
@@ -210,6 +214,8 @@ class Cell(Strict):
     seed: int = Field(ge=0)
     data_hash: str
     retest_of: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
+    steps: int | None = Field(default=None, ge=1, exclude=True)
+    provisional: bool = Field(default=False, exclude=True)
 
     @model_serializer(mode="wrap")
     def _leave_out_what_is_usual(self, write: Callable) -> dict[str, Any]:

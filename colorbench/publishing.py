@@ -69,12 +69,12 @@ def run_again(cell: Cell, source: str | None, folder: Path) -> Record:
     """
     from colorbench.grid.retest import source_of
     from colorbench.grid.run import SUITE_NAME
-    from colorbench.grid.steps import choose_table, plan_steps
+    from colorbench.grid.steps import choose_table
+    from colorbench.suites.budget import with_steps
     from colorbench.suites.load import read_written_suite
     from colorbench.training import train
 
     suite = read_written_suite(folder / SUITE_NAME)
-    table = choose_table(suite, None, folder)
-    allowance = plan_steps([cell], table)[cell.recipe.label].allowance
+    cell = with_steps(cell, choose_table(suite, None, folder))
     with tempfile.TemporaryDirectory(prefix="colorbench-rerun-") as place:
-        return train(cell, place, source=source or source_of(folder), metrics=suite.metrics, **allowance._asdict())
+        return train(cell, place, source=source or source_of(folder), metrics=suite.metrics)

@@ -7,7 +7,7 @@ old one. Numbers are numbers; there are no host names and no paths in it.
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 
 from colorbench.cell import Cell, Strict
 from colorbench.files import write_atomically
@@ -74,7 +74,7 @@ class Cost(Strict):
 
 
 class Environment(Strict):
-    """Where: versions and kinds of hardware, no names of machines. `processes` shared the cell, when there were several."""
+    """Where: versions and kinds of hardware, no names of machines. A cell is one device; `processes` stands in old records."""
 
     colorbench: str
     python: str
@@ -88,7 +88,7 @@ class Environment(Strict):
     git_commit: str | None = None
     git_dirty: bool | None = None
     deterministic: bool = False
-    processes: int | None = Field(default=None, ge=2)
+    processes: None = None
 
 
 class Attempt(Strict):
@@ -132,6 +132,12 @@ class Record(Strict):
     scores: dict[str, Score] = {}
     files: dict[str, str] = {}  # name -> sha256 of checkpoint, per-image scores, the predictions' manifest
     supersedes: str | None = None
+
+    @field_validator("cell")
+    @classmethod
+    def _without_its_plan(cls, cell: Cell) -> Cell:
+        """`spent` says how many steps were planned; a record equals itself after writing and reading."""
+        return cell.model_copy(update={"steps": None, "provisional": False})
 
     def to_json(self) -> str:
         return self.model_dump_json(indent=1) + "\n"

@@ -74,7 +74,7 @@ def plan_table(plan: Plan) -> Table:
         todo = state.name != "done"
         total += (seconds or 0.0) if todo else 0.0
         expected = "-" if not todo else "unknown" if seconds is None else f"{seconds:.0f} s"
-        if todo and cell.recipe.label in plan.steps and plan.steps[cell.recipe.label].allowance.provisional:
+        if todo and cell.provisional:
             expected += ", provisional"
         table.add_row(f"{cell.recipe.label} seed {cell.seed}", cell.key[:12], state.name, expected)
     table.caption = f"known device time: {total:.0f} s"

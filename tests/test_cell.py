@@ -119,3 +119,12 @@ def test_a_retest_has_a_key_of_its_own_and_a_plain_cell_is_written_as_ever():
     assert Cell.model_validate_json(again.model_dump_json()) == again
     with pytest.raises(ValidationError):
         Cell(**{**dict(plain), "retest_of": "somebody"})
+
+
+def test_the_plan_of_a_cell_is_not_written_nor_in_its_key():
+    plain = cell()
+    planned = plain.model_copy(update={"steps": 5, "provisional": True})
+    assert planned.key == plain.key
+    assert planned.model_dump_json() == plain.model_dump_json()
+    with pytest.raises(ValidationError):
+        Cell(**{**dict(plain), "steps": 0})

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import nn
 
 from colorbench.generators.build import build_row, find_row
+from colorbench.generators.flops import forward_macs
 from colorbench.generators.row import GeneratorRow
 
 COUNTED_PX = 256
@@ -64,7 +64,7 @@ def describe_row(row: GeneratorRow, out_channels: int | None = None, **options) 
         head=row.head,
         parameters=sum(p.numel() for p in counted),
         trainable_parameters=sum(p.numel() for p in counted if p.requires_grad),
-        macs=count_macs(network),
+        macs=_macs(network),
         source=row.source,
         citation=row.citation,
         licence=row.licence,
@@ -74,20 +74,11 @@ def describe_row(row: GeneratorRow, out_channels: int | None = None, **options) 
     )
 
 
-def count_macs(network: nn.Module, size_px: int = COUNTED_PX) -> int | None:
-    """Multiply-accumulates of one picture, by torch's FLOP counter. The network must be on the meta device, and is spent.
-
-    Pooling, norms and enlargements count 0, as everywhere. None when the network cannot run without real values.
-    """
-    from torch.utils.flop_counter import FlopCounterMode
-
-    network.eval().requires_grad_(False)
+def _macs(network: torch.nn.Module) -> int | None:
     try:
-        with FlopCounterMode(display=False) as counter, torch.no_grad(), torch.device("meta"):
-            network(torch.zeros(1, 1, size_px, size_px))
-    except (RuntimeError, NotImplementedError, ValueError):
+        return forward_macs(network, COUNTED_PX)
+    except (RuntimeError, NotImplementedError, ValueError):  # it needs real values
         return None
-    return counter.get_total_flops() // 2
 
 
 def source_sha256(row: GeneratorRow) -> str | None:

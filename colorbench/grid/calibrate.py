@@ -18,8 +18,17 @@ from pydantic import Field, ValidationError
 from colorbench.cell import Cell, Strict, Suite
 from colorbench.files import write_atomically
 from colorbench.grid.cells import expand_suite
-from colorbench.suites.step_table import Conditions, Failure, Reference, StepRow, StepTable, write_table
-from colorbench.suites.work import Work, work_of
+from colorbench.suites.budget import count_step
+from colorbench.suites.step_table import (
+    Conditions,
+    Failure,
+    Reference,
+    StepKind,
+    StepRow,
+    StepTable,
+    kind_of,
+    write_table,
+)
 
 BLOCKS = 5
 STEPS = {"cuda": (20, 30), "cpu": (2, 3)}  # warm-up, block
@@ -36,7 +45,7 @@ class Settings(Strict):
 class Part(Strict):
     """One recipe's measurement so far."""
 
-    work: Work
+    work: StepKind
     blocks: tuple[float, ...] = ()
     peak_bytes: int | None = None
     model_flops: int | None = Field(default=None, ge=0)
@@ -114,7 +123,7 @@ def calibrate(
 def _cells(suite: Suite) -> list[Cell]:
     """One cell a kind of work: seeds and baselines aside."""
     cells = {
-        work_of(cell.recipe, cell.protocol).id: cell
+        kind_of(cell.recipe, cell.protocol).id: cell
         for cell in reversed(expand_suite(suite, "0" * 64))
         if not cell.is_baseline
     }
@@ -149,7 +158,7 @@ class _Bench:
         total = len(self.cells) * BLOCKS
         for block in range(BLOCKS):
             for place, cell in enumerate(self.cells):
-                work = work_of(cell.recipe, cell.protocol)
+                work = kind_of(cell.recipe, cell.protocol)
                 part = self.parts[work.id]
                 if not part.failure and len(part.blocks) <= block:
                     part = self._block(cell, part)
@@ -187,8 +196,6 @@ class _Bench:
         return part.model_copy(update={"failure": reason})
 
     def _timed(self, cell: Cell, part: Part) -> Part:
-        from colorbench.training.flops import count_step
-
         timer, peak = self._timer(cell, part.work.id)
         seconds = timer.take(self.block_steps)
         counted = count_step(cell.recipe, cell.protocol)
@@ -250,7 +257,7 @@ class _Bench:
         kept = [_read(file, Part) for file in sorted(self.folder.glob("row-*.json"))]
         parts = {part.work.id: part for part in kept if not part.failure}
         for cell in self.cells:
-            work = work_of(cell.recipe, cell.protocol)
+            work = kind_of(cell.recipe, cell.protocol)
             parts.setdefault(work.id, Part(work=work))
         return parts
 

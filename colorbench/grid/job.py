@@ -22,9 +22,6 @@ class Job:
     threads: int | None = None
     timeout_seconds: float | None = None
     checkpoint_seconds: float = 20.0
-    table_steps: int | None = None
-    flops_per_step: float | int | None = None
-    provisional: bool = False
     plugins: tuple[str, ...] = ()
     rescore: bool = False
     fail: tuple[str, str] | None = None
@@ -34,7 +31,8 @@ class Job:
         return f"{self.cell.recipe.label} seed {self.cell.seed}"
 
     def write(self) -> None:
-        facts = asdict(self) | {"cell": self.cell.model_dump(mode="json")}
+        plan = {"steps": self.cell.steps, "provisional": self.cell.provisional}  # not written with a cell
+        facts = asdict(self) | {"cell": self.cell.model_dump(mode="json")} | plan
         facts.pop("folder")
         write_atomically(self.folder / JOB_NAME, json.dumps(facts, indent=1).encode(), durable=False)
 
@@ -45,4 +43,5 @@ def read_job(folder: Path) -> Job:
     for name in ("metrics", "plugins"):
         facts[name] = tuple(facts[name])
     fail = tuple(facts.pop("fail")) if facts["fail"] else facts.pop("fail")
-    return Job(folder=folder, fail=fail, **facts | {"cell": Cell.model_validate(facts["cell"])})
+    plan = {name: facts.pop(name) for name in ("steps", "provisional")}
+    return Job(folder=folder, fail=fail, **facts | {"cell": Cell.model_validate(facts["cell"] | plan)})

@@ -9,15 +9,16 @@ from typing import Protocol as Interface
 from typing import runtime_checkable
 
 from colorbench.cell import Cell, Suite
-from colorbench.files import write_atomically
+from colorbench.files import STEP_TABLE, write_atomically
 from colorbench.grid.adopt import adopt_cells
 from colorbench.grid.cells import expand_suite
 from colorbench.grid.job import Job
 from colorbench.grid.state import CellState, state_of
-from colorbench.grid.steps import Planned, choose_table, plan_steps, with_table
+from colorbench.grid.steps import choose_table, plan_steps, with_table
 from colorbench.record import Record, read_record
+from colorbench.suites.budget import Resolved
 from colorbench.suites.load import read_written_suite
-from colorbench.suites.step_table import TABLE_NAME, StepTable, write_table
+from colorbench.suites.step_table import StepTable, write_table
 
 SUITE_NAME = "suite.json"
 REFERENCES = "references"
@@ -40,7 +41,7 @@ class Plan:
     states: tuple[tuple[Cell, CellState], ...]
     photos: str = ""
     table: StepTable | None = None
-    steps: dict[str, Planned] = field(default_factory=dict)
+    steps: dict[str, Resolved] = field(default_factory=dict)
 
     @property
     def todo(self) -> list[Cell]:
@@ -57,9 +58,9 @@ class Plan:
 
     def expected_seconds(self, cell: Cell) -> float | None:
         """Device time a cell should take: by its budget or the step table; else what the same recipe took here before."""
-        planned = self.steps.get(cell.recipe.label, Planned())
-        if planned.seconds is not None:
-            return planned.seconds
+        resolved = self.steps.get(cell.recipe.label, Resolved())
+        if resolved.seconds is not None:
+            return resolved.seconds
         return self._seconds_before.get(cell.recipe.label)
 
     @cached_property
@@ -123,7 +124,7 @@ def plan_run(
     suite = with_table(suite, table)
     photos = load_protocol_photos(suite.protocol, source, on_photos)
     shortfall = _published_photos(suite, len(photos.test))
-    cells = expand_suite(suite, photos.hash)
+    cells = [_with_steps(cell, steps[cell.recipe.label]) for cell in expand_suite(suite, photos.hash)]
     states = tuple((cell, state_of(cell, out)) for cell in cells)
     if foreign := [cell.folder for cell, state in states if state.name == "foreign"]:
         raise ValueError(
@@ -132,6 +133,10 @@ def plan_run(
         )
     sentence = f"{photos.report.sentence()}; {len(photos.train)} to train on, {len(photos.test)} to test{shortfall}"
     return Plan(suite, out, None if source is None else str(source), states, sentence, table, steps)
+
+
+def _with_steps(cell: Cell, resolved: Resolved) -> Cell:
+    return cell.model_copy(update={"steps": resolved.steps, "provisional": resolved.provisional})
 
 
 def _published_photos(suite: Suite, count: int) -> str:
@@ -221,7 +226,6 @@ def _job(plan: Plan, cell: Cell, plugins: Sequence[str], checkpoint_seconds: flo
         source=plan.source and _absolute(plan.source),
         timeout_seconds=plan.suite.cell_timeout_seconds,
         checkpoint_seconds=checkpoint_seconds,
-        **plan.steps.get(cell.recipe.label, Planned()).allowance._asdict(),
         plugins=tuple(str(Path(plugin).resolve()) for plugin in plugins),
         rescore=rescore,
     )
@@ -248,7 +252,7 @@ def _write_suite(plan: Plan) -> None:
     if not path.exists() or path.read_text() != text:
         write_atomically(path, text.encode())
     if plan.table is not None and suite.protocol.table_sha256:
-        write_table(plan.table, path.parent / TABLE_NAME)
+        write_table(plan.table, path.parent / STEP_TABLE)
 
 
 def _records(plan: Plan):

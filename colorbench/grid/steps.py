@@ -1,20 +1,12 @@
-"""From a budget to steps: what each cell of a suite gets, and how long it should take on the reference."""
+"""The step table of a run, and what its budget comes to for each recipe."""
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
 
-from colorbench.cell import Budget, Cell, Protocol, Suite
-from colorbench.suites.spending import Allowance, Spending
-from colorbench.suites.step_table import TABLE_NAME, StepTable, find_table, read_table, steps_in
-from colorbench.suites.work import Work, work_of
-
-
-class Planned(NamedTuple):
-    """What a cell gets. `seconds`: device seconds it should take, on the reference where a table says so; None unknown."""
-
-    allowance: Allowance = Allowance()
-    seconds: float | None = None
+from colorbench.cell import Cell, Suite
+from colorbench.files import STEP_TABLE
+from colorbench.suites.budget import Resolved, resolve_budget
+from colorbench.suites.step_table import StepTable, find_table, read_table
 
 
 def choose_table(suite: Suite, given: StepTable | None, folder: Path) -> StepTable | None:
@@ -26,7 +18,7 @@ def choose_table(suite: Suite, given: StepTable | None, folder: Path) -> StepTab
     Raises:
         ValueError: the budget needs a table and there is none, or it is the wrong one.
     """
-    protocol, own = suite.protocol, folder / TABLE_NAME
+    protocol, own = suite.protocol, folder / STEP_TABLE
     table = given
     if table is None and protocol.table_sha256:
         table = find_table(protocol.table_sha256, folder)
@@ -47,59 +39,10 @@ def with_table(suite: Suite, table: StepTable | None) -> Suite:
     return suite.model_copy(update={"protocol": suite.protocol.model_copy(update={"table_sha256": sha256})})
 
 
-def plan_steps(cells: Iterable[Cell], table: StepTable | None) -> dict[str, Planned]:
-    """What every recipe of these cells gets, by its label.
-
-    Raises:
-        ValueError: a budget in FLOPs for a generator that cannot be counted; a recipe without a row in a table that is
-            too small to estimate one; a budget below one step.
-    """
-    found: dict[str, Planned] = {}
-    for cell in cells:
-        if cell.recipe.label not in found:
-            found[cell.recipe.label] = _planned(cell, table)
-    return found
-
-
-def _planned(cell: Cell, table: StepTable | None) -> Planned:
-    budget, protocol = cell.protocol.budget, cell.protocol
-    if cell.is_baseline:
-        return Planned(seconds=0.0)
-    if budget.kind == "seconds":
-        return Planned(seconds=budget.amount)
-    if budget.kind == "reference-seconds":
-        return _by_table(cell, budget, table)
-    allowance = Allowance(flops_per_step=_flops(cell)) if budget.kind == "flops" else Allowance()
-    row = table and table.find(work_of(cell.recipe, protocol))
-    steps = Spending(budget, protocol.batch, allowance.flops_per_step).planned_steps
-    return Planned(allowance, row.seconds * steps if row else None)
-
-
-def _by_table(cell: Cell, budget: Budget, table: StepTable | None) -> Planned:
-    if table is None:
-        raise ValueError(f"{cell.recipe.label}: a budget of {budget} needs a step table")
-    work = work_of(cell.recipe, cell.protocol)
-    row = table.find(work)
-    seconds = row.seconds if row else _estimated(table, work, cell, cell.protocol)
-    steps = steps_in(budget, seconds)
-    return Planned(Allowance(table_steps=steps, provisional=row is None), steps * seconds)
-
-
-def _estimated(table: StepTable, work: Work, cell: Cell, protocol: Protocol) -> float:
-    from colorbench.suites.estimate import estimate_seconds
-    from colorbench.training.flops import count_step
-
-    counted = count_step(cell.recipe, protocol)
-    return estimate_seconds(table, work, counted.activations, counted.macs).seconds
-
-
-def _flops(cell: Cell) -> int:
-    from colorbench.training.flops import count_step
-
-    counted = count_step(cell.recipe, cell.protocol)
-    if counted.flops is None:
-        raise ValueError(f"{cell.recipe.label}: a flops budget needs the FLOPs of a step: {counted.reason}")
-    return counted.flops
+def plan_steps(cells: Iterable[Cell], table: StepTable | None) -> dict[str, Resolved]:
+    """What the budget comes to for every recipe of these cells, by its label. Raises as `resolve_budget`."""
+    recipes = {cell.recipe.label: cell for cell in cells}
+    return {label: resolve_budget(cell.recipe, cell.protocol, table) for label, cell in recipes.items()}
 
 
 def _needs_table(suite: Suite) -> str:

@@ -50,14 +50,12 @@ def run_job(job: Job, should_stop=lambda: False) -> None:
     if job.threads:
         torch.set_num_threads(job.threads)
     from colorbench.plugins import load_plugins
-    from colorbench.suites.spending import Allowance
     from colorbench.training.rescore import rescore
     from colorbench.training.train import fail, train
 
     load_plugins(job.plugins)
     if job.fail:
-        allowance = Allowance(job.table_steps, job.flops_per_step, job.provisional)
-        fail(job.cell, job.folder, *job.fail, source=job.source, metrics=job.metrics, allowance=allowance)
+        fail(job.cell, job.folder, *job.fail, source=job.source, metrics=job.metrics)
     elif job.rescore:
         rescore(job.cell, job.folder, source=job.source, metrics=job.metrics, device=job.device)
     else:
@@ -68,9 +66,6 @@ def run_job(job: Job, should_stop=lambda: False) -> None:
             metrics=job.metrics,
             device=job.device,
             timeout_seconds=job.timeout_seconds,
-            table_steps=job.table_steps,
-            flops_per_step=job.flops_per_step,
-            provisional=job.provisional,
             checkpoint_seconds=job.checkpoint_seconds,
             should_stop=should_stop,
         )

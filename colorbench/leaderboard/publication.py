@@ -8,9 +8,9 @@ import re
 import shutil
 from pathlib import Path
 
+from colorbench.files import STEP_TABLE
 from colorbench.leaderboard.entries import Board, read_board, record_files
 from colorbench.record import read_record
-from colorbench.suites.step_table import TABLE_NAME
 
 _HUB = re.compile(r"hf://datasets/([A-Za-z0-9][\w.-]*/[\w.-]+)")
 _NEIGHBOUR = re.compile(rb"\.\./\.\./([a-z0-9][a-z0-9-]*)/board/(?=index\.html\"|table\.md\))")
@@ -121,7 +121,7 @@ def _refuse_strangers(target: Path, keys: set[str]) -> None:
 def _slim_files(run_dir: Path) -> dict[str, Path]:
     kinds = ("record*.json", "scores.parquet", "curve.jsonl")
     found = [path for kind in kinds for path in sorted(run_dir.glob(f"*/seed-*/{kind}"))]
-    found += [run_dir / name for name in ("suite.json", TABLE_NAME)]
+    found += [run_dir / name for name in ("suite.json", STEP_TABLE)]
     return {p.relative_to(run_dir).as_posix(): p for p in found if p.is_file() and not p.is_symlink()}
 
 

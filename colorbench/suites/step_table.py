@@ -1,7 +1,8 @@
 """The step table: seconds per training step on one named reference device, frozen. Its sha256 is its name.
 
 A suite with a `reference-seconds` budget names a table in `protocol.table_sha256`; every cell then trains for
-floor(budget / seconds per step) steps, on any machine. Shipped tables lie in `tables/` beside this module.
+floor(budget / seconds per step) steps, on any machine. A shipped table lies beside
+this module, like the suites; a run keeps its own beside its cells.
 """
 
 import hashlib
@@ -11,12 +12,9 @@ from typing import Literal
 
 from pydantic import Field, ValidationError, field_validator
 
-from colorbench.cell import Budget, Protocol, Strict, canonical_json
+from colorbench.cell import Budget, Protocol, Recipe, Strict, Value, canonical_json
 from colorbench.files import write_atomically
-from colorbench.suites.work import Work
 
-TABLE_NAME = "step-table.json"  # beside a suite's cells
-SHIPPED = Path(__file__).parent / "tables"
 _MAX_BYTES = 20_000_000
 
 
@@ -51,7 +49,38 @@ class Reference(Strict):
     block_steps: int = Field(ge=1)
 
 
-class StepRow(Work):
+class StepKind(Strict):
+    """What decides how long a training step takes: names and numbers. `options` are all of the generator's, `size_px` is the
+    side at which it works.
+
+    Optimizer settings other than the moving average are not told apart, nor are phases: a step is timed in its joint,
+    full-size phase, the most expensive.
+    """
+
+    generator: str
+    options: dict[str, Value] = {}
+    loss: str
+    head: str
+    size_px: int = Field(ge=16, le=4096)
+    averaged: bool = False
+
+    @property
+    def id(self) -> str:
+        """16 hex digits that name it in tables and files."""
+        facts = self.model_dump(mode="json", include=set(StepKind.model_fields))
+        return hashlib.sha256(canonical_json(facts).encode()).hexdigest()[:16]
+
+    @property
+    def label(self) -> str:
+        """For people.
+
+        >>> StepKind(generator="unet", loss="l1", head="ab", size_px=64).label
+        'unet+l1 (ab, 64 px)'
+        """
+        return f"{self.generator}+{self.loss.replace(' ', '')} ({self.head}, {self.size_px} px)"
+
+
+class StepRow(StepKind):
     """The measured cost of one kind of step.
 
     `seconds` is the median of `blocks`, the mean seconds per step of each block. `peak_bytes`, `exclusive` and
@@ -98,9 +127,9 @@ class StepTable(Strict):
         """The table's name: of its canonical JSON, whatever the layout of its file."""
         return hashlib.sha256(canonical_json(self.model_dump(mode="json")).encode()).hexdigest()
 
-    def find(self, work: Work) -> StepRow | None:
-        """The row of this work; None when it was not measured."""
-        return next((row for row in self.rows if row.id == work.id), None)
+    def find(self, kind: StepKind) -> StepRow | None:
+        """The row of this kind of step; None when it was not measured."""
+        return next((row for row in self.rows if row.id == kind.id), None)
 
     def check(self, protocol: Protocol) -> None:
         """Raises ValueError when the table was measured under other conditions, or is not the one the suite names."""
@@ -114,6 +143,39 @@ class StepTable(Strict):
                 f"wrong step table: the suite names {protocol.table_sha256[:12]}, this one is {self.sha256[:12]}; "
                 "give the file that the suite names"
             )
+
+
+def kind_of(recipe: Recipe, protocol: Protocol) -> StepKind:
+    """The kind of step that a recipe takes under a protocol, every default filled in.
+
+    Raises:
+        KeyError: an unknown generator or loss.
+    """
+    from colorbench.generators.build import find_row
+    from colorbench.losses import LOSSES
+    from colorbench.losses.expression import canonical, parse
+
+    return StepKind(
+        generator=recipe.generator,
+        options={**find_row(recipe.generator).options, **recipe.options},
+        loss=canonical(parse(recipe.loss, LOSSES)),
+        head=head_of(recipe),
+        size_px=recipe.size_px or protocol.size_px,
+        averaged=recipe.optimizer.ema is not None,
+    )
+
+
+def head_of(recipe: Recipe) -> str:
+    """The head that a recipe trains under. Builds no loss, so needs no weights."""
+    from colorbench.generators.build import find_row
+    from colorbench.losses import LOSSES
+    from colorbench.losses.expression import parse
+
+    if recipe.head != "auto":
+        return recipe.head
+    rows = (LOSSES[term.key] for term in parse(recipe.loss, LOSSES))
+    needed = next((row.needs_head for row in rows if row.needs_head), None)
+    return needed or find_row(recipe.generator).head
 
 
 def steps_in(budget: Budget, seconds_per_step: float) -> int:
@@ -154,8 +216,8 @@ def write_table(table: StepTable, path: Path | str) -> None:
 
 
 def find_table(sha256: str, *folders: Path) -> StepTable | None:
-    """The table of this name among the files of these folders and the shipped ones; None when it is not there."""
-    for folder in (*folders, SHIPPED):
+    """The table of this name among the JSON files of these folders and the shipped ones; None when it is not there."""
+    for folder in (*folders, Path(__file__).parent):
         for path in sorted(folder.glob("*.json")) if folder.is_dir() else ():
             try:
                 table = read_table(path)

@@ -14,8 +14,8 @@ import colorbench
 from colorbench.record import Environment
 
 
-def describe_environment(device: torch.device, processes: int = 1) -> Environment:
-    """Facts about this process and its device, and how many such trained together."""
+def describe_environment(device: torch.device) -> Environment:
+    """Facts about this process and its device."""
     cuda = device.type == "cuda"
     commit, dirty = _git()
     return Environment(
@@ -31,7 +31,6 @@ def describe_environment(device: torch.device, processes: int = 1) -> Environmen
         git_commit=commit,
         git_dirty=dirty,
         deterministic=torch.are_deterministic_algorithms_enabled() or not cuda,
-        processes=processes if processes > 1 else None,
     )
 
 

@@ -5,17 +5,16 @@ from torch import Tensor
 
 from colorbench.cell import Cell
 from colorbench.data import PhotoFeed, Photos
-from colorbench.training.group import ALONE, Group
 from colorbench.training.phases import size_at
 
 _OTHERS = 7_919  # added to the seed of the unpaired photos' order
 
 
 class Feeds:
-    """This process's share of every batch. Feeds open when they are first asked for."""
+    """Feeds open when they are first asked for."""
 
-    def __init__(self, cell: Cell, photos: Photos, device: torch.device, group: Group = ALONE):
-        self.cell, self.photos, self.device, self.group = cell, photos, device, group
+    def __init__(self, cell: Cell, photos: Photos, device: torch.device):
+        self.cell, self.photos, self.device = cell, photos, device
         self._open: dict[tuple[int, bool], PhotoFeed] = {}
 
     def batch(self, step: int, share: float, *, others: bool = False) -> Tensor:
@@ -26,7 +25,6 @@ class Feeds:
             seed = self.cell.seed + (_OTHERS if others else 0)
             self._open[size, others] = PhotoFeed(
                 self.photos.train, self.device, protocol.batch, seed, crop_px=size, flip=protocol.flip,
-                rank=self.group.rank, world=self.group.world,
             )  # fmt: skip
         return self._open[size, others].batch_at(step)
 

@@ -8,12 +8,10 @@ import torch
 
 from colorbench.cell import Cell
 from colorbench.data import Photos
-from colorbench.suites.spending import Spending
 from colorbench.training.checkpoint import CorruptCheckpoint, load_state, save_state
 from colorbench.training.clock import Clock
 from colorbench.training.diary import Diary
 from colorbench.training.feeds import Feeds
-from colorbench.training.group import ALONE, Group
 from colorbench.training.ledger import Ledger
 from colorbench.training.memory import peak_bytes, with_smaller_parts
 from colorbench.training.setup import build_trainer
@@ -36,18 +34,14 @@ def train_loop(
     device: torch.device,
     *,
     ledger: Ledger,
-    flops_per_step: float | int | None = None,
-    table_steps: int | None = None,
     deadline: float | None = None,
     checkpoint_seconds: float = 20.0,
     should_stop: Callable[[], bool] = lambda: False,
-    group: Group = ALONE,
 ) -> Trainer:
     """Train to the end of the budget, resuming what is in `folder`.
 
     When a step does not fit in memory its batch is split into halves, quarters ... whose gradients add up to the same
-    batch; the size is recorded in the ledger. Of a group, every process calls this; the first one's word counts and
-    the first one writes. There, memory that does not suffice ends all, to be started again with smaller parts.
+    batch; the size is recorded in the ledger.
 
     Raises:
         Diverged, TimedOut: results. KeyboardInterrupt: after `should_stop()`; the state is saved.
@@ -55,30 +49,26 @@ def train_loop(
     """
 
     def attempt() -> Trainer:
-        spending = Spending(cell.protocol.budget, cell.protocol.batch, flops_per_step, table_steps)
-        return _Loop(cell, photos, folder, device, ledger, spending, group).run(
-            deadline, checkpoint_seconds, should_stop
-        )
+        return _Loop(cell, photos, folder, device, ledger).run(deadline, checkpoint_seconds, should_stop)
 
-    return attempt() if group.world > 1 else with_smaller_parts(attempt, ledger, cell.protocol.batch)
+    return with_smaller_parts(attempt, ledger, cell.protocol.batch)
 
 
 class _Loop:
     last_save_seconds = 0.0
 
-    def __init__(self, cell, photos, folder, device, ledger: Ledger, spending: Spending, group: Group):
-        self.cell, self.folder, self.device, self.group = cell, folder, device, group
-        self.ledger, self.spending = ledger, spending
+    def __init__(self, cell, photos, folder, device, ledger: Ledger):
+        self.cell, self.folder, self.device, self.ledger = cell, folder, device, ledger
         saved = self._saved()
-        self.trainer = build_trainer(cell, photos, device, ledger.micro_batch, group)
+        self.trainer = build_trainer(cell, photos, device, ledger.micro_batch)
         if saved is not None:
             self.trainer.load(saved["trainer"])
             ledger.note_killed(self.trainer.step_count)
         self.clock = Clock(device, ledger.train_seconds)
         self.start_step, self.start_seconds = self.trainer.step_count, ledger.train_seconds
         self.base_wait = ledger.data_wait_seconds
-        self.feeds = Feeds(cell, photos, device, group)
-        self.diary = Diary(folder, self.start_step, self.trainer.objective) if group.rank == 0 else None
+        self.feeds = Feeds(cell, photos, device)
+        self.diary = Diary(folder, self.start_step, self.trainer.objective)
         self.block = _BLOCK.get(device.type, 10)
 
     def run(self, deadline: float | None, checkpoint_seconds: float, should_stop: Callable[[], bool]) -> Trainer:
@@ -92,7 +82,7 @@ class _Loop:
                     continue
                 if step % CURVE_EVERY == 0:
                     self._report(share, parts)
-                verdict = self.group.from_first(self._verdict(deadline, checkpoint_seconds, should_stop))
+                verdict = self._verdict(deadline, checkpoint_seconds, should_stop)
                 if verdict == _STOP:
                     ended = "interrupted"
                     raise KeyboardInterrupt
@@ -131,17 +121,14 @@ class _Loop:
         step, seconds = self.trainer.step_count, self.clock.seconds - self.start_seconds
         self.ledger.close_attempt(self.start_step, step, seconds, ended)
         self.feeds.close()
-        if self.diary is not None:
-            self.diary.close()
-        if ended in ("interrupted", "done") and self.group.all(self.trainer.healthy):
+        self.diary.close()
+        if ended in ("interrupted", "done") and bool(self.trainer.healthy):
             self._write_state()
 
     def _write_state(self) -> None:
         began = time.monotonic()
         state = {"key": self.cell.key, "trainer": self.trainer.state(), "ledger": vars(self.ledger)}
-        if self.group.rank == 0:
-            save_state(self.folder, state)
-        self.group.from_first(0)  # nobody goes on before it is written
+        save_state(self.folder, state)
         self.last_save_seconds = time.monotonic() - began
         self.ledger.checkpoint_seconds += self.last_save_seconds
 
@@ -154,17 +141,14 @@ class _Loop:
     def _share(self) -> float:
         """How much of the budget is used. A clock budget is read at block ends; between them the last reading holds."""
         step = self.trainer.step_count
-        if not self.spending.needs_clock:
-            return self.spending.share(step, 0.0)
+        if self.cell.steps is not None:
+            return min(1.0, step / self.cell.steps)
         if step % self.block == 0:
-            self._last_share = self.spending.share(step, self.group.from_first(self.clock.read()))
+            self._last_share = min(1.0, self.clock.read() / self.cell.protocol.budget.amount)
         return self._last_share
 
     def _report(self, share: float, parts: dict[str, torch.Tensor]) -> None:
         self.trainer.check_health()
-        parts = self.group.mean(parts)
-        if self.diary is None:
-            return
         step, rate = self.trainer.step_count, self.trainer.optimizer.param_groups[0]["lr"]
         images = step * self.cell.protocol.batch
         self.diary.tell(step, share, parts, images=images, seconds=self.clock.read(), lr=rate)

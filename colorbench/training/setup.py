@@ -13,7 +13,6 @@ from colorbench.losses import build_loss
 from colorbench.losses.objective import Objective
 from colorbench.record import DataFacts, GeneratorFacts
 from colorbench.training.environment import source_hash
-from colorbench.training.group import ALONE, Group
 from colorbench.training.heads import head_channels
 from colorbench.training.imports import without_compiler
 from colorbench.training.statistics import split_statistics
@@ -52,9 +51,7 @@ def build_parts(recipe: Recipe, seed: int) -> Parts:
     return Parts(model, head, objective)
 
 
-def build_trainer(
-    cell: Cell, photos: Photos, device: torch.device, micro_batch: int | None = None, group: Group = ALONE
-) -> Trainer:
+def build_trainer(cell: Cell, photos: Photos, device: torch.device, micro_batch: int | None = None) -> Trainer:
     """A trainer at step 0."""
     parts = build_parts(cell.recipe, cell.seed)
     parts.model.to(device)
@@ -71,7 +68,6 @@ def build_trainer(
         channels_last=cell.protocol.channels_last,
         compile=cell.protocol.compile,
         micro_batch=micro_batch,
-        group=group,
     )
 
 

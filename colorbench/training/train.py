@@ -11,14 +11,13 @@ from colorbench.batch import Batch, Output
 from colorbench.cell import Cell
 from colorbench.data import Photos, load_protocol_photos
 from colorbench.features import WeightsMissing
+from colorbench.generators.flops import Arithmetic
 from colorbench.record import FILE_NAME, Cost, Record, Spent, write_record
-from colorbench.suites.spending import Allowance, Spending
+from colorbench.suites.budget import count_step, with_steps
 from colorbench.training.checkpoint import STATE_NAME, load_state, save_weights
 from colorbench.training.clock import Joules
-from colorbench.training.devices import devices_of
 from colorbench.training.environment import describe_environment
 from colorbench.training.evaluate import Predict, evaluate, save_pictures, save_samples, save_scores
-from colorbench.training.flops import Counted, count_step
 from colorbench.training.heads import with_true_lightness
 from colorbench.training.ledger import Ledger
 from colorbench.training.loop import TimedOut, train_loop
@@ -26,7 +25,6 @@ from colorbench.training.memory import is_out_of_memory
 from colorbench.training.nvml import Watch
 from colorbench.training.predict import baseline_predict
 from colorbench.training.progress import Progress
-from colorbench.training.ranks import train_together
 from colorbench.training.setup import build_parts, data_facts, generator_facts
 from colorbench.training.statistics import split_statistics
 from colorbench.training.trainer import Diverged, Trainer
@@ -41,11 +39,7 @@ def train(
     source: str | Path | None = None,
     metrics: Sequence[str] = DEFAULT_METRICS,
     device: torch.device | str | None = None,
-    processes: int = 1,
     timeout_seconds: float | None = None,
-    table_steps: int | None = None,
-    flops_per_step: float | int | None = None,
-    provisional: bool = False,
     checkpoint_seconds: float = 20.0,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Record:
@@ -56,34 +50,31 @@ def train(
     status `skipped`. What is not the recipe's fault (no photos, no disk) is raised, and the cell stays resumable.
 
     Args:
-        cell: what to train.
+        cell: what to train, for `cell.steps`; without them the budget is resolved here (see `suites.budget`).
         folder: where this cell's files go.
         source: where the photos are, when the dataset needs one.
         metrics: keys of METRICS.
-        device: default the first GPU, else the CPU; several, as in `cuda:0,cuda:1`, share every batch.
-        processes: that share every batch, on so many GPUs from `device` on, or on the CPU.
+        device: default the first GPU, else the CPU.
         timeout_seconds: wall time for training; beyond it the status is `timeout`.
-        table_steps: steps of this cell in the suite's step table (`reference-seconds`).
-        flops_per_step: model FLOPs of one step (`flops`); default counted here.
-        provisional: `table_steps` is an estimate, because the table has no row for this cell.
         checkpoint_seconds: least time between two checkpoints.
         should_stop: asked at block ends; when true the state is saved and KeyboardInterrupt raised.
+
+    Raises:
+        ValueError: other photos than the cell's, or a budget that cannot be turned into steps.
     """
-    folder, began = Path(folder), time.monotonic()
+    cell, folder, began = with_steps(cell), Path(folder), time.monotonic()
     folder.mkdir(parents=True, exist_ok=True)
-    devices = devices_of(device, processes)
-    check_batch(cell, len(devices))
     progress = Progress(folder)
     progress.tell("photos")
     photos = load_protocol_photos(cell.protocol, source)
     check_photos(cell, photos)
-    allowance = _allowance(cell, Allowance(table_steps, flops_per_step, provisional))
-    run = _Run(cell, folder, photos, devices, tuple(metrics), progress, began, allowance)
+    chosen = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    run = _Run(cell, folder, photos, chosen, tuple(metrics), progress, began)
     if cell.is_baseline:
         return run.baseline()
     deadline = began + timeout_seconds if timeout_seconds else None
     options = {"deadline": deadline, "checkpoint_seconds": checkpoint_seconds, "should_stop": should_stop}
-    return run.trained(source, **options)
+    return run.trained(**options)
 
 
 def fail(
@@ -94,13 +85,11 @@ def fail(
     *,
     source=None,
     metrics=DEFAULT_METRICS,
-    allowance: Allowance = Allowance(),  # noqa: B008
 ) -> Record:
     """Write the record of a cell whose process died too hard to write its own; scored as gray. Arguments: as `train`."""
-    photos, folder, began = load_protocol_photos(cell.protocol, source), Path(folder), time.monotonic()
-    run = _Run(
-        cell, folder, photos, devices_of("cpu"), tuple(metrics), Progress(folder), began, _allowance(cell, allowance)
-    )
+    cell, folder, began = with_steps(cell), Path(folder), time.monotonic()
+    photos = load_protocol_photos(cell.protocol, source)
+    run = _Run(cell, folder, photos, torch.device("cpu"), tuple(metrics), Progress(folder), began)
     return run.failed(status, message, run.saved_ledger())
 
 
@@ -113,44 +102,14 @@ def check_photos(cell: Cell, photos: Photos) -> None:
         )
 
 
-def check_batch(cell: Cell, processes: int) -> None:
-    """Refuse processes that cannot have equal shares of the batch."""
-    if cell.protocol.batch % processes:
-        raise ValueError(
-            f"a batch of {cell.protocol.batch} has no equal shares for {processes} processes; use a divisor"
-        )
-
-
-def _allowance(cell: Cell, given: Allowance) -> Allowance:
-    """The allowance, complete: a budget that cannot be turned into steps is refused before anything starts.
-
-    Raises:
-        ValueError: no table steps, or FLOPs that cannot be counted.
-    """
-    if cell.is_baseline:
-        return Allowance()
-    if cell.protocol.budget.kind == "flops" and not given.flops_per_step:
-        counted = count_step(cell.recipe, cell.protocol)
-        if counted.flops is None:
-            raise ValueError(f"a flops budget needs the FLOPs of a step: {counted.reason}")
-        given = given._replace(flops_per_step=counted.flops)
-    _planned_steps(cell, given)
-    return given
-
-
-def _planned_steps(cell: Cell, allowance: Allowance) -> int | None:
-    budget, batch = cell.protocol.budget, cell.protocol.batch
-    return Spending(budget, batch, allowance.flops_per_step, allowance.table_steps).planned_steps
-
-
 class _Run:
     """One attempt at a cell: its facts, and the ways to write them down."""
 
     def __init__(
-        self, cell, folder: Path, photos: Photos, devices, metrics, progress: Progress, began: float, allowance
+        self, cell: Cell, folder: Path, photos: Photos, device: torch.device, metrics, progress: Progress, began: float
     ):
-        self.cell, self.folder, self.photos, self.devices, self.device = cell, folder, photos, devices, devices[0]
-        self.metrics, self.progress, self.began, self.allowance = metrics, progress, began, allowance
+        self.cell, self.folder, self.photos, self.device = cell, folder, photos, device
+        self.metrics, self.progress, self.began = metrics, progress, began
         self.model: torch.nn.Module | None = None
 
     def baseline(self) -> Record:
@@ -158,14 +117,13 @@ class _Run:
         predict = self._baseline_predict(self.cell.recipe.generator)
         return self._write("done", "", predict, Ledger(), steps=0)
 
-    def trained(self, source: str | Path | None, **options) -> Record:
+    def trained(self, **options) -> Record:
         """Train, evaluate, write. See `train` for what is caught and what is not."""
-        ledger, meters = self.saved_ledger(), [Joules(device) for device in self.devices]
+        ledger, meter = self.saved_ledger(), Joules(self.device)
         options["should_stop"] = Watch(self.device, ledger).beside(options["should_stop"])
-        steps = {"table_steps": self.allowance.table_steps, "flops_per_step": self.allowance.flops_per_step}
         self.progress.tell("set-up")
         try:
-            trainer = self._train(source, ledger=ledger, **steps, **options)
+            trainer = train_loop(self.cell, self.photos, self.folder, self.device, ledger=ledger, **options)
         except WeightsMissing as error:
             return self._write("skipped", str(error), None, ledger, steps=0)
         except (OSError, KeyboardInterrupt):
@@ -178,16 +136,11 @@ class _Run:
             if is_out_of_memory(error):
                 return self.failed("out-of-memory", _first_line(error), ledger)
             return self.failed("crash", f"{type(error).__name__}: {_first_line(error)}", ledger)
-        spent = [meter.read() for meter in meters]
-        ledger.joules = None if None in spent else sum(spent) + (ledger.joules or 0.0)
+        joules = meter.read()
+        ledger.joules = None if joules is None else joules + (ledger.joules or 0.0)
         self.model = trainer.model
         self.model.load_state_dict(trainer.final_state())
         return self._write("done", "", self._model_predict(trainer), ledger, steps=trainer.step_count)
-
-    def _train(self, source: str | Path | None, **options) -> Trainer:
-        if len(self.devices) == 1:
-            return train_loop(self.cell, self.photos, self.folder, self.device, **options)
-        return train_together(self.cell, self.photos, self.folder, self.devices, source=source, **options)
 
     def failed(self, status: str, message: str, ledger: Ledger) -> Record:
         """A result that is a failure: gray's scores under this cell's name."""
@@ -247,7 +200,7 @@ class _Run:
     def _record(self, status, message, ledger: Ledger, steps: int, scores, files) -> Record:
         protocol = self.cell.protocol
         model = self.model if self.model is not None or self.cell.is_baseline else _unstarted(self.cell)
-        counted = Counted() if self.cell.is_baseline else count_step(self.cell.recipe, protocol)
+        counted = Arithmetic() if self.cell.is_baseline else count_step(self.cell.recipe, protocol)
         return Record(
             key=self.cell.key,
             cell=self.cell,
@@ -265,21 +218,20 @@ class _Run:
                 exclusive=ledger.exclusive,
                 throttled=ledger.throttled,
             ),
-            environment=describe_environment(self.device, len(self.devices)),
+            environment=describe_environment(self.device),
             attempts=ledger.as_attempts(),
             scores=scores,
             files=files,
         )
 
-    def _spent(self, steps: int, ledger: Ledger, counted: Counted) -> Spent:
+    def _spent(self, steps: int, ledger: Ledger, counted: Arithmetic) -> Spent:
         protocol, flops = self.cell.protocol, counted.flops
-        is_planned = not self.cell.is_baseline and protocol.budget.kind != "seconds"
         return Spent(
             kind=protocol.budget.kind,
             table_sha256=protocol.table_sha256,
-            provisional=self.allowance.provisional,
+            provisional=self.cell.provisional,
             steps=steps,
-            planned_steps=_planned_steps(self.cell, self.allowance) if is_planned else None,
+            planned_steps=self.cell.steps,
             images=steps * protocol.batch,
             micro_batch=ledger.micro_batch,
             model_flops=None if flops is None else float(steps * flops),

@@ -13,13 +13,11 @@ from colorbench.batch import Batch, Output
 from colorbench.cell import Recipe
 from colorbench.losses import Objective
 from colorbench.losses.image_pool import ImagePool
-from colorbench.training.group import ALONE, Group
 from colorbench.training.heads import apply_head
 from colorbench.training.optimizer import Adam, Average, build_optimizer, rate
 from colorbench.training.phases import phase_at
 
 _STRIDE = 1_000_003  # between the seeds of neighbouring runs; a prime above any number of steps that share a seed
-_RANKS = 2**48  # between the seeds of processes that share a cell
 
 
 class Diverged(ArithmeticError):
@@ -37,7 +35,6 @@ class Trainer:
         seed: of the cell.
         precision: `bf16` runs the generator (and nothing else) under autocast.
         micro_batch: photos a forward pass; gradients add up to the batch's.
-        group: the processes that share the batch.
     """
 
     def __init__(
@@ -52,13 +49,10 @@ class Trainer:
         channels_last: bool = True,
         compile: bool = False,
         micro_batch: int | None = None,
-        group: Group = ALONE,
     ):
         self.device = next(model.parameters()).device
         self.model, self.objective, self.recipe, self.head = model, objective, recipe, head
-        self.seed, self.micro_batch, self.group = seed, micro_batch, group
-        group.share_batch_norm(model)
-        group.share_batch_norm(objective)
+        self.seed, self.micro_batch = seed, micro_batch
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
         self.model.to(memory_format=self.memory_format)
         self.autocast = torch.autocast(self.device.type, torch.bfloat16, enabled=precision == "bf16")
@@ -79,7 +73,7 @@ class Trainer:
 
     def step(self, photos: Tensor, share: float, others: Tensor | None = None) -> dict[str, Tensor]:
         """One optimiser step on uint8 photos, at this share of the budget. Returns the parts of the loss, on the device."""
-        torch.manual_seed((self.seed * _STRIDE + self.step_count + self.group.rank * _RANKS) % 2**63)
+        torch.manual_seed((self.seed * _STRIDE + self.step_count) % 2**63)
         phase = phase_at(self.recipe.phases, share, bool(self.critic_optimizers))
         self._set_rate(rate(self.recipe.optimizer, share))
         self.model.train()
@@ -103,7 +97,7 @@ class Trainer:
 
     def check_health(self) -> None:
         """Raises Diverged after a loss that was not finite. Reads from the device: call it at block ends."""
-        if not self.group.all(self.healthy):
+        if not self.healthy:
             raise Diverged(f"the loss is not a finite number (noticed at step {self.step_count})")
 
     def final_state(self) -> dict[str, Tensor]:
@@ -119,7 +113,7 @@ class Trainer:
             "optimizer": self.optimizer.state_dict(),
             "critics": [optimizer.state_dict() for optimizer in self.critic_optimizers],
             "average": None if self.average is None else {"steps": self.average.steps, "state": self.average.state},
-            "pools": self.group.gather([[picture.cpu() for picture in pool.kept] for pool in self._pools]),
+            "pools": [[picture.cpu() for picture in pool.kept] for pool in self._pools],
         }
 
     def load(self, state: dict) -> None:
@@ -132,8 +126,7 @@ class Trainer:
             optimizer.load_state_dict(saved)
         if self.average is not None:
             self.average.steps, self.average.state = state["average"]["steps"], state["average"]["state"]
-        pools = dict(enumerate(state.get("pools", ())))  # by process; one that was not there starts with empty ones
-        for pool, kept in zip(self._pools, pools.get(self.group.rank, ())):
+        for pool, kept in zip(self._pools, state["pools"]):
             pool.load([picture.to(self.device) for picture in kept])
 
     @property
@@ -168,7 +161,6 @@ class Trainer:
                 group["lr"] = critic.optimizer["lr"] * factor
 
     def _update(self) -> None:
-        self.group.average_gradients(self.parameters)
         if self.recipe.optimizer.clip_norm is not None:
             nn.utils.clip_grad_norm_(self.parameters, self.recipe.optimizer.clip_norm)
         self.optimizer.step()
@@ -183,7 +175,6 @@ class Trainer:
                 loss = critic.critic_loss(output, truth)
                 (loss * weight).backward()
                 self.healthy &= torch.isfinite(loss.detach())
-            self.group.average_gradients(critic.critic_parameters())
             optimizer.step()
 
 

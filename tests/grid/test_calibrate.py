@@ -11,9 +11,9 @@ from colorbench.grid.job import read_job
 from colorbench.grid.run import plan_run, run
 from colorbench.grid.worker import run_job
 from colorbench.suites.step_table import read_table, steps_in
+from tests.generators.test_flops import TwoConvolutions
 from tests.grid.test_run import UNET, tiny_suite
 from tests.training.cells import small_protocol
-from tests.training.test_flops import TwoConvolutions
 
 L1 = Recipe(generator="unet", loss="l1", options=UNET)
 ADVERSARIAL = Recipe(generator="unet", loss="100*l1 + patchgan(layers=1, width=8)", options=UNET)

@@ -3,18 +3,18 @@
 import pytest
 
 from colorbench.cell import Budget, Recipe
+from colorbench.files import STEP_TABLE
 from colorbench.generators import GENERATORS
 from colorbench.generators.row import GeneratorRow
 from colorbench.grid.cells import expand_suite
 from colorbench.grid.run import plan_run
 from colorbench.grid.steps import choose_table, plan_steps, with_table
 from colorbench.suites import load_suite, override_suite
-from colorbench.suites.step_table import TABLE_NAME, Conditions, Reference, StepRow, StepTable, write_table
-from colorbench.suites.work import work_of
-from colorbench.training.flops import count_step
+from colorbench.suites.budget import count_step
+from colorbench.suites.step_table import Conditions, Reference, StepRow, StepTable, kind_of, write_table
+from tests.generators.test_flops import Stubborn
 from tests.grid.test_run import UNET, tiny_suite
 from tests.training.cells import small_protocol
-from tests.training.test_flops import Stubborn
 
 EIGHT = Budget(kind="reference-seconds", amount=8)
 
@@ -29,10 +29,10 @@ def table_of(suite, losses=("l1", "l1", "l1", "l1")) -> StepTable:
     rows = []
     for i, loss in enumerate(losses):
         recipe = Recipe(generator="unet", loss=loss, options={**UNET, "width": 4 + 2 * i})
-        counted, work = count_step(recipe, suite.protocol), work_of(recipe, suite.protocol)
+        counted, kind = count_step(recipe, suite.protocol), kind_of(recipe, suite.protocol)
         seconds = 0.04 * (1 + i)
         facts = {"seconds": seconds, "blocks": (seconds,), "macs": counted.macs, "activations": counted.activations}
-        rows.append(StepRow(**work.model_dump(), **facts))
+        rows.append(StepRow(**kind.model_dump(), **facts))
     reference = Reference(device="a card", torch="2.15", colorbench="0.1.0", warmup_steps=20, block_steps=30)
     return StepTable(reference=reference, conditions=Conditions.of(suite.protocol), rows=tuple(rows))
 
@@ -41,9 +41,9 @@ def test_rows_and_estimates():
     suite = suite_of()
     planned = plan_steps(expand_suite(suite, "0" * 64), table_of(suite))
     assert planned["gray"].seconds == 0
-    assert planned["unet+l1"].allowance == (200, None, False)
+    assert planned["unet+l1"][:2] == (200, False)
     assert planned["unet+l1"].seconds == pytest.approx(8)
-    steps, _, provisional = planned["unet+mse"].allowance
+    steps, provisional, _ = planned["unet+mse"]
     assert provisional
     assert 100 < steps < 300  # as large as the first row
     with pytest.raises(ValueError, match="too few"):
@@ -56,7 +56,7 @@ def test_flops_are_counted_before_anything_starts(monkeypatch):
     suite = suite_of(Budget(kind="flops", amount=1e9))
     planned = plan_steps(expand_suite(suite, "0" * 64), None)["unet+l1"]
     counted = count_step(suite.recipes[0], suite.protocol)
-    assert planned.allowance == (None, counted.flops, False)
+    assert planned.steps == int(1e9 // counted.flops)
     assert planned.seconds is None
     monkeypatch.setitem(GENERATORS, "stubborn", GeneratorRow("stubborn", Stubborn))
     stubborn = suite_of(suite.protocol.budget, recipes=(Recipe(generator="stubborn", loss="l1"),))
@@ -85,7 +85,7 @@ def test_a_suite_without_its_table_is_refused_with_what_to_do(tmp_path):
 def test_the_table_beside_the_cells_is_found_again(tmp_path):
     suite, table = suite_of(), table_of(suite_of())
     assert choose_table(with_table(suite, table), table, tmp_path) == table
-    write_table(table, tmp_path / TABLE_NAME)
+    write_table(table, tmp_path / STEP_TABLE)
     assert choose_table(suite, None, tmp_path) == table
     assert choose_table(with_table(suite, table), None, tmp_path) == table
     assert choose_table(suite_of(Budget(kind="steps", amount=5)), None, tmp_path) is None

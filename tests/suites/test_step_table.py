@@ -7,19 +7,19 @@ from pydantic import ValidationError
 
 from colorbench.cell import Budget, Optimizer, Protocol, Recipe
 from colorbench.suites import step_table
-from colorbench.suites.estimate import estimate_seconds
 from colorbench.suites.step_table import (
     Conditions,
-    Failure,
     Reference,
+    StepKind,
     StepRow,
     StepTable,
     find_table,
+    head_of,
+    kind_of,
     read_table,
     steps_in,
     write_table,
 )
-from colorbench.suites.work import Work, head_of, work_of
 
 
 def protocol(**changes) -> Protocol:
@@ -47,9 +47,9 @@ def test_the_name_is_golden_and_blind_to_layout_and_order(tmp_path):
     assert read_table(tmp_path / "a.json") == read_table(tmp_path / "b.json") == table(one, other)
 
 
-def test_work_is_named_by_all_options_and_the_heads_that_train():
-    plain = work_of(Recipe(generator="unet", loss="patchgan+100 * l1"), protocol())
-    said = work_of(Recipe(generator="unet", loss="100*l1 + patchgan", options={"width": 64}, head="ab"), protocol())
+def test_a_kind_of_step_is_named_by_all_options_and_the_heads_that_train():
+    plain = kind_of(Recipe(generator="unet", loss="patchgan+100 * l1"), protocol())
+    said = kind_of(Recipe(generator="unet", loss="100*l1 + patchgan", options={"width": 64}, head="ab"), protocol())
     assert plain.id == said.id
     assert plain.options["width"] == 64
     others = [
@@ -59,15 +59,15 @@ def test_work_is_named_by_all_options_and_the_heads_that_train():
         Recipe(generator="unet", loss="100*l1 + patchgan", head="rgb"),
         Recipe(generator="unet", loss="100*l1 + patchgan", optimizer=Optimizer(ema=0.99)),
     ]
-    assert len({work_of(recipe, protocol()).id for recipe in others} | {plain.id}) == 6
+    assert len({kind_of(recipe, protocol()).id for recipe in others} | {plain.id}) == 6
     assert head_of(Recipe(generator="unet", loss="classification")) == "bins"
     assert head_of(Recipe(generator="unet-vgg-style", loss="l1")) == "rgb"
 
 
-def test_a_row_is_found_by_its_work():
-    work = Work(generator="unet", loss="l1", head="ab", size_px=16)
-    assert table().find(work) == row()
-    assert table().find(work.model_copy(update={"head": "rgb"})) is None
+def test_a_row_is_found_by_its_kind():
+    kind = StepKind(generator="unet", loss="l1", head="ab", size_px=16)
+    assert table().find(kind) == row()
+    assert table().find(kind.model_copy(update={"head": "rgb"})) is None
     with pytest.raises(ValidationError, match="two rows for unet"):
         table(row(), row(seconds=1.0))
 
@@ -120,48 +120,3 @@ def test_tables_are_found_by_name_among_other_files(tmp_path):
     write_table(table(), tmp_path / "t.json")
     assert find_table(table().sha256, tmp_path / "none", tmp_path) == table()
     assert find_table("0" * 64, tmp_path) is None
-
-
-NEW = Work(generator="new", loss="l1", head="ab", size_px=16)
-
-
-def power_law(activations: int, macs: int) -> float:
-    return 1e-6 * activations**0.5 * macs**0.3
-
-
-def lawful(**changes) -> list[StepRow]:
-    sizes = [(1000, 5000), (4000, 9000), (9000, 80000), (2000, 70000), (30000, 60000)]
-    return [
-        row(f"net-{i}", power_law(*size), activations=size[0], macs=size[1], **changes) for i, size in enumerate(sizes)
-    ]
-
-
-def test_an_estimate_recovers_a_power_law():
-    found = estimate_seconds(table(*lawful()), NEW, 6000, 20000)
-    assert found.seconds == pytest.approx(power_law(6000, 20000), rel=1e-6)
-    assert found.factor == pytest.approx(1.0, abs=1e-6)
-    assert found.rows == 5
-
-
-def test_rows_of_the_same_loss_are_preferred():
-    slow = [one.model_copy(update={"loss": "perceptual", "seconds": 9.0}) for one in lawful()]
-    found = estimate_seconds(table(*lawful(), *slow), NEW, 6000, 20000)
-    assert found.rows == 5
-    assert found.seconds == pytest.approx(power_law(6000, 20000), rel=1e-6)
-    other = NEW.model_copy(update={"loss": "mse"})
-    assert estimate_seconds(table(*lawful(), *slow), other, 6000, 20000).rows == 10
-
-
-def test_equal_networks_give_their_mean():
-    rows = [row(f"net-{i}", seconds) for i, seconds in enumerate((0.01, 0.02, 0.02, 0.04))]
-    assert estimate_seconds(table(*rows), NEW, 10**6, 10**6).seconds == pytest.approx(0.02)
-
-
-def test_what_cannot_be_estimated_says_what_to_do():
-    with pytest.raises(ValueError, match=r"no row for new\+l1 .* 1 rows are too few .*colorbench calibrate"):
-        estimate_seconds(table(), NEW, 1000, 5000)
-    with pytest.raises(ValueError, match="cannot be counted"):
-        estimate_seconds(table(*lawful()), NEW, None, None)
-    failed = table(failures=(Failure(label=NEW.label, reason="out of memory at batch 4"),))
-    with pytest.raises(ValueError, match="calibration failed: out of memory"):
-        estimate_seconds(failed, NEW, 1000, 5000)

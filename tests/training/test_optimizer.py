@@ -5,8 +5,9 @@ import copy
 import pytest
 import torch
 
-from colorbench.cell import Optimizer
-from colorbench.training.optimizer import Average, build_optimizer
+from colorbench.cell import Optimizer, Phases
+from colorbench.training.optimizer import Average, build_optimizer, rate
+from colorbench.training.phases import phase_at, size_at
 
 
 @pytest.mark.parametrize(("name", "kind"), [("adamw", torch.optim.AdamW), ("adam", torch.optim.Adam)])
@@ -39,3 +40,23 @@ def test_the_average_starts_near_the_weights_and_copies_counters():
     average.update(network)
     torch.testing.assert_close(average.state["weight"], torch.full((2,), 1 + 10 / 11))
     assert average.state["num_batches_tracked"] == 5
+
+
+@pytest.mark.parametrize("schedule", ["cosine", "linear", "constant"])
+def test_schedule_follows_the_share(schedule):
+    settings = Optimizer(schedule=schedule, warmup_share=0.1)
+    values = [rate(settings, share / 100) for share in range(101)]
+    assert values[0] == 0
+    assert values[10] == 1
+    assert values == sorted(values[:10]) + sorted(values[10:], reverse=True)
+    assert values[-1] == (1 if schedule == "constant" else pytest.approx(0))
+
+
+def test_phases():
+    plan = Phases(plan="pretrain-then-adversarial", pretrain_share=0.5, critic_share=0.3)
+    assert [phase_at(plan, share, True) for share in (0.0, 0.49, 0.5, 0.79, 0.81)] == [
+        "generator", "generator", "critic", "critic", "joint"
+    ]  # fmt: skip
+    assert phase_at(plan, 0.0, False) == "joint"
+    sizes = Phases(sizes_px=(16, 32, 64))
+    assert [size_at(sizes, share, 64) for share in (0.0, 0.3, 0.34, 0.67, 1.0)] == [16, 16, 32, 64, 64]

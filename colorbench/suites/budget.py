@@ -1,0 +1,140 @@
+"""From a budget to a number of steps: the one place where the five currencies become one integer.
+
+`steps` and `samples` need no more than the protocol, `flops` the arithmetic of the generator, `reference-seconds` a step
+table. A recipe that the table has not timed gets an estimate: log(seconds) = a + b log(activations) + c log(MACs) with
+b, c >= 0, least squares over the rows of the table: those with the same loss and head when there are enough, else all.
+Activations say more than MACs alone (Radosavovic 2020, arXiv 2003.13678); across networks of one family the error is
+about 15 %, which is why such a budget is marked provisional. Only `seconds` stay open: the training loop reads its clock.
+"""
+
+import math
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from colorbench.cell import Cell, Protocol, Recipe
+from colorbench.suites.step_table import StepKind, StepRow, StepTable, head_of, kind_of, steps_in
+
+if TYPE_CHECKING:
+    from colorbench.generators.flops import Arithmetic
+
+LEAST_ROWS = 4
+
+
+class Resolved(NamedTuple):
+    """What a budget comes to.
+
+    Attributes:
+        steps: to train; None when the clock ends the training, and for baselines.
+        provisional: the steps rest on an estimate.
+        seconds: device seconds they should take, on the reference where a table says so; None when unknown.
+    """
+
+    steps: int | None = None
+    provisional: bool = False
+    seconds: float | None = None
+
+
+def resolve_budget(recipe: Recipe, protocol: Protocol, table: StepTable | None = None) -> Resolved:
+    """How many steps a recipe trains under a protocol.
+
+    Args:
+        recipe: with its loss; one without (a baseline) trains no step.
+        protocol: its budget, batch and size.
+        table: needed by `reference-seconds`; under other budgets it only says how long the steps should take.
+
+    Raises:
+        ValueError: no table; a table too small to estimate a recipe that it lacks; FLOPs that cannot be counted; a budget
+            in reference seconds below one step.
+
+    >>> budget = {"kind": "samples", "amount": 100}
+    >>> protocol = Protocol(dataset="embedded", size_px=16, batch=8, budget=budget)
+    >>> resolve_budget(Recipe(generator="unet", loss="l1"), protocol).steps
+    12
+    """
+    budget = protocol.budget
+    if recipe.loss == "none":
+        return Resolved(seconds=0.0)
+    if budget.kind == "seconds":
+        return Resolved(seconds=budget.amount)
+    row = table and table.find(kind_of(recipe, protocol))
+    if budget.kind == "reference-seconds":
+        if table is None:
+            raise ValueError(
+                f"{recipe.label}: a budget of {budget} (reference seconds) needs a step table; "
+                "run `colorbench calibrate SUITE` on the reference GPU, or use --budget 60s"
+            )
+        seconds = row.seconds if row else _estimated_seconds(table, recipe, protocol)
+        steps = steps_in(budget, seconds)
+        return Resolved(steps, provisional=row is None, seconds=steps * seconds)
+    unit = {"steps": 1, "samples": protocol.batch}.get(budget.kind) or _flops_per_step(recipe, protocol)
+    steps = max(1, int(budget.amount // unit))
+    return Resolved(steps, seconds=row.seconds * steps if row else None)
+
+
+def with_steps(cell: Cell, table: StepTable | None = None) -> Cell:
+    """The cell with its number of steps; one that has it stays as it is. Raises as `resolve_budget`."""
+    if cell.steps is not None:
+        return cell
+    found = resolve_budget(cell.recipe, cell.protocol, table)
+    return cell.model_copy(update={"steps": found.steps, "provisional": found.provisional})
+
+
+def count_step(recipe: Recipe, protocol: Protocol) -> "Arithmetic":
+    """The arithmetic of one training step of this recipe at its working size and the protocol's batch."""
+    from colorbench.generators.flops import count_arithmetic
+    from colorbench.generators.row import HEAD_CHANNELS
+
+    options = {key: value for key, value in recipe.options.items() if key != "pretrained"}
+    size = recipe.size_px or protocol.size_px
+    counted = count_arithmetic(recipe.generator, options, HEAD_CHANNELS[head_of(recipe)], size, protocol.batch)
+    if recipe.phases.plan != "joint" or recipe.phases.sizes_px:
+        return counted._replace(flops=None, reason="its phases change what a step costs")
+    return counted
+
+
+def estimate_seconds(table: StepTable, kind: StepKind, activations: int | None, macs: int | None) -> float:
+    """Seconds of a step that the table has no row for.
+
+    Raises:
+        ValueError: too few rows, or the arithmetic of the new network cannot be counted.
+    """
+    missing = f"step table {table.sha256[:12]} has no row for {kind.label}"
+    if failed := next((f.reason for f in table.failures if f.label == kind.label), None):
+        missing += f" (calibration failed: {failed})"
+    if not activations or not macs:
+        raise ValueError(
+            f"{missing}, and none can be estimated, because its arithmetic cannot be counted: calibrate it on the reference"
+        )
+    usable = [row for row in table.rows if row.activations and row.macs]
+    alike = [row for row in usable if (row.loss, row.head) == (kind.loss, kind.head)]
+    chosen = alike if len(alike) >= LEAST_ROWS else usable
+    if len(chosen) < LEAST_ROWS:
+        raise ValueError(
+            f"{missing}, and {len(chosen)} rows are too few to estimate one (it takes {LEAST_ROWS}): "
+            "calibrate it on the reference (colorbench calibrate), or leave it out"
+        )
+    return _fit(chosen, activations, macs)
+
+
+def _fit(rows: list[StepRow], activations: int, macs: int) -> float:
+    """Centered, so that a feature which does not vary gets no slope; slopes below 0 would reward larger networks."""
+    from scipy.optimize import nnls
+
+    features = np.log([[row.activations, row.macs] for row in rows])
+    times = np.log([row.seconds for row in rows])
+    middle, mean = features.mean(axis=0), times.mean()
+    slopes, _ = nnls(features - middle, times - mean)
+    return math.exp(mean + float((np.log([activations, macs]) - middle) @ slopes))
+
+
+def _estimated_seconds(table: StepTable, recipe: Recipe, protocol: Protocol) -> float:
+    counted = count_step(recipe, protocol)
+    return estimate_seconds(table, kind_of(recipe, protocol), counted.activations, counted.macs)
+
+
+def _flops_per_step(recipe: Recipe, protocol: Protocol) -> int:
+    counted = count_step(recipe, protocol)
+    if not counted.flops:
+        raise ValueError(f"{recipe.label}: a flops budget needs the FLOPs of a step: {counted.reason}")
+    return counted.flops
