@@ -6,11 +6,10 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from colorbench.files import write_atomically
+from colorbench.files import PICTURE_ENDINGS, bytes_sha256, write_atomically
 from colorbench.plugins import load_plugins
 
 console = Console(highlight=False)
-PICTURE_ENDINGS = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif"}
 
 
 def score_and_print(
@@ -48,12 +47,10 @@ def score_and_print(
 
 def _parts_folder(*request) -> Path:
     """Where what is scored of this request waits for the rest: in the cache, named by the request."""
-    import hashlib
-
-    from colorbench.data.sources import cache_folder
+    from colorbench.data import cache_folder
 
     named = repr([str(part.resolve()) if isinstance(part, Path) else part for part in request])
-    return cache_folder() / "scores" / hashlib.sha256(named.encode()).hexdigest()[:32]
+    return cache_folder() / "scores" / bytes_sha256(named.encode())[:32]
 
 
 def means_table(frame) -> Table:

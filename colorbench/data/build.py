@@ -11,14 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from colorbench.data.fit import Preprocessing, fit_photo
-from colorbench.data.flags import color_flags
-from colorbench.data.listing import in_order, workers
-from colorbench.data.near_duplicates import perceptual_hash
-from colorbench.data.photoset import map_pixels
-from colorbench.data.sources import Found, Source
-from colorbench.data.split import SIDES, split_sides
-from colorbench.data.store import Index
-from colorbench.data.write import need_room, sync
+from colorbench.data.photoset import color_flags, map_pixels
+from colorbench.data.sources import Found, Source, in_order, workers
+from colorbench.data.split import SIDES, perceptual_hash, split_sides
+from colorbench.data.store import Index, need_room, sync
 from colorbench.photo import PhotoError, decode_photo
 
 Progress = Callable[[int, int], None]
@@ -108,7 +104,7 @@ def _decode_sides(plan: Plan, folder: Path) -> Iterator[_Photo]:
                 done += 1
                 if plan.on_progress is not None:
                     plan.on_progress(done, max(total, done))
-                if photo.problem:
+                if photo.rows is None:
                     yield photo
                     continue
                 part.write(photo.rows.data)

@@ -1,7 +1,7 @@
 """A photo of any size -> square pictures of one size: crop, squash or tiles. Lanczos, antialiased, on sRGB values.
 
-`crop`: the centred square, scaled. `squash`: both sides become the size (the "direct resize"
-of COCO-Stuff protocols). `tiles`: the short side becomes `tile_short_px`, then as many whole tiles as fit, centred.
+`crop`: the centered square, scaled. `squash`: both sides become the size (the "direct resize"
+of COCO-Stuff protocols). `tiles`: the short side becomes `tile_short_px`, then as many whole tiles as fit, centered.
 """
 
 from dataclasses import asdict, dataclass

@@ -1,37 +1,33 @@
-"""`folder`: any tree of pictures. Hidden files are left out, links followed once, loops of links cut.
+"""Datasets that are folders of pictures: `folder`, `paired`, `train-val`.
 
-The tree is read here, not by the datasets library's `imagefolder`: that takes seconds to import in every cell and gives
-up a whole tree at its first damaged file.
+`folder` is any tree. It is read here, not by the datasets library's `imagefolder`: that takes seconds to import in
+every cell and gives up a whole tree at its first damaged file.
+
+`paired` has side-by-side pictures, gray left and color right (256 x 512). Only the color half is used: the gray input
+is derived anew from the colors, the same way for every dataset.
+
+`train-val` is a published split as it was published: photos of `train` train, photos of `val` (or `validation`) test.
+It is a folder with the two inside, or a hub dataset with two such splits. Unlike elsewhere the sides are stated, not
+hashed, and near-duplicates stay where the publication put them; a photo that is on both sides tests.
 """
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from colorbench.data.sources import Found, Source
+import numpy as np
+from jaxtyping import UInt8
 
-SUFFIXES = frozenset(
-    [
-        ".avif",
-        ".bmp",
-        ".gif",
-        ".jfif",
-        ".jp2",
-        ".jpe",
-        ".jpeg",
-        ".jpg",
-        ".pbm",
-        ".pgm",
-        ".png",
-        ".pnm",
-        ".ppm",
-        ".tga",
-        ".tif",
-        ".tiff",
-        ".webp",
-    ]
-)
+from colorbench.data.hub import find_hub
+from colorbench.data.sources import Found, Source
+from colorbench.files import PICTURE_ENDINGS
+from colorbench.photo import Photo8, PhotoError
+
+HALVES = ("right", "left")
+_JPEG_GRAY = 4  # largest channel difference that JPEG leaves in a gray half
+_VAL = ("val", "validation")
 
 
 def find_folder(source: str | Path | None) -> Found:
@@ -56,6 +52,51 @@ def find_folder(source: str | Path | None) -> Found:
             f"no pictures in {root}{_and_passed(passed_over)}: give a folder with files such as .jpg, .png, .webp or .tif"
         )
     return Found(found, place=str(root.resolve()), passed_over=passed_over)
+
+
+def find_paired(source: str | Path | None, *, half: str = "right") -> Found:
+    """The tree's pictures; each photo is its `half`, the one in color.
+
+    Raises:
+        ValueError: an unknown half, and what `folder` raises.
+    """
+    if half not in HALVES:
+        raise ValueError(f"unknown half {half!r}; known: {', '.join(HALVES)}")
+    found = find_folder(source)
+    return Found(found.sources, found.place, found.passed_over, partial(color_half, half=half), half=half)
+
+
+def color_half(picture: Photo8, half: str) -> UInt8[np.ndarray, "h half_w 3"]:
+    """The left or right half of the picture.
+
+    Raises:
+        PhotoError: the width is odd, or this half is gray while the other has color.
+    """
+    width = picture.shape[1]
+    if width % 2 or width < picture.shape[0]:
+        raise PhotoError(f"no side-by-side pair: {width} x {picture.shape[0]}, wanted two halves of equal width")
+    left, right = picture[:, : width // 2], picture[:, width // 2 :]
+    chosen, other = (left, right) if half == "left" else (right, left)
+    if _is_gray(chosen) and not _is_gray(other):
+        raise PhotoError(f"the {half} half is gray and the other in color: use half={HALVES[half == 'right']!r}")
+    return np.ascontiguousarray(chosen)
+
+
+def find_train_val(source: str | Path | None) -> Found:
+    """Both sides, test photos first, so that they win over equal training photos.
+
+    Raises:
+        FileNotFoundError: no such folder or dataset.
+        ValueError: one of the two sides is missing or empty.
+    """
+    root = Path(str(source)).expanduser()
+    test, train = _folder_sides(root) if root.is_dir() else _hub_sides(str(source))
+    return Found(
+        test.sources + train.sources,
+        place=f"train-val {test.place} {train.place}",
+        passed_over=test.passed_over + train.passed_over,
+        held_out=frozenset(one.name for one in test.sources),
+    )
 
 
 def _read(path: Path) -> bytes:
@@ -88,9 +129,39 @@ def _walk(folder: Path, visited: set[tuple[int, int]]) -> Iterator[Path]:
     for entry in inside:
         if entry.is_dir():
             yield from _walk(Path(entry.path), visited)
-        elif Path(entry.name).suffix.lower() in SUFFIXES:
+        elif Path(entry.name).suffix.lower() in PICTURE_ENDINGS:
             yield Path(entry.path)
 
 
 def _name(entry: os.DirEntry) -> str:
     return entry.name
+
+
+def _is_gray(photo: np.ndarray) -> bool:
+    spread = photo.max(axis=2) - photo.min(axis=2)
+    return float(np.percentile(spread, 99)) <= _JPEG_GRAY
+
+
+def _folder_sides(root: Path) -> list[Found]:
+    val = next((name for name in _VAL if (root / name).is_dir()), None)
+    if val is None or not (root / "train").is_dir():
+        raise ValueError(
+            f"{root} has no train/ and val/ folders: this suite follows a published split; "
+            "put (or link) its training photos into train/ and its test photos into val/"
+        )
+    return [_named(find_folder(root / name), name) for name in (val, "train")]
+
+
+def _hub_sides(source: str) -> list[Found]:
+    try:
+        test = find_hub(source, split="validation")
+    except ValueError as error:
+        if "validation" not in str(error):
+            raise
+        test = find_hub(source, split="val")
+    return [test, find_hub(source, split="train")]
+
+
+def _named(found: Found, side: str) -> Found:
+    sources = [replace(one, name=f"{side}/{one.name}") for one in found.sources]
+    return replace(found, sources=sources, passed_over=[(f"{side}/{name}", why) for name, why in found.passed_over])

@@ -5,7 +5,6 @@ cells import no library and ask no network while their decoded photos are there.
 load (parquet, imagefolder, ...) works like an id. Pictures come as bytes, so a damaged one costs only itself.
 """
 
-import hashlib
 import json
 import re
 import threading
@@ -17,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from colorbench.data.sources import Found, Source, cache_folder
-from colorbench.data.write import write_atomically
+from colorbench.files import bytes_sha256, write_atomically
 
 _TIMEOUT_SECONDS = 10
 _ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
@@ -122,7 +121,7 @@ def _first_rows(stream, count: int):
     return datasets.Dataset.from_list(list(stream.take(count)), features=stream.features)
 
 
-def _image_column(features: dict, wanted: _Wanted) -> str:
+def _image_column(features: dict | None, wanted: _Wanted) -> str:
     import datasets
 
     images = [name for name, feature in (features or {}).items() if isinstance(feature, datasets.Image)]
@@ -139,7 +138,7 @@ def _pinned(wanted: _Wanted) -> tuple[_Table, int]:
     """The table at a fixed commit and its length, from the cache after the first time."""
     if wanted.name.startswith((".", "/", "~")) or not _ID.fullmatch(wanted.name):
         raise FileNotFoundError(f"no such dataset folder: {wanted.name}; a hub id looks like owner/name")
-    digest = hashlib.sha256(repr(wanted).encode()).hexdigest()[:24]
+    digest = bytes_sha256(repr(wanted).encode())[:24]
     pin = cache_folder() / "hub" / f"{digest}.json"
     with suppress(OSError, ValueError, KeyError):
         kept = json.loads(pin.read_text())
@@ -174,17 +173,17 @@ def _commit(wanted: _Wanted) -> str | None:
 
 @contextmanager
 def _offline(active: bool) -> Iterator[None]:
-    """The hub library told not to try the network: without this it retries for half a minute."""
-    import datasets
+    """Tell the hub library not to try the network: otherwise it retries for half a minute."""
+    from datasets import config
     from huggingface_hub import constants
 
-    before = datasets.config.HF_HUB_OFFLINE, constants.HF_HUB_OFFLINE
+    before = config.HF_HUB_OFFLINE, constants.HF_HUB_OFFLINE
     if active:
-        datasets.config.HF_HUB_OFFLINE = constants.HF_HUB_OFFLINE = True
+        config.HF_HUB_OFFLINE = constants.HF_HUB_OFFLINE = True
     try:
         yield
     finally:
-        datasets.config.HF_HUB_OFFLINE, constants.HF_HUB_OFFLINE = before
+        config.HF_HUB_OFFLINE, constants.HF_HUB_OFFLINE = before
 
 
 def _unreachable(name: str) -> str:

@@ -1,5 +1,7 @@
 """`load_dataset_photos`: from a dataset's name to train and test photos in memory-mapped uint8; decoded once."""
 
+import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -7,11 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from colorbench.cell import Protocol
-from colorbench.data.build import Progress, build
+from colorbench.data.build import Plan, Progress, build
+from colorbench.data.fit import make_preprocessing
 from colorbench.data.photoset import EXACT_GRAY, PhotoSet
-from colorbench.data.request import Request, make_request
-from colorbench.data.split import SIDES
+from colorbench.data.sources import Found, Source, cache_folder, content_hashes
+from colorbench.data.split import SIDES, SPLIT_RULE, side_by_hash
 from colorbench.data.store import Index, Store, open_or_build, read_index
+from colorbench.data.table import find_photos
+from colorbench.files import bytes_sha256
 
 
 @dataclass(frozen=True)
@@ -101,7 +106,7 @@ def load_dataset_photos(
         ValueError, FileNotFoundError, ConnectionError: nothing usable there; the message says what to do.
         OSError: no room or no right to write the decoded photos.
     """
-    request = make_request(
+    request = _request(
         dataset,
         source=source,
         size_px=size_px,
@@ -137,17 +142,102 @@ def load_protocol_photos(
 
 def data_hash(dataset: str, **settings) -> str:
     """`load_dataset_photos(dataset, **settings).hash`; nothing is decoded when the photos were before."""
-    request = make_request(dataset, **settings)
+    request = _request(dataset, **settings)
     index = read_index(request.folder)
     return load_dataset_photos(dataset, **settings).hash if index is None else request.data_hash(index)
 
 
-def _photos(request: Request, store: Store) -> Photos:
+@dataclass(frozen=True)
+class _Request:
+    """A call for photos, resolved.
+
+    Attributes:
+        folder: of the store.
+        files: how many were found; `unreadable` and `duplicates` are those that give no photo of their own.
+    """
+
+    plan: Plan
+    folder: Path
+    files: int
+    unreadable: list[tuple[str, str]]
+    duplicates: list[tuple[str, str]]
+
+    def data_hash(self, index: Index) -> str:
+        """sha256 over the photos used, how their pixels are made, and which side each is on."""
+        photos = {side: index.photos[side] for side in SIDES}
+        return _json_sha256({"photos": photos, "preprocessing": self.plan.settings.canonical(), "split": SPLIT_RULE})
+
+
+def _request(
+    dataset: str,
+    *,
+    source: str | Path | None = None,
+    size_px: int,
+    fit: str = "crop",
+    store_px: int | None = None,
+    tile_short_px: int | None = None,
+    min_px: int | None = None,
+    test_share: float = 0.2,
+    limit_train: int | None = None,
+    limit_test: int | None = None,
+    cache_dir: str | Path | None = None,
+    on_progress: Progress | None = None,
+    **options,
+) -> _Request:
+    """List and hash the files. Arguments and errors: `load_dataset_photos`."""
+    if not 0 < test_share < 1:
+        raise ValueError(f"test_share must be between 0 and 1, got {test_share}")
+    limits = {"train": limit_train, "test": limit_test}
+    if any(limit is not None and limit < 1 for limit in limits.values()):
+        raise ValueError(f"limits must be at least 1, or None for all; got {limits}")
+    found = find_photos(dataset, source, options)
+    settings = make_preprocessing(
+        fit, size_px, store_px=store_px, tile_short_px=tile_short_px, min_px=min_px, half=found.half
+    )
+    cache = cache_folder(cache_dir)
+    sources, duplicates, unreadable = _by_content(found, cache)
+    held_out = sorted(content for content, one in sources.items() if one.name in found.held_out)
+    split = {"share": test_share, "limits": limits, "held_out": held_out}
+    key = {"photos": sorted(sources), "preprocessing": settings.canonical(), "rule": SPLIT_RULE, "split": split}
+    plan = Plan(found, sources, settings, _side_rule(held_out, test_share), limits, on_progress)
+    files = len(found.sources) + len(found.passed_over)
+    return _Request(plan, cache / "photos" / _json_sha256(key)[:32], files, unreadable, duplicates)
+
+
+def _side_rule(held_out: list[str], test_share: float) -> Callable[[str], str]:
+    if stated := frozenset(held_out):
+        return lambda content_hash: "test" if content_hash in stated else "train"
+    return lambda content_hash: side_by_hash(content_hash, test_share)
+
+
+def _by_content(found: Found, cache: Path) -> tuple[dict[str, Source], list, list]:
+    """One source per content; equal files and unreadable ones apart."""
+    sources: dict[str, Source] = {}
+    duplicates, unreadable = [], list(found.passed_over)
+    hashes = content_hashes(found, cache)
+    for one in found.sources:
+        content = hashes[one.name]
+        if isinstance(content, OSError):
+            unreadable.append((one.name, f"cannot be read: {content.strerror or content}"))
+        elif content in sources:
+            duplicates.append((one.name, sources[content].name))
+        else:
+            sources[content] = one
+    if not sources:
+        raise ValueError(f"none of {len(found.sources)} pictures can be read (such as {unreadable[0]})")
+    return sources, duplicates, unreadable
+
+
+def _json_sha256(content: dict) -> str:
+    return bytes_sha256(json.dumps(content, sort_keys=True).encode())
+
+
+def _photos(request: _Request, store: Store) -> Photos:
     sets = {side: _side(request, store, side) for side in SIDES}
     return Photos(sets["train"], sets["test"], request.data_hash(store.index), _report(request, store.index))
 
 
-def _side(request: Request, store: Store, side: str) -> PhotoSet:
+def _side(request: _Request, store: Store, side: str) -> PhotoSet:
     index, tiled = store.index, request.plan.settings.fit == "tiles"
     content = [content_hash for content_hash, rows in index.photos[side].items() for _ in range(rows)]
     ends = [f"-t{tile:03d}" if tiled else "" for tile in index.tiles[side]]
@@ -156,7 +246,7 @@ def _side(request: Request, store: Store, side: str) -> PhotoSet:
     return PhotoSet(store.pixels[side], ids, names, np.array(index.flags[side], dtype=np.uint8))
 
 
-def _report(request: Request, index: Index) -> Report:
+def _report(request: _Request, index: Index) -> Report:
     flags = [flag for side in SIDES for flag in index.flags[side]]
     unusable = [(request.plan.sources[one].name, reason) for one, reason in index.skipped.items()]
     return Report(

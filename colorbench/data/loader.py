@@ -66,15 +66,17 @@ class PhotoLoader:
         """The photos of this step, uint8 `(batch / world, 3, crop_px, crop_px)` on the device."""
         started = time.perf_counter()
         plan = self._plan_at(step)
-        if self._stream is None:
+        if self._stream is not None:
+            batch = cut_and_flip(self._stream.take(step), None, plan[:, 1:], self.crop_px)
+        elif self._pixels is not None:
             batch = cut_and_flip(self._pixels, plan[:, 0], plan[:, 1:], self.crop_px)
         else:
-            batch = cut_and_flip(self._stream.take(step), None, plan[:, 1:], self.crop_px)
+            raise ValueError("this loader is closed: open a new one")
         self.wait_seconds += time.perf_counter() - started
         return batch
 
     def close(self) -> None:
-        """Stops the reading thread and lets the photos go; harmless when called again."""
+        """Stop the reading thread and release the photos; calling it again does nothing."""
         if self._stream is not None:
             self._stream.close()
         self._pixels = None

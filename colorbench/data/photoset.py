@@ -1,11 +1,24 @@
-"""PhotoSet: photos of one side of the split, as uint8 pixels with their names and flags."""
+"""PhotoSet: photos of one side of the split, as uint8 pixels with names and flags; and what the flags mean.
+
+Flags mark photos that say little about color: exactly gray, of nearly one color, dull. The `color-only` scores leave
+them out: of 1000 ImageNet photos 2.3 % are exactly gray and 9.6 % have a colorfulness below 15. Thresholds:
+range(a) + range(b) < 5 (CIE Lab), colorfulness M3 < 15 (Hasler and Suesstrunk, "Measuring colourfulness in natural
+images", 2003, on 0..255).
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
+from jaxtyping import UInt8
 
-EXACT_GRAY, NARROW, DULL = 1, 2, 4  # bits of a flag; see flags.py
+from colorbench.color import rgb_to_lab
+
+EXACT_GRAY, NARROW, DULL = 1, 2, 4  # bits of a flag
+NARROW_BELOW = 5.0
+DULL_BELOW = 15.0
+_STRIDE = 4  # every 4th pixel each way settles most photos: their range is wide already
 
 
 @dataclass(frozen=True, eq=False)
@@ -14,7 +27,7 @@ class PhotoSet:
 
     Attributes:
         pixels: uint8 `(n, 3, s, s)`, memory-mapped copy-on-write: writing to it never reaches the file.
-        ids: one a row, made of the content: 16 hex digits of the file's sha256, for a tile "-t<number>" behind.
+        ids: one per row, from the content: 16 hex digits of the file's sha256, followed by "-t<number>" for a tile.
         names: where each row came from, for people; never part of a hash or a record.
         flags: uint8 per row, bits EXACT_GRAY, NARROW, DULL.
     """
@@ -50,3 +63,23 @@ def map_pixels(path: Path, count: int, size_px: int) -> np.ndarray:
     """The file of one side as an array `(count, 3, size_px, size_px)`; nothing is read yet."""
     shape = (count, 3, size_px, size_px)
     return np.memmap(path, dtype=np.uint8, mode="c", shape=shape) if count else np.empty(shape, np.uint8)
+
+
+def color_flags(pixels: UInt8[np.ndarray, "3 h w"]) -> int:
+    """0 for a photo with color, else the bits EXACT_GRAY, NARROW, DULL."""
+    red, green, blue = pixels
+    if np.array_equal(red, green) and np.array_equal(green, blue):
+        return EXACT_GRAY | NARROW | DULL
+    narrow = _ab_range(pixels[:, ::_STRIDE, ::_STRIDE]) < NARROW_BELOW and _ab_range(pixels) < NARROW_BELOW
+    return NARROW * narrow | DULL * (_colorfulness(pixels) < DULL_BELOW)
+
+
+def _ab_range(pixels: np.ndarray) -> float:
+    ab = rgb_to_lab(torch.from_numpy(pixels.copy())[None])[0, 1:].flatten(1)
+    return float((ab.amax(1) - ab.amin(1)).sum())
+
+
+def _colorfulness(pixels: np.ndarray) -> float:
+    red, green, blue = pixels.astype(np.float32)
+    rg, yb = red - green, (red + green) / 2 - blue
+    return float(np.sqrt(rg.var() + yb.var()) + 0.3 * np.sqrt(rg.mean() ** 2 + yb.mean() ** 2))

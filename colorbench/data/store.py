@@ -5,12 +5,14 @@ lock, so that two processes build it once and a kill or a full disk leaves nothi
 checksums are wrong is built again.
 """
 
+import errno
 import json
 import os
 import shutil
 import uuid
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -19,11 +21,12 @@ from filelock import FileLock
 
 from colorbench.data.photoset import map_pixels
 from colorbench.data.split import SIDES
-from colorbench.data.write import disk_errors, sync
+from colorbench.files import write_atomically
 
 _CHECK_ALL_BYTES = 256 * 2**20  # up to here every row's checksum is tested at opening, beyond a sample of rows
 _SAMPLE_ROWS = 64
 _FORMAT = 1
+_CURE = "free some, or set COLORBENCH_CACHE to a folder on another disk"
 
 
 @dataclass(frozen=True)
@@ -97,11 +100,43 @@ def read_index(folder: Path) -> Index | None:
 
 
 def write_index(folder: Path, index: Index) -> None:
-    """Written last into a store under construction."""
+    """Complete a store under construction: the index is written last."""
     content = {"format": _FORMAT, "crc32": _crc32_of(asdict(index)), "index": asdict(index)}
-    with open(folder / "index.json", "w") as file:
-        json.dump(content, file)
-        sync(file)
+    write_atomically(folder / "index.json", json.dumps(content).encode())
+
+
+def sync(file) -> None:
+    """Make sure that everything written so far is on the disk."""
+    file.flush()
+    os.fsync(file.fileno())
+
+
+@contextmanager
+def disk_errors(folder: Path) -> Iterator[None]:
+    """Turn a full or unwritable disk into an error that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        if _CURE in str(error):
+            raise
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise OSError(
+                errno.ENOSPC, f"the disk is full: no room for decoded photos; {_CURE}", str(folder)
+            ) from error
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise PermissionError(error.errno, f"cannot write decoded photos; {_CURE}", str(folder)) from error
+        raise
+
+
+def need_room(folder: Path, needed_bytes: int) -> None:
+    """Raise before the first byte if the disk cannot hold them."""
+    free = shutil.disk_usage(folder).free
+    if needed_bytes > free:
+        raise OSError(
+            errno.ENOSPC,
+            f"decoded photos need {needed_bytes / 1e9:.2f} GB, {free / 1e9:.2f} GB are free; {_CURE}",
+            str(folder),
+        )
 
 
 def _build(folder: Path, build: Callable[[Path], Index]) -> Store:

@@ -58,16 +58,16 @@ class RowStream:
             batch = torch.empty((len(rows), *self._row_shape), dtype=torch.uint8)
             self._source.read_into(batch.numpy(), rows)
             return batch
-        return self._read_pinned(rows)
+        return self._read_pinned(rows, self._copies)
 
-    def _read_pinned(self, rows: np.ndarray) -> torch.Tensor:
+    def _read_pinned(self, rows: np.ndarray, copies: torch.cuda.Stream) -> torch.Tensor:
         """Through one pinned buffer and a copy stream of its own; back when the copy is done, so the buffer is free."""
         if self._pinned is None or len(self._pinned) != len(rows):
             self._pinned = torch.empty((len(rows), *self._row_shape), dtype=torch.uint8, pin_memory=True)
         self._source.read_into(self._pinned.numpy(), rows)
-        with torch.cuda.stream(self._copies):
+        with torch.cuda.stream(copies):
             moved = self._pinned.to(self._device, non_blocking=True)
-        self._copies.synchronize()
+        copies.synchronize()
         return moved
 
 
@@ -75,8 +75,8 @@ class Rows:
     """`read_into(out, rows)` copies `pixels[rows]`; from the file when `pixels` maps a whole one."""
 
     def __init__(self, pixels: np.ndarray):
-        self._pixels = pixels
-        self._file = os.open(pixels.filename, os.O_RDONLY) if maps_whole_file(pixels) else None
+        self._pixels, self._path = pixels, mapped_file(pixels)
+        self._file = None if self._path is None else os.open(self._path, os.O_RDONLY)
 
     def read_into(self, out: np.ndarray, rows: np.ndarray) -> None:
         """Fills `out` with the rows, in their order.
@@ -88,7 +88,7 @@ class Rows:
             np.take(self._pixels, rows, axis=0, out=out, mode="clip")
             return
         for target, row in zip(out, rows):
-            self._read(memoryview(target).cast("B"), int(row) * target.nbytes)
+            self._read(self._file, memoryview(target).cast("B"), int(row) * target.nbytes)
 
     def close(self) -> None:
         """Lets go of the file; harmless when called again."""
@@ -96,26 +96,28 @@ class Rows:
             os.close(self._file)
             self._file = None
 
-    def _read(self, target: memoryview, offset: int) -> None:
+    def _read(self, file: int, target: memoryview, offset: int) -> None:
         done = 0
         while done < len(target):
-            count = os.preadv(self._file, [target[done:]], offset + done)
+            count = os.preadv(file, [target[done:]], offset + done)
             if count == 0:
-                raise OSError(f"{self._pixels.filename} has become shorter while photos were read from it")
+                raise OSError(f"{self._path} has become shorter while photos were read from it")
             done += count
 
 
-def maps_whole_file(pixels: np.ndarray) -> bool:
-    """Whether the array is a file from its first byte to its last (a slice of a memory map is not)."""
+def mapped_file(pixels: np.ndarray) -> Path | None:
+    """The file that this array is from its first byte to its last; None otherwise (for a slice of a memory map)."""
     if not isinstance(pixels, np.memmap) or not pixels.filename or not hasattr(os, "preadv"):
-        return False
-    return bool(pixels.flags.c_contiguous and pixels.nbytes == Path(pixels.filename).stat().st_size)
+        return None
+    path = Path(pixels.filename)
+    return path if pixels.flags.c_contiguous and pixels.nbytes == path.stat().st_size else None
 
 
 def prefetch(pixels: np.ndarray) -> None:
-    """Tells the system that the whole file is wanted soon, so it is read in large pieces meanwhile."""
-    if maps_whole_file(pixels) and hasattr(os, "posix_fadvise"):
-        file = os.open(pixels.filename, os.O_RDONLY)
+    """Tell the system that the whole file is wanted soon, so it is read in large pieces meanwhile."""
+    path = mapped_file(pixels)
+    if path is not None and hasattr(os, "posix_fadvise"):
+        file = os.open(path, os.O_RDONLY)
         try:
             os.posix_fadvise(file, 0, 0, os.POSIX_FADV_WILLNEED)
         finally:

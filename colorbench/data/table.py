@@ -5,11 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from colorbench.data.embedded import find_embedded
-from colorbench.data.folder import find_folder
+from colorbench.data.folder import find_folder, find_paired, find_train_val
 from colorbench.data.hub import find_hub
-from colorbench.data.paired import find_paired
 from colorbench.data.sources import Found
-from colorbench.data.train_val import find_train_val
 
 
 @dataclass(frozen=True)
@@ -20,7 +18,7 @@ class DatasetRow:
         find: `(source, **options) -> Found`; lists the pictures, decodes nothing.
         needs_source: what `--data` must give; "" when nothing.
         options: keyword arguments of `find`.
-        source: where the pictures come from, with their licence.
+        source: where the pictures come from, with their license.
     """
 
     key: str
@@ -65,7 +63,7 @@ DATASETS: dict[str, DatasetRow] = {
             "a Hugging Face dataset id",
             ("split", "column", "config", "revision", "rows"),
             "an image column of a Hugging Face dataset, or of a local dataset folder",
-            "huggingface.co, the licence of the dataset card",
+            "huggingface.co, the license of the dataset card",
         ),
     )
 }

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from colorbench.files import write_atomically
-from colorbench.metrics.pictures import SUFFIXES, Pictures, folder_pictures
+from colorbench.files import PICTURE_ENDINGS, write_atomically
+from colorbench.metrics.pictures import Pictures, folder_pictures
 from colorbench.metrics.references import References
 from colorbench.metrics.row import MetricRow
 from colorbench.metrics.score import metric_rows, score
@@ -152,7 +152,7 @@ def _part_key(files: list[tuple[Path, Path]], rules) -> str:
 
 
 def _pictures_in(folder: Path) -> list[Path]:
-    return [path for path in Path(folder).iterdir() if path.suffix.lower() in SUFFIXES and path.is_file()]
+    return [path for path in Path(folder).iterdir() if path.suffix.lower() in PICTURE_ENDINGS and path.is_file()]
 
 
 def matched_names(predictions: Path, references: Path) -> list[str]:
@@ -162,7 +162,7 @@ def matched_names(predictions: Path, references: Path) -> list[str]:
         raise ValueError(f"no reference photos in {references.name}; a board keeps them in its run folder")
     if not predictions.is_dir():
         raise ValueError(f"{predictions} is not a folder: pass the folder that holds the colorizer's pictures")
-    held = {path.stem for path in predictions.iterdir() if path.suffix.lower() in SUFFIXES}
+    held = {path.stem for path in predictions.iterdir() if path.suffix.lower() in PICTURE_ENDINGS}
     if gone := [name for name in wanted if name not in held]:
         raise ValueError(
             f"{len(gone)} of {len(wanted)} photos have no prediction, such as {', '.join(gone[:3])}; "
@@ -173,8 +173,8 @@ def matched_names(predictions: Path, references: Path) -> list[str]:
 
 def picture_path(folder: Path, stem: str) -> Path:
     """The picture of that stem, whatever its ending."""
-    found = [path for suffix in SUFFIXES if (path := folder / f"{stem}{suffix}").is_file()]
-    found = found or [p for p in folder.glob(f"{stem}.*") if p.suffix.lower() in SUFFIXES]
+    found = [path for suffix in PICTURE_ENDINGS if (path := folder / f"{stem}{suffix}").is_file()]
+    found = found or [p for p in folder.glob(f"{stem}.*") if p.suffix.lower() in PICTURE_ENDINGS]
     if len(found) != 1:
         raise ValueError(f"{len(found)} pictures are called {stem}; keep one")
     return found[0]

@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from colorbench.files import PICTURE_ENDINGS
 from colorbench.photo import PhotoError, decode_photo
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".jp2", ".avif")
 SLACK = 1e-3
 """How far float pictures may leave [0, 1] before they are refused; within it they are clipped."""
 
@@ -95,9 +95,9 @@ def folder_pictures(folder: str | Path) -> Pictures:
     folder = Path(folder)
     if not folder.is_dir():
         raise ValueError(f"{folder} is not a folder: pass the folder that holds the pictures")
-    files = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
+    files = sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURE_ENDINGS and path.is_file())
     if not files:
-        raise ValueError(f"{folder} holds no pictures: wanted files ending in {' '.join(SUFFIXES)}")
+        raise ValueError(f"{folder} holds no pictures: wanted files ending in {' '.join(PICTURE_ENDINGS)}")
     stems: dict[str, Path] = {}
     for path in files:
         if path.stem in stems:

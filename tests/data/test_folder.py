@@ -1,9 +1,14 @@
 import os
+import shutil
 
+import numpy as np
 import pytest
+from PIL import Image
 
-from colorbench.data.folder import find_folder
-from tests.data.conftest import write_photos
+from colorbench.data import Found, Source, load_dataset_photos
+from colorbench.data.folder import color_half, find_folder, find_paired, find_train_val
+from colorbench.photo import PhotoError
+from tests.data.conftest import random_photo, write_photos
 
 
 def names(folder):
@@ -58,3 +63,93 @@ def test_refusals(tmp_path):
     (tmp_path / "empty" / "a.jpg").symlink_to(tmp_path / "none")
     with pytest.raises(ValueError, match=r"1 cannot be read, such as a.jpg"):
         find_folder(tmp_path / "empty")
+
+
+def pair(seed: int) -> tuple[np.ndarray, np.ndarray]:
+    color = random_photo(seed, 32, 32)
+    gray = np.repeat(np.asarray(Image.fromarray(color).convert("L"))[..., None], 3, axis=2)
+    return gray, color
+
+
+def write_pairs(folder, *, color_first=False):
+    folder.mkdir()
+    for seed in range(6):
+        halves = pair(seed)[::-1] if color_first else pair(seed)
+        Image.fromarray(np.concatenate(halves, axis=1)).save(folder / f"{seed}.png")
+    return folder
+
+
+@pytest.mark.parametrize(("color_first", "options"), [(False, {}), (True, {"half": "left"})])
+def test_only_the_color_half_is_used(tmp_path, cache, color_first, options):
+    folder = write_pairs(tmp_path / "pairs", color_first=color_first)
+    photos = load_dataset_photos("paired", source=folder, size_px=32, **options)
+    for side in (photos.train, photos.test):
+        for name, pixels in zip(side.names, side.pixels):
+            np.testing.assert_array_equal(pixels.transpose(1, 2, 0), pair(int(name[0]))[1])
+    assert photos.report.gray == 0
+
+
+def test_the_wrong_half_is_noticed(tmp_path, cache):
+    folder = write_pairs(tmp_path / "pairs", color_first=True)
+    with pytest.raises(ValueError, match=r"none of 6 pictures .*right half is gray .*use half='left'"):
+        load_dataset_photos("paired", source=folder, size_px=32)
+
+
+def test_no_pair_at_all():
+    with pytest.raises(PhotoError, match="no side-by-side pair: 33 x 32"):
+        color_half(random_photo(0, 33, 32), "right")
+    with pytest.raises(PhotoError, match="no side-by-side pair: 20 x 32"):
+        color_half(random_photo(0, 20, 32), "right")
+
+
+def test_unknown_half(tree):
+    with pytest.raises(ValueError, match="unknown half 'top'; known: right, left"):
+        find_paired(tree, half="top")
+
+
+def split_folder(root, val="val"):
+    for side, seeds in (("train", range(6)), (val, range(6, 9))):
+        (root / side).mkdir(parents=True)
+        for seed in seeds:
+            Image.fromarray(random_photo(seed, 32, 32)).save(root / side / f"{seed}.png")
+    return root
+
+
+@pytest.mark.parametrize("val", ["val", "validation"])
+def test_sides_are_stated(tmp_path, cache, val):
+    photos = load_dataset_photos("train-val", source=split_folder(tmp_path / "set", val), size_px=16)
+    assert sorted(photos.test.names) == [f"{val}/{seed}.png" for seed in (6, 7, 8)]
+    assert sorted(photos.train.names) == [f"train/{seed}.png" for seed in range(6)]
+
+
+def test_equal_photos_test_and_near_duplicates_stay(tmp_path, cache):
+    root = split_folder(tmp_path / "set")
+    shutil.copy(root / "val" / "6.png", root / "train" / "copy.png")
+    with Image.open(root / "val" / "7.png") as photo:
+        photo.save(root / "train" / "again.jpg", quality=95)
+    photos = load_dataset_photos("train-val", source=root, size_px=16)
+    assert sorted(photos.test.names) == [f"val/{seed}.png" for seed in (6, 7, 8)]
+    assert "train/again.jpg" in photos.train.names
+    assert "train/copy.png" not in photos.train.names
+    assert photos.report.moved == 0
+
+
+def test_a_side_is_missing(tmp_path):
+    (tmp_path / "train").mkdir()
+    with pytest.raises(ValueError, match=r"no train/ and val/ folders: .*published split"):
+        find_train_val(tmp_path)
+    (tmp_path / "val").mkdir()
+    with pytest.raises(ValueError, match="no pictures"):
+        find_train_val(tmp_path)
+
+
+def test_a_hub_dataset_gives_its_splits(tmp_path, monkeypatch):
+    def find_hub(source, *, split):
+        if split == "validation":
+            raise ValueError("Unknown split 'validation'")
+        return Found([Source(f"{split}-{row}", bytes) for row in range(2)], place=f"{source} {split}")
+
+    monkeypatch.setattr("colorbench.data.folder.find_hub", find_hub)
+    found = find_train_val("someone/photos")
+    assert found.held_out == {"val-0", "val-1"}
+    assert len(found.sources) == 4

@@ -165,12 +165,6 @@ def test_an_empty_set_is_refused():
         load(PhotoSet.from_pixels(np.empty((0, 3, 12, 12), dtype=np.uint8)))
 
 
-def test_from_pixels_wants_square_uint8():
-    for pixels in (np.zeros((2, 3, 4, 4)), np.zeros((2, 3, 4, 5), np.uint8), np.zeros((2, 1, 4, 4), np.uint8)):
-        with pytest.raises(ValueError, match="expected uint8"):
-            PhotoSet.from_pixels(pixels)
-
-
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_gpu_gives_the_bits_of_the_cpu(numbered):
     with load(numbered, resident=True) as cpu:

@@ -9,8 +9,8 @@ from functools import partial
 import numpy as np
 import pytest
 
-from colorbench.data import cache_folder, load_dataset_photos
-from colorbench.data.write import need_room, write_atomically
+from colorbench.data import load_dataset_photos
+from colorbench.data.store import need_room
 
 
 def load(tree, **settings):
@@ -58,11 +58,11 @@ def test_a_large_store_is_checked_by_sample(tree, cache, monkeypatch):
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
 def test_a_full_disk_is_an_error_and_no_half_store(tree, cache, monkeypatch, code):
-    def full(file):
+    def full(handle):
         raise OSError(code, os.strerror(code))
 
     with monkeypatch.context() as patched:
-        patched.setattr("colorbench.data.build.sync", full)
+        patched.setattr("os.fsync", full)
         with pytest.raises(OSError, match=r"disk is full.*COLORBENCH_CACHE") as caught:
             load(tree)
     assert caught.value.errno == errno.ENOSPC
@@ -137,32 +137,3 @@ def test_killed_while_building(tree, cache):
     assert list(cache.glob("photos/.*.tmp"))
     assert load(tree).report.used == 12
     assert not list(cache.glob("photos/.*.tmp"))
-
-
-def test_writes_are_whole_or_absent(tmp_path, monkeypatch):
-    target = tmp_path / "deep" / "file"
-    write_atomically(target, b"old")
-
-    def full(file):
-        raise OSError(errno.ENOSPC, "full")
-
-    monkeypatch.setattr("colorbench.data.write.sync", full)
-    with pytest.raises(OSError, match="full"):
-        write_atomically(target, b"new")
-    assert target.read_bytes() == b"old"
-    assert [path.name for path in target.parent.iterdir()] == ["file"]
-
-
-def test_where_the_cache_is(monkeypatch, tmp_path):
-    monkeypatch.setenv("COLORBENCH_CACHE", str(tmp_path / "chosen"))
-    assert cache_folder() == tmp_path / "chosen"
-    assert cache_folder(tmp_path) == tmp_path
-    monkeypatch.delenv("COLORBENCH_CACHE")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
-    monkeypatch.setattr("sys.platform", "linux")
-    assert cache_folder() == tmp_path / "xdg" / "colorbench"
-    monkeypatch.setattr("sys.platform", "darwin")
-    assert cache_folder().parts[-3:] == ("Library", "Caches", "colorbench")
-    monkeypatch.setattr("sys.platform", "win32")
-    monkeypatch.setenv("LOCALAPPDATA", str(tmp_path / "local"))
-    assert cache_folder() == tmp_path / "local" / "colorbench"

@@ -5,7 +5,7 @@ import pytest
 
 from colorbench.data import PhotoLoader, PhotoSet
 from colorbench.data.photoset import map_pixels
-from colorbench.data.stream import Rows, maps_whole_file, prefetch
+from colorbench.data.stream import Rows, mapped_file, prefetch
 
 
 @pytest.fixture
@@ -29,9 +29,9 @@ def test_rows_of_files_slices_and_arrays(mapped):
         np.testing.assert_array_equal(read(pixels, [7, 0, 7, 2]), pixels[[7, 0, 7, 2]])
 
 
-def test_only_whole_files_are_read_as_files(mapped):
-    assert maps_whole_file(mapped)
-    assert not any(maps_whole_file(other) for other in (mapped[3:], mapped[:15], mapped[::2], np.array(mapped)))
+def test_only_whole_files_are_read_as_files(mapped, tmp_path):
+    assert mapped_file(mapped) == tmp_path / "x.u8"
+    assert not any(mapped_file(other) for other in (mapped[3:], mapped[:15], mapped[::2], np.array(mapped)))
     prefetch(mapped)
     prefetch(mapped[3:])
 

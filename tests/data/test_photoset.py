@@ -1,7 +1,8 @@
 import numpy as np
+import pytest
 
-from colorbench.data.flags import color_flags
-from colorbench.data.photoset import DULL, EXACT_GRAY, NARROW
+from colorbench.data import PhotoSet
+from colorbench.data.photoset import DULL, EXACT_GRAY, NARROW, color_flags
 from tests.data.conftest import random_photo
 
 
@@ -32,3 +33,9 @@ def test_dull_agrees_with_the_definition():
         rg, yb = red - green, (red + green) / 2 - blue
         m3 = np.hypot(rg.std(), yb.std()) + 0.3 * np.hypot(rg.mean(), yb.mean())
         assert bool(color_flags(pixels.transpose(2, 0, 1)) & DULL) == (m3 < 15)
+
+
+def test_from_pixels_wants_square_uint8():
+    for pixels in (np.zeros((2, 3, 4, 4)), np.zeros((2, 3, 4, 5), np.uint8), np.zeros((2, 1, 4, 4), np.uint8)):
+        with pytest.raises(ValueError, match="expected uint8"):
+            PhotoSet.from_pixels(pixels)

@@ -1,0 +1,37 @@
+import os
+
+import pytest
+
+from colorbench.data import cache_folder, data_hash, load_dataset_photos
+
+
+def test_an_unchanged_tree_is_not_read_again(tree, cache, monkeypatch):
+    for path in tree.rglob("*.png"):
+        os.utime(path, ns=(0, 10**18))
+    first = load_dataset_photos("folder", source=tree, size_px=32).hash
+    monkeypatch.setattr("colorbench.data.folder._read", lambda path: pytest.fail("read again"))
+    assert data_hash("folder", source=tree, size_px=32) == first
+
+
+def test_a_changed_file_is_noticed_whatever_its_size(tree, cache):
+    for path in tree.rglob("*.png"):
+        os.utime(path, ns=(0, 10**18))
+    before = load_dataset_photos("folder", source=tree, size_px=32).hash
+    data = bytearray((tree / "photo-001.png").read_bytes())
+    (tree / "photo-001.png").write_bytes(bytes(data) + b"\0")
+    assert load_dataset_photos("folder", source=tree, size_px=32).hash != before
+
+
+def test_where_the_cache_is(monkeypatch, tmp_path):
+    monkeypatch.setenv("COLORBENCH_CACHE", str(tmp_path / "chosen"))
+    assert cache_folder() == tmp_path / "chosen"
+    assert cache_folder(tmp_path) == tmp_path
+    monkeypatch.delenv("COLORBENCH_CACHE")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+    monkeypatch.setattr("sys.platform", "linux")
+    assert cache_folder() == tmp_path / "xdg" / "colorbench"
+    monkeypatch.setattr("sys.platform", "darwin")
+    assert cache_folder().parts[-3:] == ("Library", "Caches", "colorbench")
+    monkeypatch.setattr("sys.platform", "win32")
+    monkeypatch.setenv("LOCALAPPDATA", str(tmp_path / "local"))
+    assert cache_folder() == tmp_path / "local" / "colorbench"

@@ -1,0 +1,96 @@
+import hashlib
+import os
+import stat
+import subprocess
+import sys
+
+import pytest
+
+from colorbench.files import (
+    LONGEST_SLUG,
+    PICTURE_ENDINGS,
+    Busy,
+    bytes_sha256,
+    file_sha256,
+    hold,
+    is_held,
+    slug,
+    write_atomically,
+)
+
+
+@pytest.mark.parametrize("durable", [True, False])
+def test_a_file_is_replaced_whole(tmp_path, durable):
+    target = tmp_path / "deep" / "file"
+    for content in (b"old", b"new, and longer"):
+        write_atomically(target, content, durable)
+        assert target.read_bytes() == content
+    assert [path.name for path in target.parent.iterdir()] == ["file"]
+    mask = os.umask(0)
+    os.umask(mask)
+    assert stat.S_IMODE(target.stat().st_mode) == 0o666 & ~mask  # as open() would have made it
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
+    target = tmp_path / "file"
+    write_atomically(target, b"old")
+
+    def full(handle):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_atomically(target, b"new")
+    assert target.read_bytes() == b"old"
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+HOLDER = """
+import sys
+from pathlib import Path
+from colorbench.files import hold
+with hold(Path(sys.argv[1])):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_held_folder_is_busy_until_its_process_dies(tmp_path):
+    folder = tmp_path / "unet" / "seed-0"
+    assert not is_held(folder)
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        assert is_held(folder)
+        with (
+            pytest.raises(Busy, match="unet/seed-0 is being run by another process"),
+            hold(folder, timeout_seconds=0.0),
+        ):
+            pass
+    finally:
+        holder.kill()
+        holder.communicate()
+    assert not is_held(folder)
+    with hold(folder):
+        pass
+
+
+def test_hashes_of_content(tmp_path):
+    content = bytes(range(256)) * 5000
+    (tmp_path / "file").write_bytes(content)
+    assert bytes_sha256(content) == file_sha256(tmp_path / "file") == hashlib.sha256(content).hexdigest()
+
+
+def test_slugs_are_short_and_differ():
+    assert slug("l1") == "l1"
+    long = [slug(f"100*l1 + {'very-' * 60}{end}") for end in ("a", "b")]
+    assert len(set(long)) == 2
+    assert all(len(one) <= LONGEST_SLUG for one in long)
+
+
+def test_endings_are_lower_case_and_sorted():
+    assert sorted(set(PICTURE_ENDINGS)) == list(PICTURE_ENDINGS)
+    assert all(ending == ending.lower() and ending.startswith(".") for ending in PICTURE_ENDINGS)
