@@ -14,6 +14,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_serializer, model_validator
 
+from colorbench.files import slug
+
 RULES_VERSION = "1"
 """Changes when a change of code moves scores. Records of different rules never share a board."""
 
@@ -130,14 +132,8 @@ class Recipe(Strict):
         """
         if self.name:
             return self.name
-        parts = [self.generator, loss_slug(self.loss)] + ([self.head] if self.head != "auto" else [])
+        parts = [self.generator, slug(self.loss)] + ([self.head] if self.head != "auto" else [])
         return "+".join(part for part in parts if part != "none")
-
-
-def loss_slug(expression: str) -> str:
-    """A loss expression as part of a file name: `100*l1 + patchgan(mode='hinge')` -> `100xl1+patchgan-mode-hinge`."""
-    compact = re.sub(r"\s", "", expression).replace("*", "x")
-    return re.sub(r"-+", "-", re.sub(r"[^a-zA-Z0-9.+-]", "-", compact)).replace("-+", "+").strip("-").lower()
 
 
 class Protocol(Strict):

@@ -10,7 +10,7 @@ FLOORS = [
     ["files", "tensors", "cell", "record", "photo"],
     ["color"],
     ["batch"],
-    ["features"],
+    ["features", "blocks"],
     ["metrics"],
     ["losses"],
     ["generators"],

@@ -15,6 +15,13 @@ from colorbench.tensors import Rgb
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
+
+def imagenet_normalized(rgb: Rgb) -> Tensor:
+    """RGB in [0, 1] minus ImageNet's mean, over its deviation. With plain numbers: nothing is copied to the device."""
+    channels = zip(rgb.split(1, dim=1), IMAGENET_MEAN, IMAGENET_STD)
+    return torch.cat([(channel - mean) / std for channel, mean, std in channels], dim=1)
+
+
 ALEXNET_LAYERS = {"relu1": 1, "relu2": 4, "relu3": 7, "relu4": 9, "relu5": 11}
 SQUEEZENET_LAYERS = {"relu1": 1, "relu2": 4, "relu3": 7, "relu4": 9, "relu5": 10, "relu6": 11, "relu7": 12}
 VGG16_BLOCKS = (2, 2, 3, 3, 3)

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import relu
 
-from colorbench.generators.blocks import make_norm, up_conv
+from colorbench.blocks import make_norm, up_conv
 from colorbench.generators.sizes import at_any_size
 from colorbench.tensors import Gray, Raw
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
 
-from colorbench.generators.blocks import make_norm, start_normal
+from colorbench.blocks import make_norm, start_normal
 from colorbench.generators.sizes import at_any_size
 from colorbench.tensors import Gray, Raw
 

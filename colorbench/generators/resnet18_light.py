@@ -9,7 +9,7 @@ Unclear, and the reading taken: `up` is nearest, as in the author's notebook. A 
 
 from torch import Tensor, nn
 
-from colorbench.generators.blocks import conv3x3
+from colorbench.blocks import conv3x3
 from colorbench.generators.pretrained import (
     describe_weights,
     gray_as_imagenet,

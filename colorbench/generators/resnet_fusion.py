@@ -14,7 +14,7 @@ Unclear, and the reading taken:
 import torch
 from torch import Tensor, nn
 
-from colorbench.generators.blocks import start_kaiming
+from colorbench.blocks import start_kaiming
 from colorbench.generators.pretrained import describe_weights, frozen_when, gray_as_rgb, imagenet, on_meta
 from colorbench.generators.sizes import at_any_size
 from colorbench.tensors import Gray, Raw

@@ -14,7 +14,7 @@ head's channels: so 25.3 M, and 6.34 M with 32..256. The system ends with tanh, 
 import torch
 from torch import Tensor, nn
 
-from colorbench.generators.blocks import conv3x3
+from colorbench.blocks import conv3x3
 from colorbench.generators.sizes import at_any_size
 from colorbench.tensors import Gray, Raw
 

@@ -9,7 +9,7 @@ convolutions; the scenery system, like the copy most people train, pads, normali
 import torch
 from torch import Tensor, nn
 
-from colorbench.generators.blocks import double_conv, up_conv
+from colorbench.blocks import double_conv, up_conv
 from colorbench.generators.sizes import at_any_size
 from colorbench.tensors import Gray, Raw
 

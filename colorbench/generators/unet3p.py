@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, max_pool2d
 
-from colorbench.generators.blocks import conv3x3, double_conv
+from colorbench.blocks import conv3x3, double_conv
 from colorbench.generators.sizes import cropped, padded
 from colorbench.tensors import Gray, Raw
 

@@ -12,7 +12,7 @@ Unclear, and the reading taken:
 import torch
 from torch import Tensor, nn
 
-from colorbench.generators.blocks import make_norm
+from colorbench.blocks import make_norm
 from colorbench.generators.sizes import at_any_size
 from colorbench.tensors import Gray, Raw
 

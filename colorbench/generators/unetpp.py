@@ -10,7 +10,7 @@ channels gives the 47.18 M parameters and 135 GMAC of the specification; 2x2 (36
 import torch
 from torch import Tensor, nn
 
-from colorbench.generators.blocks import double_conv
+from colorbench.blocks import double_conv
 from colorbench.generators.sizes import cropped, padded
 from colorbench.tensors import Gray, Raw
 

@@ -11,7 +11,7 @@ import itertools
 
 from torch import Tensor, nn
 
-from colorbench.generators.blocks import start_kaiming
+from colorbench.blocks import start_kaiming
 from colorbench.generators.pretrained import (
     describe_weights,
     frozen_when,

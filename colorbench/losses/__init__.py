@@ -1,31 +1,27 @@
-"""Losses of colorization: one idea a file, one table, one expression language.
+"""Losses of colorization: one table, one expression language.
 
-Each is a pure function (or a small module, where it has weights) on plain tensors; `build_loss` makes a
-weighted sum of them by name; `LOSSES` is the table that the command line, the tests and the docs read.
+Each is a pure function (or a small module, where it has weights) on plain tensors; `build_loss` makes a weighted sum of
+them by name; `LOSSES` is the table that the command line, the tests and the docs read.
 """
 
 from collections.abc import Mapping
 
+from torch import Tensor
+
 from colorbench.losses.adversarial import discriminator_loss, generator_loss
 from colorbench.losses.class_kl import ClassKlTerm, class_kl
-from colorbench.losses.classification import ClassificationTerm, classification
+from colorbench.losses.classification import ClassificationTerm, classification, focal
 from colorbench.losses.classification_529 import Classification529Term, classification_529
-from colorbench.losses.colorfulness import colorfulness_loss
-from colorbench.losses.critic_network import PatchGan
+from colorbench.losses.colorfulness import check_convention, colorfulness_loss
 from colorbench.losses.cycle import CycleTerm, cycle_consistency
-from colorbench.losses.delta_e import delta_e_2000_loss
+from colorbench.losses.distributions import histogram, sliced_wasserstein
 from colorbench.losses.feature_matching import FeatureMatchingTerm, feature_matching
-from colorbench.losses.focal import focal
-from colorbench.losses.histogram import histogram
-from colorbench.losses.lpips import check_net, lpips_loss
+from colorbench.losses.metric_losses import check_net, delta_e_2000_loss, lpips_loss, ms_ssim_loss, ssim_loss
 from colorbench.losses.objective import Losses, Objective, build_objective
-from colorbench.losses.patchgan import PatchGanTerm
+from colorbench.losses.patchgan import PatchGan, PatchGanTerm
 from colorbench.losses.perceptual import perceptual, recipe_of
-from colorbench.losses.pixel import charbonnier, huber, l1, l1_siggraph17, mse, smooth_l1
+from colorbench.losses.pixel import charbonnier, huber, l1, l1_siggraph17, mse, smooth_l1, total_variation
 from colorbench.losses.row import LossRow
-from colorbench.losses.sliced_wasserstein import sliced_wasserstein
-from colorbench.losses.ssim import ms_ssim_loss, ssim_loss
-from colorbench.losses.total_variation import total_variation
 
 _AB_OR_RGB = ("ab", "rgb")
 
@@ -58,7 +54,6 @@ LOSSES: dict[str, LossRow] = {
             "-",
             "Wang 2018 (pix2pixHD)",
             needs="critic",
-            paper_weight=10.0,
             term=FeatureMatchingTerm,
         ),
         LossRow("cycle", cycle_consistency, "rgb", "-", "Zhu 2017", per_image=False, needs="unpaired", term=CycleTerm),
@@ -79,7 +74,6 @@ LOSSES: dict[str, LossRow] = {
             "ab",
             "nats + ab / 110",
             "Zhang 2017",
-            needs_extra="logits_529",
             term=Classification529Term,
         ),
         LossRow(
@@ -89,10 +83,17 @@ LOSSES: dict[str, LossRow] = {
             "nats",
             "Vitoria 2020 (ChromaGAN)",
             needs="weights",
-            paper_weight=0.003,
             term=ClassKlTerm,
         ),
-        LossRow("colorfulness", colorfulness_loss, "rgb", "CF / 100", "DDColor 2023"),
+        LossRow(
+            "colorfulness",
+            colorfulness_loss,
+            "rgb",
+            "CF / 255",
+            "DDColor 2023",
+            check=check_convention,
+            formerly={"convention": "signed"},
+        ),
         LossRow("delta-e-2000", delta_e_2000_loss, "lab", "delta E 2000", "Sharma 2005"),
         LossRow("histogram", histogram, "ab", "ab / 110", "-"),
         LossRow("sliced-wasserstein", sliced_wasserstein, "ab", "ab / 110", "Bonneel 2015"),
@@ -102,20 +103,27 @@ LOSSES: dict[str, LossRow] = {
 }
 
 
-def build_loss(expression: str, *, prior: object = None, table: Mapping[str, LossRow] | None = None) -> Objective:
+def build_loss(
+    expression: str,
+    *,
+    prior: Tensor | None = None,
+    table: Mapping[str, LossRow] | None = None,
+    recorded: bool = False,
+) -> Objective:
     """The objective of an expression such as `100*l1 + patchgan(mode='hinge')`.
 
     Args:
         expression: weighted losses; see colorbench.losses.expression for the language and its canonical form.
-        prior: the train split's `(313,)` prior when it is known already; else `objective.set_prior`.
+        prior: the train split's `(313,)` prior if it is known already; else `objective.set_prior`.
         table: other losses than `LOSSES`, as plug-ins bring them.
+        recorded: the expression is that of a cell, and means what it meant when the cell was planned (`LossRow.formerly`).
 
     >>> build_loss("patchgan(mode='hinge') + 1e2*l1").expression
     "100*l1 + patchgan(mode='hinge')"
-    >>> build_loss("100*l1+patchgan").slug
-    '100xl1+patchgan'
+    >>> build_loss("colorfulness").expression
+    "colorfulness(convention='ddcolor')"
     """
-    objective = build_objective(expression, LOSSES if table is None else table)
+    objective = build_objective(expression, LOSSES if table is None else table, recorded)
     if prior is not None:
         objective.set_prior(prior)
     return objective

@@ -2,15 +2,14 @@
 
 Cross-entropy with a sparse target needs only log softmax at the k bins of each pixel: logit - logsumexp. Autograd would
 keep several `(b, 313, h, w)` tensors; here forward keeps the logits and `(b, 1, h, w)`, and backward writes
-softmax - target once, into the gradient itself: of `(b, 313, h, w)` there is no more memory than that. Both passes over
-the logits are compiled where it pays; large gradients on a CPU are written piece by piece, each in the cache.
+softmax - target once, into the gradient itself: no more memory of `(b, 313, h, w)` than that. Both passes over the logits
+are compiled where it pays; on a CPU large gradients are written in pieces that stay in the cache.
 """
 
 import torch
 from torch import Tensor
 
 from colorbench.color.fused import fused
-from colorbench.color.reserve import pays_to_reserve, reserve
 from colorbench.tensors import BinIndices, BinWeights, Logits
 
 PIECE = 1 << 18  # logits at a time: 1 MB of float32
@@ -29,27 +28,27 @@ def cross_entropy(logits: Logits, indices: BinIndices, weights: BinWeights) -> T
 class _SparseLogSoftmax(torch.autograd.Function):
     @staticmethod
     def forward(ctx, logits: Tensor, indices: Tensor) -> Tensor:
-        normaliser = _log_sum_exp(logits)
-        ctx.save_for_backward(logits, indices, normaliser)
-        return logits.gather(1, indices) - normaliser
+        normalizer = _log_sum_exp(logits)
+        ctx.save_for_backward(logits, indices, normalizer)
+        return logits.gather(1, indices) - normalizer
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx, gradient: Tensor) -> tuple[Tensor, None]:
-        logits, indices, normaliser = ctx.saved_tensors
-        softmax = _softmax_times(logits, normaliser, -gradient.sum(dim=1, keepdim=True))
+        logits, indices, normalizer = ctx.saved_tensors
+        softmax = _softmax_times(logits, normalizer, -gradient.sum(dim=1, keepdim=True))
         return softmax.scatter_add_(1, indices, gradient), None
 
 
-def _softmax_times(logits: Tensor, normaliser: Tensor, scale: Tensor) -> Tensor:
-    if not pays_to_reserve(logits):
-        return _scaled_softmax(logits, normaliser, scale)
-    result = reserve(tuple(logits.shape), torch.promote_types(logits.dtype, torch.float32))
+def _softmax_times(logits: Tensor, normalizer: Tensor, scale: Tensor) -> Tensor:
+    if logits.device.type != "cpu" or logits.numel() <= 4 * PIECE or torch.compiler.is_compiling():
+        return _scaled_softmax(logits, normalizer, scale)
+    result = torch.empty_like(logits, dtype=torch.promote_types(logits.dtype, torch.float32))
     step = max(1, PIECE // max(1, logits[0, 0].numel()))
-    for one in zip(result, logits, normaliser, scale):
+    for target, source, shift, factor in zip(result, logits, normalizer, scale):
         for start in range(0, logits.shape[1], step):
-            target, source = (picture[start : start + step] for picture in one[:2])
-            torch.sub(source, one[2], out=target).exp_().mul_(one[3])
+            piece = slice(start, start + step)
+            torch.sub(source[piece], shift, out=target[piece]).exp_().mul_(factor)
     return result
 
 
@@ -59,5 +58,5 @@ def _log_sum_exp(logits: Tensor) -> Tensor:
 
 
 @fused
-def _scaled_softmax(logits: Tensor, normaliser: Tensor, scale: Tensor) -> Tensor:
-    return (logits - normaliser).exp_().mul_(scale)
+def _scaled_softmax(logits: Tensor, normalizer: Tensor, scale: Tensor) -> Tensor:
+    return (logits - normalizer).exp_().mul_(scale)

@@ -1,9 +1,8 @@
 """Class distribution: the prediction should look to a frozen classifier like the photo does (ChromaGAN, Vitoria 2020).
 
-KL(target || pred) between softmax distributions over ImageNet's classes; ChromaGAN weighs it .003. A generator with
-a class branch (`extras['class_logits']`) is compared, as in the paper, with what the classifier says of the gray
-photo; any other generator by what the classifier says of its coloured picture against the true one. Range: >= 0,
-nats.
+KL(target || pred) between softmax distributions over ImageNet's classes; ChromaGAN weighs it .003. The paper compares a
+class branch of its generator with what the classifier says of the gray photo; generators here have no such branch, so what
+the classifier says of the colored picture is compared with what it says of the true one. Range: >= 0, nats.
 """
 
 import torch
@@ -12,12 +11,11 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from colorbench.batch import Batch, Output
-from colorbench.losses.patchgan import gray_picture
-from colorbench.losses.precision import full_precision
+from colorbench.features.networks import imagenet_normalized
+from colorbench.losses.inputs import full_precision
 from colorbench.tensors import PerImage, Rgb
 
 CLASSIFIER_SIDE = 224
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet
 
 
 @full_precision
@@ -37,7 +35,7 @@ class ClassKlTerm(nn.Module):
         classifier: `vgg16` (ChromaGAN), `alexnet` or `squeezenet1_1`.
 
     Raises:
-        WeightsMissing: at the first call, when the classifier's weights are not on this machine.
+        WeightsMissing: at the first call, if the classifier's weights are unavailable.
     """
 
     def __init__(self, *, classifier: str = "vgg16"):
@@ -48,16 +46,14 @@ class ClassKlTerm(nn.Module):
 
     @full_precision
     def forward(self, output: Output, batch: Batch) -> PerImage:
-        branch = output.extras.get("class_logits")
         with torch.no_grad():
-            target = self.classify(batch.rgb if branch is None else gray_picture(batch.lightness))
-        return class_kl(self.classify(output.rgb) if branch is None else branch.float(), target)
+            target = self.classify(batch.rgb)
+        return class_kl(self.classify(output.rgb), target)
 
     def classify(self, rgb: Rgb) -> Float[Tensor, "b n"]:
         """The classifier's logits, at 224 x 224 as it was trained."""
         from colorbench.features import load_classifier
 
         network = load_classifier(self.classifier, rgb.device)
-        mean, std = (rgb.new_tensor(values).view(1, 3, 1, 1) for values in (MEAN, STD))
         sized = F.interpolate(rgb, (CLASSIFIER_SIDE,) * 2, mode="bilinear", antialias=True)
-        return network((sized - mean) / std)
+        return network(imagenet_normalized(sized))

@@ -1,14 +1,17 @@
-"""Classification over the 313 colour bins, rebalanced towards rare colours (Zhang, Isola, Efros 2016).
+"""Classification over the 313 color bins, rebalanced towards rare colors (Zhang, Isola, Efros 2016); and focal loss.
 
 Targets: soft encoding of ab with the k nearest bins, sigma 5; k = 10 as the authors' code, k = 5 as the paper prints.
 Rebalancing: every pixel weighs as its arg-max bin, w = ((1 - lam) p + lam / Q)^-1 with sum p w = 1 over the own
 train split's prior p. The authors multiply in the backward pass only and log the loss without it: here the
-minimised value is the rebalanced one, whose gradient is theirs, and the plain one is a part of its own,
-`classification-unweighted`. Photos without colour (no abs(ab) > 5) are left out: 0 in `(b,)`, and the mean is
+minimized value is the rebalanced one, whose gradient is theirs, and the plain one is a part of its own,
+`classification-unweighted`. Photos without color (no abs(ab) > 5) are left out: 0 in `(b,)`, and the mean is
 over the others. Range: >= 0, nats; not 0 at best, but the targets' entropy (1.421 for k = 10 on photos).
 
 Resolution: the authors compare at a quarter, ab[::4, ::4] with logits of (h / 4, w / 4). Logits of another size
 are compared where they are: ab is sampled with the stride that gives their size, else at the nearest pixels.
+
+Focal (Lin 2017, gamma 2): easy pixels weigh less. Per pixel -sum_k w_k (1 - p_k)^gamma log p_k over the k bins of the soft
+encoding; gamma 0 is plain cross-entropy.
 """
 
 import math
@@ -20,24 +23,27 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from colorbench.batch import Batch, Output
-from colorbench.color import ab_bins, class_weights, soft_encode
-from colorbench.losses.bin_cross_entropy import cross_entropy
-from colorbench.losses.precision import full_precision
+from colorbench.color import class_weights, soft_encode
+from colorbench.losses.bin_cross_entropy import cross_entropy, sparse_log_softmax
+from colorbench.losses.inputs import check_logits, takes_logits
 from colorbench.tensors import Ab, BinIndices, BinWeights, Logits, PerImage
 
 GRAY_LIMIT = 5.0  # Lab units, the authors' NonGrayMaskLayer
 PRIOR_SHARE = 0.5  # lam
+BINS = 313
+LEAST_MISS = 1e-7  # keeps the slope of (1 - p)^gamma finite at p = 1 for gamma < 1
+_HINT = "use the head 'bins' (--head bins) with this loss"
 
 
 class Target(NamedTuple):
-    """Soft targets at the logits' size: the bins, their weights, and which photos have colour at all."""
+    """Soft targets at the logits' size: the bins, their weights, and which photos have color at all."""
 
     indices: BinIndices
     weights: BinWeights
     has_color: Tensor
 
 
-@full_precision
+@takes_logits(BINS, _HINT)
 def classification(
     logits: Logits,
     ab: Ab,
@@ -46,7 +52,7 @@ def classification(
     sigma: float = 5.0,
     weights: Tensor | None = None,
 ) -> PerImage:
-    """Cross-entropy with the soft encoding of ab, mean over pixels; 0 for photos without colour.
+    """Cross-entropy with the soft encoding of ab, mean over pixels; 0 for photos without color.
 
     Args:
         logits: `(b, 313, h', w')`.
@@ -61,11 +67,28 @@ def classification(
     return values.mean(dim=(1, 2)) * target.has_color
 
 
+@takes_logits(BINS, _HINT)
+def focal(logits: Logits, ab: Ab, *, gamma: float = 2.0, k: int = 10, sigma: float = 5.0) -> PerImage:
+    """Focal cross-entropy with the soft encoding of ab, mean over pixels.
+
+    Args:
+        logits: `(b, 313, h', w')`.
+        ab: `(b, 2, h, w)` in Lab units; sampled at the logits' size.
+        gamma: how much less easy pixels weigh.
+        k, sigma: of the soft encoding.
+    """
+    if gamma < 0:
+        raise ValueError(f"gamma of focal must be at least 0, got {gamma}")
+    target = encode(logits, ab, k, sigma)
+    log_share = sparse_log_softmax(logits, target.indices)
+    miss = -torch.expm1(log_share)
+    per_bin = miss.clamp_min(LEAST_MISS) ** gamma * -log_share if gamma else -log_share
+    return (target.weights * per_bin).sum(dim=1).mean(dim=(1, 2))
+
+
 @torch.no_grad()
 def encode(logits: Logits, ab: Ab, k: int = 10, sigma: float = 5.0) -> Target:
     """The soft targets of ab at the logits' size."""
-    if logits.shape[1] != len(ab_bins()):
-        raise ValueError(f"expected logits over {len(ab_bins())} bins, got {tuple(logits.shape)}: use the head 'bins'")
     indices, weights = soft_encode(sample(ab, logits.shape[-2:]), k=k, sigma=sigma)
     return Target(indices, weights, has_color(ab).to(weights.dtype))
 
@@ -80,7 +103,7 @@ def likeliest(target: Target) -> Tensor:
     return target.indices.gather(1, target.weights.argmax(dim=1, keepdim=True)).squeeze(1)
 
 
-def sample(ab: Ab, size: tuple[int, int]) -> Float[Tensor, "b 2 hq wq"]:
+def sample(ab: Ab, size: tuple[int, ...]) -> Float[Tensor, "b 2 hq wq"]:
     """ab at another size: every s-th pixel where a whole stride s gives that size, the nearest pixels where none does."""
     height, width = ab.shape[-2:]
     if size[0] > height or size[1] > width:
@@ -100,6 +123,9 @@ class ClassificationTerm(nn.Module):
         lam: share of the uniform distribution in the class weights.
     """
 
+    prior: Tensor
+    class_weights: Tensor
+
     def __init__(self, *, k: int = 10, sigma: float = 5.0, rebalance: bool = True, lam: float = PRIOR_SHARE):
         super().__init__()
         self.k, self.sigma, self.needs_prior, self.lam = k, sigma, rebalance, lam
@@ -107,8 +133,8 @@ class ClassificationTerm(nn.Module):
         soft_encode(torch.zeros(1, 2, 1, 1), k=k, sigma=sigma)  # refuses an unfit k or sigma
         self.prior_known = False
         if rebalance:
-            self.register_buffer("prior", torch.full((len(ab_bins()),), math.nan))
-            self.register_buffer("class_weights", torch.ones(len(ab_bins())), persistent=False)
+            self.register_buffer("prior", torch.full((BINS,), math.nan))
+            self.register_buffer("class_weights", torch.ones(BINS), persistent=False)
             self.register_load_state_dict_post_hook(lambda term, _: term._weigh())
 
     def set_prior(self, prior: Tensor) -> None:
@@ -122,8 +148,8 @@ class ClassificationTerm(nn.Module):
         self._weigh()
 
     def forward(self, output: Output, batch: Batch) -> dict[str, Tensor]:
-        logits = output.logits
-        target = encode(logits, batch.ab, self.k, self.sigma)
+        logits, ab = check_logits(output.logits, batch.ab, BINS, _HINT)
+        target = encode(logits, ab, self.k, self.sigma)
         plain = cross_entropy(logits, target.indices, target.weights)
         if not self.needs_prior:
             return {"": _mean_of_colored(plain, target)}
@@ -142,5 +168,5 @@ class ClassificationTerm(nn.Module):
 
 
 def _mean_of_colored(values: Tensor, target: Target) -> Tensor:
-    """Mean over the pixels of the photos that have colour; 0 when none has."""
+    """Mean over the pixels of the photos that have color; 0 if none has."""
     return (values.mean(dim=(1, 2)) * target.has_color).sum() / target.has_color.sum().clamp_min(1)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from colorbench.batch import Batch, Output
 from colorbench.losses.bin_cross_entropy import sparse_log_softmax
 from colorbench.losses.classification import sample
-from colorbench.losses.precision import full_precision
+from colorbench.losses.inputs import takes_logits
 from colorbench.tensors import Ab, Logits, PerImage
 
 STEP, REACH = 10, 110
@@ -29,20 +29,18 @@ def grid_index(ab: Ab) -> Tensor:
     return steps[:, 0] * SIDE + steps[:, 1]
 
 
-@full_precision
+@takes_logits(SIDE**2, "use a generator with the class head of siggraph17")
 def classification_529(logits: Logits, ab: Ab) -> PerImage:
     """Cross-entropy of logits `(b, 529, h', w')` with the grid point of ab `(b, 2, h, w)` in Lab units."""
-    if logits.shape[1] != SIDE**2:
-        raise ValueError(f"expected logits over {SIDE**2} grid points, got {tuple(logits.shape)}")
     target = grid_index(sample(ab, logits.shape[-2:]))
     return -sparse_log_softmax(logits, target[:, None]).mean(dim=(1, 2, 3))
 
 
 class Classification529Term(nn.Module):
-    """Reads `extras['logits_529']` and `extras['regression']` (ab in Lab units; absent: the output's own ab).
+    """Reads `extras['logits_529']` of the output; the regression head is the output's ab.
 
     Args:
-        regression: weight of the L1 of the regression head.
+        regression: weight of the L1 of ab.
     """
 
     def __init__(self, *, regression: float = REGRESSION_WEIGHT):
@@ -52,11 +50,10 @@ class Classification529Term(nn.Module):
     def forward(self, output: Output, batch: Batch) -> dict[str, Tensor]:
         if "logits_529" not in output.extras:
             raise ValueError(
-                "classification-529 reads extras['logits_529'] of the output, which this one has not: use a generator with "
-                "that head (siggraph17) with its auxiliary outputs switched on, in training mode"
+                "classification-529 reads extras['logits_529'] of the output, which this one does not have: use a generator "
+                "with that head (siggraph17) in training mode"
             )
         classes = classification_529(output.extras["logits_529"].float(), batch.ab)
-        ab = output.extras.get("regression", output.ab).float()
-        regression = ((ab - batch.ab).abs().sum(dim=1) / REACH).mean(dim=(1, 2))
+        regression = ((output.ab.float() - batch.ab).abs().sum(dim=1) / REACH).mean(dim=(1, 2))
         total = classes + self.regression * regression
         return {"": total, "classes": classes.detach(), "regression": regression.detach()}

@@ -2,30 +2,69 @@
 
 Generator's side: the critic's parameters are constants of the graph, so the generator's backward leaves no
 gradient on them and the loop need not switch anything. Critic's side: what it is shown is cut from the
-generator's graph.
+generator's graph. A critic may be shown past fakes too (Shrivastava 2017; CycleGAN keeps 50).
 """
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from colorbench.batch import Batch, Output
 from colorbench.losses.adversarial import (
-    PENALISED,
+    PENALIZED,
     PENALTY,
     discriminator_loss,
     generator_loss,
-    r1_penalty,
-    wgan_penalty,
+    penalty,
 )
-from colorbench.losses.image_pool import ImagePool
-from colorbench.losses.precision import full_precision
+from colorbench.losses.inputs import full_precision
 from colorbench.tensors import PerImage, Scalar
 
 ADAM = {"lr": 2e-4, "betas": (0.5, 0.999)}  # pix2pix, CycleGAN
 
 Show = Callable[[Output, Batch], tuple[Tensor, Tensor]]
+
+
+class ImagePool:
+    """Keep `size` past pictures; half of what it returns is old, and the new one takes its place.
+
+    `kept` is its whole state: `load` restores it, so a resumed run continues with the same pictures. When pictures change
+    their size, the old ones are dropped. `size` 0 returns what comes in.
+    """
+
+    def __init__(self, size: int = 50):
+        if size < 0:
+            raise ValueError(f"an image pool has size 0 or more, got {size}")
+        self.size = size
+        self.kept: list[Tensor] = []
+
+    def __call__(self, pictures: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
+        if self.size == 0:
+            return pictures
+        return torch.stack([self._swap(picture) for picture in pictures.detach()])
+
+    def load(self, kept: list[Tensor]) -> None:
+        """Continue with these pictures, `kept` of an earlier pool of the same size."""
+        if len(kept) > self.size:
+            raise ValueError(
+                f"an image pool of {self.size} cannot take {len(kept)} pictures; load the state of its own run"
+            )
+        self.kept = [picture.clone() for picture in kept]
+
+    def _swap(self, picture: Tensor) -> Tensor:
+        if self.kept and self.kept[0].shape != picture.shape:
+            self.kept = []
+        if len(self.kept) < self.size:
+            self.kept.append(picture.clone())
+            return picture
+        if torch.rand(()) < 0.5:
+            return picture
+        at = int(torch.randint(self.size, ()))
+        old, self.kept[at] = self.kept[at], picture.clone()
+        return old
 
 
 class Critic(nn.Module):
@@ -34,7 +73,7 @@ class Critic(nn.Module):
     Args:
         network: pictures -> logits `(b, 1, h, w)`.
         show: what the network sees of a prediction and its batch: real and fake pictures.
-        mode: `vanilla`, `lsgan`, `hinge`, `wgan-gp` or `r1`.
+        mode: of `colorbench.losses.adversarial.MODES`.
         penalty: weight of the gradient penalty of wgan-gp and r1.
         pool: how many past fakes are kept and shown again.
 
@@ -48,7 +87,7 @@ class Critic(nn.Module):
         self.pool, self.optimizer = ImagePool(pool), dict(ADAM)
 
     def critic_parameters(self) -> Iterator[nn.Parameter]:
-        """What the critic's optimiser trains."""
+        """What the critic's optimizer trains."""
         return self.network.parameters()
 
     @full_precision
@@ -63,21 +102,18 @@ class Critic(nn.Module):
         real, fake = (pictures.detach() for pictures in self.show(output, batch))
         fake = self.pool(fake)
         loss = discriminator_loss(self.network(real), self.network(fake), mode=self.mode).mean()
-        if self.mode == "wgan-gp":
-            loss = loss + self.penalty * wgan_penalty(self.network, real, fake).mean()
-        elif self.mode == "r1":
-            loss = loss + self.penalty * r1_penalty(self.network, real).mean()
-        return loss
+        added = penalty(self.network, real, fake, self.mode)
+        return loss if added is None else loss + self.penalty * added.mean()
 
 
 def fitting_norm(mode: str, norm: str | None) -> str:
     """Batch norm unless told otherwise; instance norm for the modes that penalise each picture's own gradient."""
-    if mode in PENALISED and norm == "batch":
+    if mode in PENALIZED and norm == "batch":
         raise ValueError(
-            f"mode={mode!r} penalises each picture's own gradient, which batch norm mixes; "
+            f"mode={mode!r} penalizes each picture's own gradient, which batch norm mixes; "
             "use norm='instance' or norm='none'"
         )
-    return norm or ("instance" if mode in PENALISED else "batch")
+    return norm or ("instance" if mode in PENALIZED else "batch")
 
 
 @contextmanager

@@ -1,14 +1,14 @@
-"""Cycle: colour learned from photos that have no gray twin (CycleGAN, Zhu 2017).
+"""Cycle: color learned from photos that have no gray twin (CycleGAN, Zhu 2017).
 
-The generator colours gray photos; a second one, owned here, makes colour photos gray; a critic a side; LSGAN,
-pool of 50. total = LSGAN of both + 10 (|gray - gray again| + |colour - colour again|) + 5 |gray - gray seen as
-colour, made gray|. All pictures in [-1, 1], colours as RGB. CycleGAN's other identity, a colour photo given to
-the colouring generator, does not exist here: that generator takes one channel.
+The generator colors gray photos; a second one, owned here, makes color photos gray; one critic per side; LSGAN, pool of 50.
+total = LSGAN of both + 10 (|gray - gray again| + |color - color again|) + 5 |gray - gray seen as color, made gray|.
+All pictures in [-1, 1], colors as RGB. CycleGAN's other identity, a color photo given to the coloring generator, does not
+exist here: that generator takes one channel.
 
 How to run it: `objective.needs` is "unpaired". Once, `objective.attach(colorize)`, where colorize(gray) -> Output
-is generator and head; then every step draws two batches, output = colorize(gray photos) and objective(output,
-batch of *other* photos, for their colours). `objective.trainable_parameters()` go into the generator's optimiser;
-critics as ever. Range: >= 0.
+is generator and head; then every step draws two batches, output = colorize(gray photos) and objective(output, batch of
+*other* photos, for their colors). `objective.trainable_parameters()` go into the generator's optimizer; critics as usual.
+Range: >= 0.
 """
 
 from collections.abc import Callable, Iterator
@@ -18,23 +18,23 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from colorbench.batch import Batch, Output
+from colorbench.blocks import resnet
 from colorbench.losses.critic import Critic
-from colorbench.losses.critic_network import PatchGan, initialise
-from colorbench.losses.patchgan import gray_picture
-from colorbench.losses.precision import full_precision
+from colorbench.losses.inputs import takes_pictures
+from colorbench.losses.patchgan import PatchGan, gray_picture
 from colorbench.tensors import Gray, PerImage, Scalar
 
 CYCLE_WEIGHT, IDENTITY_WEIGHT, POOL = 10.0, 5.0, 50
 
 
-@full_precision
-def cycle_consistency(there_and_back: Tensor, start: Tensor) -> PerImage:
-    """Mean abs(difference) between a picture and what came back of it, both `(b, c, h, w)`."""
-    return (there_and_back - start).abs().mean(dim=(1, 2, 3))
+@takes_pictures()
+def cycle_consistency(pred: Tensor, target: Tensor) -> PerImage:
+    """Mean abs(difference) between what came back of a picture and the picture, both `(b, c, h, w)`."""
+    return (pred - target).abs().mean(dim=(1, 2, 3))
 
 
 class CycleTerm(nn.Module):
-    """The unpaired objective: owns the colour -> gray generator and two critics.
+    """The unpaired objective: owns the color -> gray generator and two critics.
 
     Args:
         width, blocks: of the second generator (CycleGAN's ResNet, 64 and 9) and the critics.
@@ -54,14 +54,15 @@ class CycleTerm(nn.Module):
         pool: int = POOL,
     ):
         super().__init__()
-        self.cycle, self.identity, self.colorize = cycle, identity, None
+        self.cycle, self.identity = cycle, identity
+        self.colorize: Callable[[Gray], Output] | None = None
         self.to_gray = ColorToGray(width, blocks)
         self.color_critic = Critic(PatchGan(3, width, layers, "instance"), self.show_colors, "lsgan", pool=pool)
         self.gray_critic = Critic(PatchGan(1, width, layers, "instance"), self.show_grays, "lsgan", pool=pool)
 
     @property
     def critics(self) -> tuple[Critic, ...]:
-        """Of colour pictures, of gray pictures."""
+        """Of color pictures, of gray pictures."""
         return self.color_critic, self.gray_critic
 
     def trainable_parameters(self) -> Iterator[nn.Parameter]:
@@ -86,7 +87,7 @@ class CycleTerm(nn.Module):
         return {"": total, **{name: value.detach() for name, value in parts.items()}}
 
     def show_colors(self, output: Output, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Real and fake colour pictures."""
+        """Real and fake color pictures."""
         return batch.rgb * 2 - 1, output.rgb.float() * 2 - 1
 
     @torch.no_grad()
@@ -96,8 +97,8 @@ class CycleTerm(nn.Module):
 
 
 def gray_of(output: Output) -> Gray:
-    """What the generator was given: `extras['gray']`, or the lightness an ab, luv or bins head puts back."""
-    return output.extras.get("gray", output.lightness / 50 - 1)
+    """What the generator was given: the lightness an ab, luv or bins head puts back."""
+    return output.lightness / 50 - 1
 
 
 class ColorToGray(nn.Module):
@@ -107,38 +108,14 @@ class ColorToGray(nn.Module):
         super().__init__()
         if width < 1 or blocks < 0:
             raise ValueError(f"a second generator needs width >= 1 and blocks >= 0, got {width} and {blocks}")
-        self.layers = nn.Sequential(
-            *_layer(nn.Conv2d(3, width, 7, padding=3, padding_mode="reflect")),
-            *_layer(nn.Conv2d(width, 2 * width, 3, 2, 1)),
-            *_layer(nn.Conv2d(2 * width, 4 * width, 3, 2, 1)),
-            *[_Residual(4 * width) for _ in range(blocks)],
-            *_layer(nn.ConvTranspose2d(4 * width, 2 * width, 3, 2, 1, output_padding=1)),
-            *_layer(nn.ConvTranspose2d(2 * width, width, 3, 2, 1, output_padding=1)),
-            nn.Conv2d(width, 1, 7, padding=3, padding_mode="reflect"),
-            nn.Tanh(),
-        )
-        self.apply(initialise)
+        self.layers = resnet(3, 1, width, blocks, "instance")
 
     def forward(self, color: Tensor) -> Gray:
         height, width = color.shape[-2:]
         if min(height, width) < 8:
             raise ValueError(f"the second generator of cycle needs pictures of 8 px a side, got {height} x {width}")
         padded = F.pad(color, (0, -width % 4, 0, -height % 4), mode="reflect")
-        return self.layers(padded)[..., :height, :width]
-
-
-class _Residual(nn.Module):
-    def __init__(self, channels: int):
-        super().__init__()
-        first, second = (nn.Conv2d(channels, channels, 3, padding=1, padding_mode="reflect") for _ in range(2))
-        self.layers = nn.Sequential(*_layer(first), second, nn.InstanceNorm2d(channels))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x + self.layers(x)
-
-
-def _layer(convolution: nn.Module) -> list[nn.Module]:
-    return [convolution, nn.InstanceNorm2d(convolution.out_channels), nn.ReLU()]
+        return self.layers(padded).tanh()[..., :height, :width]
 
 
 def _sum(first: Tensor, second: Tensor) -> Scalar:

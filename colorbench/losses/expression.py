@@ -3,31 +3,28 @@
     expression = term {'+' term}
     term       = [number '*'] key ['(' setting=literal {',' setting=literal} ')']
 
-Keys are kebab-case words of the table, so '-' never subtracts; literals are Python's (numbers, strings,
-booleans, None, tuples, lists) and nothing else is evaluated.
+Keys are kebab-case words of the table, so '-' never subtracts. What is in brackets is read by Python's own parser; literals
+are Python's (numbers, strings, booleans, None, tuples, lists) and nothing else is evaluated.
 
-Canonical form: terms sorted by key and settings, one space around '+', numbers in their shortest form,
-settings sorted and those equal to their default dropped. A sum does not depend on its order, so 'mse + l1'
-and 'l1 + mse' are one cell of a board with one key and one folder; sorted terms also draw their critics'
-first weights in one order.
+Canonical form: terms sorted by key and settings, one space around '+', numbers in their shortest form, settings sorted
+and those equal to their default dropped. A sum does not depend on its order, so 'mse + l1' and 'l1 + mse' are one cell of
+a board with one key and one folder; sorted terms also draw their critics' first weights in one order.
 """
 
 import ast
 import math
 import re
-import zlib
 from collections.abc import Mapping
 from itertools import pairwise
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 from colorbench.losses.row import LossRow
 
 _TERM = re.compile(r"\s*(?:(?P<weight>[0-9.][0-9.eE]*(?:(?<=[eE])[+-]?[0-9]+)?)\s*\*\s*)?(?P<key>[A-Za-z][\w-]*)\s*")
-_LONGEST_SLUG = 100
 
 
 class Term(NamedTuple):
-    """One summand: its weight, its key and the settings that differ from their defaults."""
+    """One summand: its weight, its key and the settings that the canonical text states."""
 
     weight: float
     key: str
@@ -43,16 +40,22 @@ class Term(NamedTuple):
         return self.name if self.weight == 1 else f"{_number(self.weight)}*{self.name}"
 
 
-def parse(expression: str, table: Mapping[str, LossRow]) -> list[Term]:
+def parse(expression: str, table: Mapping[str, LossRow], recorded: bool = False) -> list[Term]:
     """The terms of an expression in canonical order; every name and setting is one the table knows.
 
+    Args:
+        expression: the text.
+        table: the losses it may name.
+        recorded: the text is that of a cell: a setting that it does not state and whose default has changed since
+            (`LossRow.formerly`) has its former value.
+
     Raises:
-        ValueError: the text is no expression, a term stands twice, a setting has the wrong kind.
+        ValueError: the text is no expression, a term appears twice, a setting has the wrong kind.
         KeyError: a loss or a setting the table does not know; the known ones are listed.
     """
     terms, at = [], 0
     while True:
-        term, at = _read_term(expression, at, table)
+        term, at = _read_term(expression, at, table, recorded)
         terms.append(term)
         if at == len(expression):
             break
@@ -67,82 +70,68 @@ def canonical(terms: list[Term]) -> str:
     return " + ".join(map(str, terms))
 
 
-def slug(terms: list[Term]) -> str:
-    """A name for files: letters, digits and `. _ + -`; `100*l1 + patchgan` is `100xl1+patchgan`."""
-    text = canonical(terms)
-    plain = text.replace(" ", "").replace("*", "x").replace("'", "")
-    plain = plain.replace("(", "_").replace(",", "_").replace("=", "-").replace(")", "")
-    safe = re.sub(r"[^A-Za-z0-9._+-]", "", plain)
-    if safe == plain and len(safe) <= _LONGEST_SLUG:
-        return safe
-    return f"{safe[:_LONGEST_SLUG]}-{zlib.crc32(text.encode()):08x}"
-
-
-def _read_term(text: str, at: int, table: Mapping[str, LossRow]) -> tuple[Term, int]:
+def _read_term(text: str, at: int, table: Mapping[str, LossRow], recorded: bool) -> tuple[Term, int]:
     found = _TERM.match(text, at)
-    if not found:
+    if found is None:
         _refuse(text, at, "expected a loss such as l1 or 100*l1")
-    row = _row(found["key"], table)
-    weight, at, settings = _weight(found["weight"], text), found.end(), {}
-    if text[at : at + 1] == "(":
-        end = _closing(text, at)
-        settings = _settings(text[at:end], row)
-        at = end + len(text[end:]) - len(text[end:].lstrip())
-    return Term(weight, row.key, settings), at
-
-
-def _row(key: str, table: Mapping[str, LossRow]) -> LossRow:
+    key = found["key"]
     if key not in table:
         raise KeyError(f"unknown loss {key!r}; known losses: {', '.join(sorted(table))}")
-    return table[key]
+    weight, at, given = _weight(found["weight"], text), found.end(), {}
+    if text[at : at + 1] == "(":
+        call, end = _call(text, at)
+        given = _given(call, text[at:end], key)
+        at = end + len(text[end:]) - len(text[end:].lstrip())
+    return Term(weight, key, _stated(given, table[key], recorded)), at
 
 
 def _weight(digits: str | None, text: str) -> float:
     try:
         weight = 1.0 if digits is None else float(digits)
     except ValueError:
-        raise ValueError(f"{digits!r} in {text!r} is no number") from None
+        raise ValueError(f"{digits!r} in {text!r} is not a number") from None
     if not (math.isfinite(weight) and weight > 0):
         raise ValueError(f"the weight {digits} in {text!r} must be finite and above 0; leave the term out instead")
     return weight
 
 
-def _closing(text: str, start: int) -> int:
-    """The index after the bracket that closes the one at `start`; brackets inside quotes do not count."""
-    depth, quote = 0, ""
-    for at in range(start, len(text)):
-        character = text[at]
-        if quote:
-            quote = "" if character == quote else quote
-        elif character in "'\"":
-            quote = character
-        elif character in "([":
-            depth += 1
-        elif character in ")]":
-            depth -= 1
-            if depth == 0:
-                return at + 1
-    return _refuse(text, start, "this bracket is never closed")
+def _call(text: str, start: int) -> tuple[ast.expr, int]:
+    """What stands in the bracket at `start`, as Python reads it, and the index after the bracket's end."""
+    for end in (start + found.end() for found in re.finditer(r"\)", text[start:])):
+        try:
+            return ast.parse(f"f{text[start:end]}", mode="eval").body, end
+        except (SyntaxError, ValueError):  # this is not the end yet
+            continue
+    _refuse(text, start, "this bracket is never closed, or holds something else than name=value")
 
 
-def _settings(text: str, row: LossRow) -> dict[str, object]:
-    """The settings inside `(name=literal, ...)` that differ from the row's defaults."""
+def _given(call: ast.expr, text: str, key: str) -> dict[str, object]:
+    """The settings inside `(name=literal, ...)`."""
     try:
-        call = ast.parse(f"f{text}", mode="eval").body
-        if not isinstance(call, ast.Call) or call.args or any(k.arg is None for k in call.keywords):
-            raise SyntaxError
-        given = {keyword.arg: ast.literal_eval(keyword.value) for keyword in call.keywords}
-    except (SyntaxError, ValueError):
-        message = f"cannot read the settings {text} of {row.key}: write name=value, with Python literals as values"
-        raise ValueError(message) from None
+        if not isinstance(call, ast.Call) or call.args:
+            raise ValueError
+        named = {keyword.arg: ast.literal_eval(keyword.value) for keyword in call.keywords}
+        given = {name: value for name, value in named.items() if name is not None}
+        if len(given) < len(call.keywords):  # **settings
+            raise ValueError
+    except (ValueError, TypeError):
+        raise ValueError(
+            f"cannot read the settings {text} of {key}: write name=value, with Python literals as values"
+        ) from None
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
+
+
+def _stated(given: dict[str, object], row: LossRow, recorded: bool) -> dict[str, object]:
+    """The settings the canonical text states: those that differ from their defaults, and those of `formerly`."""
     known = row.settings
     for name, value in given.items():
         if name not in known:
             listed = ", ".join(f"{n}={_literal(v)}" for n, v in known.items()) or "none"
             raise KeyError(f"unknown setting {name!r} of {row.key}; known settings: {listed}")
         _same_kind(value, known[name], f"{name} of {row.key}")
-    given = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
-    return {name: value for name, value in given.items() if value != known[name]}
+    unstated = row.formerly if recorded else {name: known[name] for name in row.formerly}
+    changed = {name: value for name, value in given.items() if value != known[name]}
+    return {**unstated, **{name: given[name] for name in row.formerly if name in given}, **changed}
 
 
 def _same_kind(value: object, default: object, what: str) -> None:
@@ -158,7 +147,7 @@ def _sorted(terms: list[Term]) -> list[Term]:
     for first, second in pairwise(ordered):
         if first.name == second.name:
             total = Term(first.weight + second.weight, first.key, first.settings)
-            raise ValueError(f"{first.name} stands twice; write {total} once")
+            raise ValueError(f"{first.name} appears twice; write {total} once")
     return ordered
 
 
@@ -172,5 +161,5 @@ def _literal(value: object) -> str:
     return _number(value) if isinstance(value, float) and math.isfinite(value) else repr(value)
 
 
-def _refuse(text: str, at: int, reason: str):
+def _refuse(text: str, at: int, reason: str) -> NoReturn:
     raise ValueError(f"cannot read the loss expression {text!r} at {text[at:] or 'its end'!r}: {reason}")

@@ -4,12 +4,14 @@ Sum over the layers before the logits of the mean abs(difference), times 4 / (nu
 their weight is 10. Range: >= 0, 0 for equal pictures.
 """
 
+from typing import Any
+
 from torch import Tensor, nn
 
 from colorbench.batch import Batch, Output
 from colorbench.losses.critic import Critic, frozen
+from colorbench.losses.inputs import full_precision
 from colorbench.losses.patchgan import PatchGanTerm
-from colorbench.losses.precision import full_precision
 from colorbench.tensors import PerImage
 
 LAYER_WEIGHT = 4.0
@@ -21,11 +23,14 @@ def feature_matching(found: list[Tensor], wanted: list[Tensor]) -> PerImage:
     if len(found) != len(wanted) or not found:
         raise ValueError(f"expected two lists of as many feature maps, got {len(found)} and {len(wanted)}")
     distances = [(f - w.detach()).abs().mean(dim=(1, 2, 3)) for f, w in zip(found, wanted)]
-    return sum(distances) * (LAYER_WEIGHT / len(distances))
+    total = distances[0]
+    for distance in distances[1:]:
+        total = total + distance
+    return total * (LAYER_WEIGHT / len(distances))
 
 
 class FeatureMatchingTerm(nn.Module):
-    """Looks through the critic of the expression's patchgan; without one it trains a critic of its own.
+    """Looks through the critic of the expression's patchgan; without one it trains its own.
 
     Args:
         mode, view, width, layers: of its own critic.
@@ -33,14 +38,14 @@ class FeatureMatchingTerm(nn.Module):
 
     def __init__(self, *, mode: str = "lsgan", view: str = "ab", width: int = 64, layers: int = 3):
         super().__init__()
-        self.own = PatchGanTerm(mode=mode, view=view, width=width, layers=layers)
-        self.settings_are_plain = (mode, view, width, layers) == ("lsgan", "ab", 64, 3)
+        self.own: PatchGanTerm | None = PatchGanTerm(mode=mode, view=view, width=width, layers=layers)
         self._shared: list[Critic] = []
+        self.settings_are_plain = (mode, view, width, layers) == ("lsgan", "ab", 64, 3)
 
     @property
     def critics(self) -> tuple[Critic, ...]:
-        """Its own one, when it has to train one."""
-        return () if self._shared else self.own.critics
+        """Its own, if it trains one."""
+        return () if self.own is None else self.own.critics
 
     def share(self, critic: Critic) -> None:
         """Look through this critic, which another term trains."""
@@ -49,10 +54,11 @@ class FeatureMatchingTerm(nn.Module):
                 "feature-matching looks through the critic of the expression's patchgan and cannot set up another; "
                 "give the settings to patchgan"
             )
-        self.own, self._shared = None, [critic]
+        self.own, self._shared = None, [critic]  # in a list: another term's module is no part of this one
 
     def forward(self, output: Output, batch: Batch) -> PerImage:
-        critic = self._shared[0] if self._shared else self.own.critic
+        critic = self._shared[0] if self.own is None else self.own.critic
         real, fake = critic.show(output, batch)
         with frozen(critic.network):
-            return feature_matching(critic.network.features(fake), critic.network.features(real))
+            network: Any = critic.network
+            return feature_matching(network.features(fake), network.features(real))

@@ -1,19 +1,20 @@
-"""Objective: the one module that turns an expression of losses into what a training loop minimises.
+"""Objective: the one module that turns an expression of losses into what a training loop minimizes.
 
-A *term* is a module `forward(output, batch) -> (b,) | scalar | {part: value}`; the first part of a dict is
-minimised, the others are only logged. Pure functions become terms through `PlainTerm`; losses with weights or
-state bring their own.
+A *term* is a module `forward(output, batch) -> (b,) | scalar | {part: value}`; the first part of a dict is minimized, the
+others are only logged. Pure functions become terms through `PlainTerm`; losses with weights or state bring their own,
+which may have `critics`, `trainable_parameters()`, `needs_prior` with `set_prior(prior)`, `attach(colorize)` and
+`share(critic)`.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from colorbench.batch import Batch, Output
-from colorbench.losses.expression import Term, canonical, parse, slug
-from colorbench.losses.precision import full_precision
+from colorbench.losses.expression import Term, canonical, parse
+from colorbench.losses.inputs import check_rgb, full_precision
 from colorbench.losses.row import LossRow
 from colorbench.tensors import Scalar
 
@@ -21,7 +22,7 @@ AB_SCALE = 110.0
 
 
 class Losses(NamedTuple):
-    """What a step gives: the scalar to minimise, and each part's own detached value, without its weight."""
+    """What a step gives: the scalar to minimize, and each part's own detached value, without its weight."""
 
     total: Scalar
     parts: dict[str, Scalar]
@@ -48,20 +49,26 @@ class PlainTerm(nn.Module):
 class Objective(nn.Module):
     """A weighted sum of terms. Made by `build_loss`.
 
-    Its state_dict holds the critics, the second generator of `cycle` and the prior; frozen pretrained nets
-    are not in it. A step of training:
+    On plain RGB pictures `(b, 3, h, w)`, float in [0, 1] or uint8:
+
+        objective = build_loss("l1 + ssim")
+        objective(pred_rgb, true_rgb).total.backward()
+
+    In a training loop it takes an `Output` and the `Batch` of the true photos, which share what losses compute twice:
 
         losses = objective(output, batch)              # does not touch the critics' gradients
         losses.total.backward(); generator_optimizer.step()
         for critic, optimizer in zip(objective.critics, critic_optimizers):
             optimizer.zero_grad(); critic.critic_loss(output.detach(), batch).backward(); optimizer.step()
 
+    Its state_dict holds the critics, the second generator of `cycle` and the prior; frozen pretrained networks are not in
+    it.
+
     Attributes:
-        expression: the canonical expression; `slug` is its name for files.
-        views: the views of the output it reads.
-        needs_head: `bins`, or None when any head will do.
-        needs: `unpaired` when `batch` holds other photos than those `output` was made from, else None.
-        needs_extras: names in `Output.extras` it cannot do without.
+        expression: the canonical expression.
+        names, weights: of its terms, in order; the names are those of the parts.
+        needs_head: `bins`, or None if any head will do.
+        needs: `unpaired` if `batch` holds other photos than those `output` was made from, else None.
     """
 
     def __init__(self, terms: list[Term], table: Mapping[str, LossRow]):
@@ -71,52 +78,79 @@ class Objective(nn.Module):
             raise ValueError(
                 f"{canonical(terms)!r}: an unpaired loss stands alone, the others compare with the photo itself"
             )
-        self.expression, self.slug = canonical(terms), slug(terms)
+        self.expression = canonical(terms)
         self.names, self.weights = _names(terms), [term.weight for term in terms]
         self.terms = nn.ModuleList(map(_build, terms, rows))
-        self.views = frozenset(getattr(t, "view", row.view) for t, row in zip(self.terms, rows))
         self.needs_head = next((row.needs_head for row in rows if row.needs_head), None)
         self.needs = next((row.needs for row in rows if row.needs == "unpaired"), None)
-        self.needs_extras = frozenset(row.needs_extra for row in rows if row.needs_extra)
-        _share_critics(self.terms)
+        _share_critics(self._every_term())
 
     @property
     def needs_prior(self) -> bool:
-        """Does a term need the train split's distribution over the colour bins (`set_prior`)?"""
+        """Whether a term needs the train split's distribution over the color bins (`set_prior`)."""
         return any(getattr(term, "needs_prior", False) for term in self.terms)
 
     def set_prior(self, prior: Tensor) -> None:
         """Give every term that needs it the smoothed prior `(313,)` of the own train split."""
-        for term in self.terms:
+        for term in self._every_term():
             if getattr(term, "needs_prior", False):
                 term.set_prior(prior)
 
     @property
-    def critics(self) -> list[nn.Module]:
+    def critics(self) -> list[Any]:
         """The modules that train against the generator, each a `Critic`: `critic_parameters()`, `critic_loss(output,
         batch)` and `optimizer`, the settings of its Adam."""
         return [critic for term in self.terms for critic in getattr(term, "critics", ())]
 
     def trainable_parameters(self) -> Iterator[nn.Parameter]:
-        """What trains together with the generator, in its optimiser: the second generator of `cycle`."""
-        for term in self.terms:
-            yield from getattr(term, "trainable_parameters", lambda: ())()
+        """What trains together with the generator, in its optimizer: the second generator of `cycle`."""
+        for term in self._every_term():
+            if hasattr(term, "trainable_parameters"):
+                yield from term.trainable_parameters()
 
     def attach(self, colorize: Callable[[Tensor], Output]) -> None:
         """Give an unpaired objective the way back through the generator: gray `(b, 1, h, w)` -> Output."""
-        for term in self.terms:
+        for term in self._every_term():
             if hasattr(term, "attach"):
                 term.attach(colorize)
 
     @full_precision
-    def forward(self, output: Output, batch: Batch, adversarial: bool = True) -> Losses:
+    def forward(self, output: Output | Tensor, batch: Batch | Tensor, adversarial: bool = True) -> Losses:
         """The losses of a prediction; with auxiliary outputs (`extras['deep']`) the mean over it and them.
 
-        `adversarial=False` leaves the terms with critics out: the pretraining of a generator that meets them later.
+        Args:
+            output: the prediction, or its RGB pictures.
+            batch: the true photos, or their RGB pictures.
+            adversarial: False leaves the terms with critics out: the pretraining of a generator that meets them later.
+
+        Raises:
+            TypeError, ValueError: pictures that do not fit each other, or a loss that needs more than RGB pictures.
         """
+        output, batch = self._pair(output, batch)
         every = [self._one(each, batch, adversarial) for each in (output, *output.extras.get("deep", ()))]
         parts = {name: torch.stack([losses.parts[name] for losses in every]).mean() for name in every[0].parts}
         return Losses(torch.stack([losses.total for losses in every]).mean(), parts)
+
+    def extra_repr(self) -> str:
+        return repr(self.expression)
+
+    def _pair(self, output: Output | Tensor, batch: Batch | Tensor) -> tuple[Output, Batch]:
+        if not isinstance(output, Output):
+            if self.needs_head == "bins":
+                raise ValueError(
+                    f"{self.expression!r} looks at logits over the color bins, which RGB pictures do not have: give "
+                    "Output.from_logits(logits, batch.lightness) and batch = Batch(true_rgb), both of colorbench.batch"
+                )
+            output = Output.from_rgb(check_rgb(output, "pred"))
+        if not isinstance(batch, Batch):
+            batch = Batch(check_rgb(batch, "target"))
+        seen, true = output.lightness.shape, batch.rgb.shape
+        if self.needs != "unpaired" and (seen[0], *seen[-2:]) != (true[0], *true[-2:]):
+            raise ValueError(
+                f"the prediction is {seen[0]} pictures of {seen[-2]} x {seen[-1]}, the truth {true[0]} of {true[-2]} x "
+                f"{true[-1]}: a loss compares pictures of one shape and does not broadcast"
+            )
+        return output, batch
 
     def _one(self, output: Output, batch: Batch, adversarial: bool) -> Losses:
         total, parts = output.lightness.new_zeros(()), {}
@@ -132,13 +166,14 @@ class Objective(nn.Module):
             raise ValueError(f"{self.expression!r} has nothing but critics: pretraining needs a term such as l1 beside")
         return Losses(total, parts)
 
-    def extra_repr(self) -> str:
-        return repr(self.expression)
+    def _every_term(self) -> list[Any]:
+        """The terms, which may have more than a module has."""
+        return list(self.terms)
 
 
-def build_objective(expression: str, table: Mapping[str, LossRow]) -> Objective:
+def build_objective(expression: str, table: Mapping[str, LossRow], recorded: bool = False) -> Objective:
     """The objective of an expression over a table of losses."""
-    return Objective(parse(expression, table), table)
+    return Objective(parse(expression, table, recorded), table)
 
 
 def _build(term: Term, row: LossRow) -> nn.Module:
@@ -151,7 +186,7 @@ def _names(terms: list[Term]) -> list[str]:
     return [term.key if keys.count(term.key) == 1 else term.name for term in terms]
 
 
-def _share_critics(terms: nn.ModuleList) -> None:
+def _share_critics(terms: list[Any]) -> None:
     """A term that looks through a critic uses the first one that the expression trains anyway."""
     critic = next((c for t in terms if not hasattr(t, "share") for c in getattr(t, "critics", ())), None)
     for term in terms:

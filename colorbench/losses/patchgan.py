@@ -1,30 +1,81 @@
-"""The patchgan term: a generator's loss from a critic that is trained beside it (Isola 2017).
+"""PatchGAN: a convolutional critic that judges patches, and the loss of a generator that is trained against it (Isola 2017).
 
-The critic sees, by `view`: `ab` (default) lightness and ab / 110, 3 channels, 2.766 M parameters; `rgb` the gray
-picture and the coloured one as an RGB pair, 6 channels, 2.769 M, as in pix2pix. `conditional=False` drops the
-gray. All in [-1, 1].
+The network (pix2pix, appendix 6.1.2): 4x4 convolutions C64 (stride 2, no norm), C128 s2, C256 s2, C512 s1, 1 s1, padding 1,
+LeakyReLU .2, weights from N(0, .02). 256 x 256 gives 30 x 30 logits. `layers` sets the number of strided convolutions
+and so the receptive field.
+
+In an objective it sees, by `view`: `ab` (default) lightness and ab / 110, 3 channels, 2.766 M parameters; `rgb` the gray
+picture and the colored one as an RGB pair, 6 channels, 2.769 M, as in pix2pix. `conditional=False` drops the gray. All in
+[-1, 1].
 """
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from colorbench.batch import Batch, Output
+from colorbench.blocks import make_norm, start_normal
 from colorbench.color import lab_to_rgb
 from colorbench.losses.adversarial import PENALTY, check_mode
 from colorbench.losses.critic import Critic, fitting_norm
-from colorbench.losses.critic_network import PatchGan
 from colorbench.tensors import PerImage
 
+NORMS = ("batch", "instance", "none")
 CHANNELS = {("ab", True): 3, ("ab", False): 2, ("rgb", True): 6, ("rgb", False): 3}
+
+
+class PatchGan(nn.Module):
+    """Pictures `(b, channels, h, w)` -> one logit per patch `(b, 1, h', w')`.
+
+    Args:
+        channels: of what it looks at; 3 for lightness + ab, 6 for a pair of RGB pictures.
+        width: channels of the first convolution; they double up to 8 x.
+        layers: strided convolutions; receptive field 16, 34, 70, 142, 286 pixels for 1..5.
+        norm: `batch`, `instance` or `none`.
+        spectral: spectral norm on every convolution (Miyato 2018).
+    """
+
+    def __init__(self, channels: int, width: int = 64, layers: int = 3, norm: str = "batch", spectral: bool = False):
+        super().__init__()
+        if norm not in NORMS:
+            raise ValueError(f"unknown norm {norm!r} of a PatchGAN; known norms: {', '.join(NORMS)}")
+        if channels < 1 or width < 1 or layers < 1:
+            raise ValueError(
+                f"a PatchGAN needs channels, width and layers of at least 1, got {channels}, {width}, {layers}"
+            )
+        self.smallest_side = 3 * 2**layers  # two logits' width survives the strided part
+        widths = [width * min(2**depth, 8) for depth in range(layers + 1)]
+        blocks = [_block(channels, width, 2, "none", spectral)]
+        for depth in range(1, layers + 1):
+            blocks.append(_block(widths[depth - 1], widths[depth], 2 if depth < layers else 1, norm, spectral))
+        self.blocks = nn.ModuleList(blocks)
+        self.head = _convolution(widths[-1], 1, 1, True, spectral)
+        self.apply(start_normal)
+
+    def features(self, picture: Float[Tensor, "b c h w"]) -> list[Tensor]:
+        """The activation of every block, first to last, without the logits."""
+        if min(picture.shape[-2:]) < self.smallest_side:
+            raise ValueError(
+                f"pictures of {picture.shape[-2]} x {picture.shape[-1]} are too small for this PatchGAN; give at least "
+                f"{self.smallest_side} pixels a side or fewer layers, as in patchgan(layers=1)"
+            )
+        seen = []
+        for block in self.blocks:
+            picture = block(picture)
+            seen.append(picture)
+        return seen
+
+    def forward(self, picture: Float[Tensor, "b c h w"]) -> Float[Tensor, "b 1 h2 w2"]:
+        return self.head(self.features(picture)[-1])
 
 
 class PatchGanTerm(nn.Module):
     """A PatchGAN in an objective.
 
     Args:
-        mode: `vanilla`, `lsgan`, `hinge`, `wgan-gp` or `r1`.
+        mode: `vanilla`, `lsgan`, `hinge`, `wgan-gp` or `r1`, or `wgan-gp-mean` or `r1-mean`: see adversarial.py.
         view: what is judged, `ab` or `rgb`.
-        conditional: is the gray input shown beside the colours.
+        conditional: show the gray input beside the colors.
         width, layers, spectral: see PatchGan.
         norm: `batch`, `instance`, `none`; None: batch, and instance for wgan-gp and r1.
         penalty: weight of the gradient penalty of wgan-gp and r1.
@@ -75,5 +126,17 @@ class PatchGanTerm(nn.Module):
 
 
 def gray_picture(lightness: Tensor) -> Tensor:
-    """The picture without colour of this lightness, sRGB `(b, 3, h, w)`."""
+    """The picture without color of this lightness, sRGB `(b, 3, h, w)`."""
     return lab_to_rgb(torch.cat([lightness, *[torch.zeros_like(lightness)] * 2], dim=1))
+
+
+def _convolution(inputs: int, outputs: int, stride: int, bias: bool, spectral: bool) -> nn.Module:
+    convolution = nn.Conv2d(inputs, outputs, 4, stride, padding=1, bias=bias)
+    return nn.utils.parametrizations.spectral_norm(convolution) if spectral else convolution
+
+
+def _block(inputs: int, outputs: int, stride: int, norm: str, spectral: bool) -> nn.Sequential:
+    layers: list[nn.Module] = [_convolution(inputs, outputs, stride, norm != "batch", spectral)]
+    if norm != "none":
+        layers.append(make_norm(norm, outputs))
+    return nn.Sequential(*layers, nn.LeakyReLU(0.2))

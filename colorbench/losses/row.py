@@ -1,8 +1,8 @@
 """LossRow: what the table says about one loss."""
 
 import inspect
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 
@@ -12,20 +12,19 @@ class LossRow:
 
     Attributes:
         key: its word in expressions, kebab-case.
-        function: the loss on plain tensors, `(pred, target, *, settings) -> (b,)`, or the small module that
-            holds its weights.
-        view: what it looks at: `ab` (seen divided by 110), `lab`, `rgb` or `logits` (the target is then ab).
+        function: the loss on plain tensors, `(pred, target, *, settings) -> (b,)` or a scalar.
+        view: what it looks at: `ab` (divided by 110), `lab`, `rgb` or `logits` (the target is then ab).
         unit: of its value.
         source: paper or code it follows.
-        per_image: does it give `(b,)`; False: one value for the whole batch.
-        needs_head: `bins` when it looks at bin logits.
-        needs: what must be there beside the pictures: the split's `prior`, a trained `critic`, pretrained
-            `weights`, `unpaired` photos.
-        needs_extra: the name in `Output.extras` without which it cannot be computed.
-        paper_weight: the weight its paper gives it; an expression writes its own, 1 when it writes none.
+        per_image: it gives `(b,)`; False: one value for the whole batch.
+        needs_head: `bins` if it looks at bin logits.
+        needs: what must be there beside the pictures: the split's `prior`, a trained `critic`, pretrained `weights`,
+            `unpaired` photos.
         views: the views `view=` may choose among; empty: no choice.
         check: called with the settings when an objective is built; refuses what does not fit together.
-        term: the module that serves it in an objective, when a plain call on its view is not enough.
+        term: the module that serves it in an objective, if a plain call on its view is not enough.
+        formerly: settings whose default has changed, with what they were. The canonical text always states them, so a
+            cell recorded before, whose text does not, keeps its key and its meaning (`build_loss(..., recorded=True)`).
     """
 
     key: str
@@ -36,11 +35,10 @@ class LossRow:
     per_image: bool = True
     needs_head: Literal["bins"] | None = None
     needs: Literal["prior", "critic", "weights", "unpaired"] | None = None
-    needs_extra: str | None = None
-    paper_weight: float = 1.0
     views: tuple[str, ...] = ()
     check: Callable | None = None
     term: Callable | None = None
+    formerly: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def settings(self) -> dict[str, object]:

@@ -44,7 +44,7 @@ def choose_head(recipe: Recipe, objective: Objective) -> str:
 def build_parts(recipe: Recipe, seed: int) -> Parts:
     """Fresh generator and objective, initialised from the seed."""
     torch.manual_seed(seed)
-    objective = build_loss(recipe.loss)
+    objective = build_loss(recipe.loss, recorded=True)
     head = choose_head(recipe, objective)
     with without_compiler():
         model = build_generator(recipe.generator, out_channels=head_channels(head), **recipe.options)

@@ -255,7 +255,7 @@ def _head_of(cell: Cell) -> str:
     from colorbench.losses import build_loss
     from colorbench.training.setup import choose_head
 
-    return choose_head(cell.recipe, build_loss(cell.recipe.loss))
+    return choose_head(cell.recipe, build_loss(cell.recipe.loss, recorded=True))
 
 
 def _first_line(error: BaseException) -> str:

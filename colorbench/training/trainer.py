@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from colorbench.batch import Batch, Output
 from colorbench.cell import Recipe
 from colorbench.losses import Objective
-from colorbench.losses.image_pool import ImagePool
+from colorbench.losses.critic import ImagePool
 from colorbench.training.heads import apply_head
 from colorbench.training.optimizer import Adam, Average, build_optimizer, rate
 from colorbench.training.phases import phase_at

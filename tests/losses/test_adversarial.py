@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 
 from colorbench.losses import discriminator_loss, generator_loss
-from colorbench.losses.adversarial import MODES, r1_penalty, wgan_penalty
+from colorbench.losses.adversarial import MODES, penalty, r1_penalty, wgan_penalty
 
 REAL = torch.randn(2, 1, 3, 4, generator=torch.Generator().manual_seed(0))
 FAKE = torch.randn(2, 1, 3, 4, generator=torch.Generator().manual_seed(1))
@@ -21,6 +21,7 @@ EXPECTED = {
     "wgan-gp": (-FAKE, -REAL, FAKE),
     "r1": (bce(FAKE, 1), bce(REAL, 1), bce(FAKE, 0)),
 }
+EXPECTED |= {f"{mode}-mean": EXPECTED[mode] for mode in ("wgan-gp", "r1")}
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -36,17 +37,23 @@ def test_no_overflow():
             assert generator_loss(torch.full((1, 1, 2, 2), logit), mode=mode).isfinite().all()
 
 
-def test_penalties_of_a_linear_critic():
-    """A critic mean(x w) has gradient w / n everywhere."""
+@pytest.mark.parametrize("of_mean", [False, True])
+def test_penalties_of_a_linear_critic(of_mean):
+    """A critic x w has gradient w everywhere, of the sum of its patches; of their mean w / n."""
     weight = torch.randn(3, 4, 5, dtype=torch.float64)
-    norm = (weight.square().sum().sqrt() / 20).item()
+    norm = weight.square().sum().sqrt().item() / (20 if of_mean else 1)
 
     def critic(x):
         return (x * weight).sum(dim=1, keepdim=True)
 
     real, fake = torch.rand(2, 2, 3, 4, 5, dtype=torch.float64)
-    torch.testing.assert_close(r1_penalty(critic, real), torch.full((2,), norm**2 / 2, dtype=torch.float64))
-    torch.testing.assert_close(wgan_penalty(critic, real, fake), torch.full((2,), (norm - 1) ** 2, dtype=torch.float64))
+    half, gap = (torch.full((2,), value, dtype=torch.float64) for value in (norm**2 / 2, (norm - 1) ** 2))
+    torch.testing.assert_close(r1_penalty(critic, real, of_mean), half)
+    torch.testing.assert_close(wgan_penalty(critic, real, fake, of_mean), gap)
+    suffix = "-mean" if of_mean else ""
+    torch.testing.assert_close(penalty(critic, real, fake, f"r1{suffix}"), half)
+    torch.testing.assert_close(penalty(critic, real, fake, f"wgan-gp{suffix}"), gap)
+    assert penalty(critic, real, fake, "hinge") is None
 
 
 def test_wgan_penalty_is_finite_for_a_flat_critic():

@@ -1,11 +1,16 @@
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from scipy.special import log_softmax
 
 from colorbench.batch import Batch, Output
 from colorbench.color import AbPrior, ab_bins, class_weights, densify, soft_encode
-from colorbench.losses import build_loss, classification
+from colorbench.losses import build_loss, classification, focal
 from colorbench.losses.classification import sample
+
+LOGITS = 3 * torch.randn(2, 313, 3, 3, generator=torch.Generator().manual_seed(0))
+AB = 40 * torch.randn(2, 2, 12, 12, generator=torch.Generator().manual_seed(1))
 
 
 def a_batch(size=32):
@@ -54,7 +59,7 @@ def test_rebalancing_weighs_the_nearest_bin_in_value_and_gradient():
     )
 
 
-def test_photos_without_colour_are_left_out():
+def test_photos_without_color_are_left_out():
     batch = a_batch()
     rgb = batch.rgb.clone()
     rgb[1] = rgb[1, :1]
@@ -98,7 +103,7 @@ def test_what_is_refused():
     ab = torch.zeros(1, 2, 8, 8)
     with pytest.raises(ValueError, match="larger than the photo"):
         classification(torch.zeros(1, 313, 16, 16), ab)
-    with pytest.raises(ValueError, match="over 313 bins, got"):
+    with pytest.raises(ValueError, match=r"wanted float \(b, 313, h, w\): use the head 'bins'"):
         classification(torch.zeros(1, 312, 2, 2), ab)
     with pytest.raises(ValueError, match="lam in"):
         build_loss("classification(lam=2.0)")
@@ -138,3 +143,27 @@ def test_autocast_does_not_reach_half_precision_logits():
     with torch.autocast("cpu", torch.bfloat16):
         found = classification(logits, batch.ab)
     torch.testing.assert_close(found, classification(logits.float(), batch.ab))
+
+
+def test_focal_against_numpy():
+    log_share = log_softmax(LOGITS.double().numpy(), axis=1)
+    target = densify(*soft_encode(AB[:, :, ::4, ::4])).numpy()
+    expected = -(target * (1 - np.exp(log_share)) ** 2 * log_share).sum(1).mean((1, 2))
+    np.testing.assert_allclose(focal(LOGITS, AB), expected, rtol=1e-5)
+
+
+def test_focal_of_gamma_0_is_cross_entropy():
+    torch.testing.assert_close(focal(LOGITS, AB, gamma=0.0), classification(LOGITS, AB))
+
+
+@pytest.mark.parametrize("gamma", [0.5, 1.0, 2.0])
+def test_focal_of_sure_and_right_has_a_finite_gradient(gamma):
+    indices, _ = soft_encode(AB[:, :, ::4, ::4], k=1)
+    sure = torch.zeros_like(LOGITS).scatter(1, indices, 1000.0).requires_grad_()
+    focal(sure, AB, gamma=gamma, k=1).sum().backward()
+    assert sure.grad.isfinite().all()
+
+
+def test_focal_of_negative_gamma():
+    with pytest.raises(ValueError, match="at least 0, got -1"):
+        focal(LOGITS, AB, gamma=-1.0)

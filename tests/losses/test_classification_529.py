@@ -20,22 +20,14 @@ def test_against_torch():
     expected = F.cross_entropy(logits, index, reduction="none").mean((1, 2))
     torch.testing.assert_close(classification_529(logits, batch.ab), expected)
     regression = torch.randn(2, 2, 16, 16) * 20
-    output = Output.from_ab(batch.ab, batch.lightness, extras={"logits_529": logits, "regression": regression})
+    output = Output.from_ab(regression, batch.lightness, extras={"logits_529": logits})
     l1 = ((regression - batch.ab) / 110).abs().sum(1).mean()
     torch.testing.assert_close(build_loss("classification-529")(output, batch).total, expected.mean() + 10 * l1)
 
 
-def test_the_output_itself_is_the_regression_head_when_none_is_named():
-    batch, logits = Batch(torch.rand(2, 3, 16, 16)), torch.randn(2, 529, 4, 4)
-    output = Output.from_ab(batch.ab, batch.lightness, extras={"logits_529": logits})
-    losses = build_loss("classification-529")(output, batch)
-    assert losses.parts["classification-529-regression"] == 0
-    torch.testing.assert_close(losses.parts["classification-529"], losses.parts["classification-529-classes"])
-
-
 def test_what_is_refused():
     batch = Batch(torch.rand(1, 3, 8, 8))
-    with pytest.raises(ValueError, match="over 529 grid points"):
+    with pytest.raises(ValueError, match=r"wanted float \(b, 529, h, w\)"):
         classification_529(torch.zeros(1, 313, 2, 2), batch.ab)
     with pytest.raises(ValueError, match="siggraph17"):
         build_loss("classification-529")(Output.from_ab(batch.ab, batch.lightness), batch)

@@ -70,15 +70,6 @@ def test_a_step_trains_both_generators_and_then_both_critics():
     torch.testing.assert_close(second, [p.grad for p in objective.trainable_parameters()])
 
 
-def test_the_gray_input_of_an_rgb_head_is_told():
-    objective, (_, colorize) = build_loss(EXPRESSION), colorizer()
-    objective.attach(colorize)
-    gray_photos, photos = unpaired()
-    told = Output(gray_photos.lightness, rgb=photos.rgb, extras={"gray": gray_photos.gray})
-    implied = Output(gray_photos.lightness, rgb=photos.rgb)
-    torch.testing.assert_close(objective(told, photos), objective(implied, photos))
-
-
 def test_without_the_way_back():
     gray_photos, photos = unpaired()
     with pytest.raises(ValueError, match=r"objective\.attach"):

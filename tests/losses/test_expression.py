@@ -1,51 +1,36 @@
 import contextlib
-import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from colorbench.losses import LOSSES, build_loss
-from colorbench.losses.expression import canonical, parse, slug
+from colorbench.losses.expression import canonical, parse
 
 
 @pytest.mark.parametrize(
-    ("text", "expected", "name"),
+    ("text", "expected"),
     [
-        ("l1", "l1", "l1"),
-        ("100*l1 + patchgan", "100*l1 + patchgan", "100xl1+patchgan"),
-        (" patchgan+1e2 *l1 ", "100*l1 + patchgan", "100xl1+patchgan"),
-        ("mse + l1", "l1 + mse", "l1+mse"),
-        ("1.0*l1", "l1", "l1"),
-        ("0.10*perceptual(preset='johnson')", "0.1*perceptual(preset='johnson')", "0.1xperceptual_preset-johnson"),
-        ("patchgan(mode='vanilla', layers=2)", "patchgan(layers=2)", "patchgan_layers-2"),
-        (
-            "classification(rebalance=False,k=5)",
-            "classification(k=5, rebalance=False)",
-            "classification_k-5_rebalance-False",
-        ),
-        ("huber(delta=1)", "huber", "huber"),
-        ("huber(delta=2.0)", "huber(delta=2)", "huber_delta-2"),
-        ("1e-5*tv", "1e-05*tv", "1e-05xtv"),
-        (
-            "l1-siggraph17 + classification-529",
-            "classification-529 + l1-siggraph17",
-            "classification-529+l1-siggraph17",
-        ),
-        ("l1 + l1(view='rgb')", "l1 + l1(view='rgb')", "l1+l1_view-rgb"),
-        (
-            "perceptual(layers=['relu1_2'], weights=(0.5,))",
-            "perceptual(layers=('relu1_2',), weights=(0.5,))",
-            None,
-        ),
+        ("l1", "l1"),
+        ("100*l1 + patchgan", "100*l1 + patchgan"),
+        (" patchgan+1e2 *l1 ", "100*l1 + patchgan"),
+        ("mse + l1", "l1 + mse"),
+        ("1.0*l1", "l1"),
+        ("0.10*perceptual(preset='johnson')", "0.1*perceptual(preset='johnson')"),
+        ("patchgan(mode='vanilla', layers=2)", "patchgan(layers=2)"),
+        ("classification(rebalance=False,k=5)", "classification(k=5, rebalance=False)"),
+        ("huber(delta=1)", "huber"),
+        ("huber(delta=2.0)", "huber(delta=2)"),
+        ("1e-5*tv", "1e-05*tv"),
+        ("l1-siggraph17 + classification-529", "classification-529 + l1-siggraph17"),
+        ("l1 + l1(view='rgb')", "l1 + l1(view='rgb')"),
+        ("perceptual(layers=['relu1_2'], weights=(0.5,))", "perceptual(layers=('relu1_2',), weights=(0.5,))"),
+        ("perceptual(layers=('a)', '+'))", "perceptual(layers=('a)', '+'))"),
     ],
 )
-def test_canonical_form_and_slug(text, expected, name):
-    terms = parse(text, LOSSES)
-    assert canonical(terms) == expected
+def test_canonical_form(text, expected):
+    assert canonical(parse(text, LOSSES)) == expected
     assert canonical(parse(expected, LOSSES)) == expected
-    assert name is None or slug(terms) == name
-    assert re.fullmatch(r"[A-Za-z0-9._+-]+", slug(terms))
 
 
 @pytest.mark.parametrize(
@@ -59,10 +44,10 @@ def test_canonical_form_and_slug(text, expected, name):
         ("l1 * 2", ValueError, r"expected '\+'"),
         ("0*l1", ValueError, "above 0"),
         ("1e999*l1", ValueError, "finite"),
-        ("1e*l1", ValueError, "no number"),
+        ("1e*l1", ValueError, "not a number"),
         ("l1 + l1", ValueError, r"write 2\*l1 once"),
         ("l1(", ValueError, "never closed"),
-        ("l1(view='rgb)", ValueError, "never closed"),
+        ("l1(view='rgb)", ValueError, r"at \"\(view='rgb\)\": this bracket is never closed"),
         ("patchgan(hinge)", ValueError, "name=value"),
         ("patchgan(mode=hinge)", ValueError, "name=value"),
         ("patchgan(**{})", ValueError, "name=value"),
@@ -84,14 +69,6 @@ def test_nothing_is_evaluated(tmp_path):
     with pytest.raises(ValueError, match="name=value"):
         build_loss(f"l1(view=open({str(tmp_path / 'x')!r}, 'w'))")
     assert not list(tmp_path.iterdir())
-
-
-def test_long_and_odd_expressions_keep_apart():
-    first = parse("perceptual(layers=('relu1_2', 'relu2_2'))", LOSSES)
-    second = parse("perceptual(layers=('relu1_2,relu2_2',))", LOSSES)
-    assert slug(first) != slug(second)
-    long = parse(" + ".join(f"{i}.123456789*{key}" for i, key in enumerate(LOSSES, start=1)), LOSSES)
-    assert len(slug(long)) < 120
 
 
 @given(st.text(max_size=30))

@@ -1,8 +1,9 @@
 import pytest
 import torch
 
-from colorbench.batch import Output
+from colorbench.batch import Batch, Output
 from colorbench.losses import LOSSES, LossRow, build_loss, l1, mse
+from colorbench.metrics import colorfulness
 
 
 def test_total_is_the_weighted_sum_of_unweighted_parts(output, batch):
@@ -21,7 +22,6 @@ def test_parts_of_one_key_are_named_apart(output, batch):
 def test_what_an_objective_says_of_itself():
     objective = build_loss("classification + 0.1*perceptual + l1")
     assert objective.expression == "classification + l1 + 0.1*perceptual"
-    assert objective.views == {"ab", "rgb", "logits"}
     assert objective.needs_head == "bins"
     assert objective.needs_prior
     assert objective.critics == []
@@ -31,7 +31,6 @@ def test_what_an_objective_says_of_itself():
     assert not build_loss("l1").needs_prior
     assert build_loss("l1").needs is None
     assert build_loss("cycle(width=4, blocks=1)").needs == "unpaired"
-    assert build_loss("classification-529").needs_extras == {"logits_529"}
 
 
 def test_prior_can_be_given_at_once():
@@ -80,3 +79,45 @@ def test_rgb_head_is_compared_in_rgb_and_ab(batch):
     output = Output.from_rgb(batch.rgb.flip(3))
     losses = build_loss("l1 + l1(view='rgb')")(output, batch)
     torch.testing.assert_close(losses.parts["l1(view='rgb')"], (batch.rgb.flip(3) - batch.rgb).abs().mean())
+
+
+def test_plain_rgb_pictures_are_compared_like_a_batch():
+    pred, true = torch.rand(2, 2, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    objective = build_loss("l1 + ssim")
+    pred.requires_grad_()
+    losses = objective(pred, true)
+    torch.testing.assert_close(losses, objective(Output.from_rgb(pred), Batch(true)))
+    losses.total.backward()
+    assert pred.grad.abs().sum() > 0
+    pair = [(255 * rgb.detach()).byte() for rgb in (pred, true)]
+    torch.testing.assert_close(objective(*pair), objective(*(rgb.float() / 255 for rgb in pair)))
+
+
+@pytest.mark.parametrize(
+    ("pred", "true", "message"),
+    [
+        (torch.rand(1, 3, 16, 16), torch.rand(4, 3, 16, 16), "1 pictures of 16 x 16, the truth 4"),
+        (torch.rand(1, 3, 16, 16), torch.rand(1, 3, 16, 8), "the truth 1 of 16 x 8"),
+        (torch.rand(3, 16, 16), torch.rand(3, 16, 16), "add a batch axis"),
+        (torch.rand(1, 16, 16, 3), torch.rand(1, 16, 16, 3), "move channels first"),
+        (torch.ones(1, 3, 16, 16).int(), torch.rand(1, 3, 16, 16), "pred is torch.int32, wanted float"),
+    ],
+)
+def test_pictures_that_do_not_fit(pred, true, message):
+    with pytest.raises(ValueError, match=message):
+        build_loss("l1 + ssim")(pred, true)
+
+
+def test_a_loss_on_logits_says_what_it_needs_instead_of_pictures():
+    with pytest.raises(ValueError, match=r"Output\.from_logits\(logits, batch\.lightness\)"):
+        build_loss("0.1*classification")(torch.rand(1, 3, 16, 16), torch.rand(1, 3, 16, 16))
+
+
+def test_a_default_that_changed_is_stated_and_recorded_text_keeps_its_meaning(output, batch):
+    assert build_loss("l1 + 0.01*colorfulness").expression == "0.01*colorfulness(convention='ddcolor') + l1"
+    then = build_loss("0.01*colorfulness + l1", recorded=True)
+    assert then.expression == "0.01*colorfulness(convention='signed') + l1"
+    for text in (then.expression, build_loss("l1 + 0.01*colorfulness").expression):
+        assert build_loss(text).expression == build_loss(text, recorded=True).expression == text
+    expected = l1(output.ab / 110, batch.ab / 110).mean() + 0.01 * (1 - colorfulness(output.rgb) / 100).mean()
+    torch.testing.assert_close(then(output, batch).total, expected)

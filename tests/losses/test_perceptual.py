@@ -48,12 +48,10 @@ def test_presets_against_torchvision(maps):
         return F.l1_loss(pred[index], target[index])
 
     johnson = sum(mse(name) for name in ("relu1_2", "relu2_2", "relu3_3", "relu4_3"))
-    deoldify = F.l1_loss(PRED, TARGET) + 20 * l1(15) + 70 * l1(22) + 10 * l1(29)
     ddcolor = sum(weight * l1(index) for weight, index in zip((0.0625, 0.125, 0.25, 0.5, 1.0), CONV1))
     for settings, expected in (
         ({}, mse("relu3_3")),
         ({"preset": "johnson"}, johnson),
-        ({"preset": "deoldify"}, deoldify),
         ({"preset": "ddcolor", "backbone": "vgg16"}, ddcolor),
         ({"layers": ("relu1_2",), "distance": "l1", "pixel": 2.0}, l1(3) + 2 * F.l1_loss(PRED, TARGET)),
     ):
@@ -61,7 +59,7 @@ def test_presets_against_torchvision(maps):
 
 
 def test_equal_pictures_cost_nothing_and_have_a_finite_gradient(pretrained):
-    for preset in ("mse", "johnson", "deoldify"):
+    for preset in ("mse", "johnson"):
         pred = PRED.clone().requires_grad_()
         loss = perceptual(pred, PRED, preset=preset)
         loss.sum().backward()
@@ -95,20 +93,43 @@ def test_an_unknown_layer(pretrained):
         perceptual(PRED, TARGET, layers=("relu9_9",))
 
 
-def test_ddcolor_against_torchvision(tmp_path, monkeypatch):
-    """With weights of chance, in the folder's file: before norm and ReLU, L1, doubling weights."""
+@pytest.fixture
+def vgg16_bn(tmp_path, monkeypatch):
+    """torchvision's network with random weights, which the losses find in the folder's file."""
     from torchvision import models
 
     torch.manual_seed(0)
     network = models.vgg16_bn(weights=None).features.eval()
     torch.save({f"features.{key}": value for key, value in network.state_dict().items()}, tmp_path / NAME)
     monkeypatch.setenv("COLORBENCH_WEIGHTS", str(tmp_path))
+    return network
+
+
+def imagenet(picture):
     mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
-    pred, target = ((picture - mean.view(3, 1, 1)) / std.view(3, 1, 1) for picture in (PRED, TARGET))
+    return (picture - mean.view(3, 1, 1)) / std.view(3, 1, 1)
+
+
+@torch.no_grad()
+def test_ddcolor_against_torchvision(vgg16_bn):
+    """Before norm and ReLU, L1, doubling weights."""
+    pred, target = imagenet(PRED), imagenet(TARGET)
     expected, weights = 0.0, iter((0.0625, 0.125, 0.25, 0.5, 1.0))
-    with torch.no_grad():
-        for index, layer in enumerate(network):
-            pred, target = layer(pred.clone()), layer(target.clone())
-            if index in (0, 7, 14, 24, 34):
-                expected = expected + next(weights) * F.l1_loss(pred, target)
+    for index, layer in enumerate(vgg16_bn):
+        pred, target = layer(pred.clone()), layer(target.clone())
+        if index in (0, 7, 14, 24, 34):
+            expected = expected + next(weights) * F.l1_loss(pred, target)
     torch.testing.assert_close(perceptual(PRED, TARGET, preset="ddcolor")[0], expected, rtol=1e-4, atol=1e-5)
+
+
+@torch.no_grad()
+def test_deoldify_is_its_feature_loss(vgg16_bn):
+    """Normalized pictures into VGG16 with batch norm: their own L1, and that of the ReLUs before pools 3, 4 and 5."""
+    pred, target = imagenet(PRED), imagenet(TARGET)
+    expected, weights = F.l1_loss(pred, target), iter((20, 70, 10))
+    pools = [index for index, layer in enumerate(vgg16_bn) if isinstance(layer, torch.nn.MaxPool2d)]
+    for index, layer in enumerate(vgg16_bn):
+        pred, target = layer(pred.clone()), layer(target.clone())
+        if index + 1 in pools[2:]:
+            expected = expected + next(weights) * F.l1_loss(pred, target)
+    torch.testing.assert_close(perceptual(PRED, TARGET, preset="deoldify")[0], expected, rtol=1e-4, atol=1e-5)

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from colorbench.generators.blocks import NORMS, conv3x3, double_conv, make_norm, start_kaiming, start_normal, up_conv
+from colorbench.blocks import NORMS, conv3x3, double_conv, make_norm, start_kaiming, start_normal, up_conv
 
 
 @pytest.mark.parametrize("norm", NORMS)
