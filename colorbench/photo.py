@@ -1,123 +1,247 @@
 """One picture file -> uint8 sRGB, upright, on white: the only decoder in the package.
 
-Everything that reads pictures (the store, `score`, `colorize`) comes through `decode_photo`, so all see the
-same pixels: EXIF orientation applied; ICC profiles (CMYK, Display P3, Adobe RGB) made sRGB; 16-bit gray
-scaled by 1/257, 16-bit color to its high byte (never clipped); palettes expanded; transparency composited on
-white; animations give their first frame. What cannot be read is a `PhotoError` that says why in a sentence.
+Everything that reads pictures (the store, `score`, `colorize`, `retest`) uses `decode_photo`, so all see the same
+pixels: EXIF orientation applied; ICC profiles made sRGB (`icc.py`); 16-bit gray scaled by 1/257, 16-bit color to its
+high byte (never clipped); palettes expanded; transparency composited on white; animations give their first frame.
+What cannot be read is a `PhotoError` with the reason in a sentence; a truncated file is never read in part.
+
+Only the formats in FORMATS are opened, whatever a file is called. Sizes are checked before anything is decoded: a
+picture takes at most 2 GB of memory on its way.
 """
 
 import io
 import math
-from contextlib import suppress
-from functools import lru_cache
+import os
+import stat
+import struct
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
+from threading import Lock
+from typing import Any
 
 import numpy as np
 from jaxtyping import UInt8
-from PIL import Image, ImageCms, ImageOps
+from PIL import ExifTags, Image, JpegImagePlugin, TiffImagePlugin
+
+from colorbench.icc import profile_of, to_srgb
 
 MAX_PIXELS = 89_478_485  # Pillow's own threshold for a decompression bomb: 0.27 GB as RGB
+DECODER = 2  # counts the changes of decoded pixels; part of a store's name
+FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP", "PPM", "JPEG2000", "AVIF", "HEIF", "TGA")
+"""As Pillow calls them. MPO is read as JPEG, HEIF by pillow-heif where installed; TGA has no signature: it is last."""
+
+_MOST_BYTES = 1_800_000_000  # below 2 GB, with room for the file itself
+_BYTES_PER_PIXEL = {"JPEG2000": 26, "HEIF": 24}  # at the peak of decoding; of the others WebP takes most, 17
+_OTHER_BYTES_PER_PIXEL = 20
+_LARGE_BYTES = 500_000_000  # only one picture that needs more is decoded at a time, whatever the number of threads
+_large = Lock()
+_HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 _DRAFT_GAP = 2  # a JPEG is decoded smaller while its sides keep twice the wanted size: Pillow's thumbnail rule
+_STRIP_PIXELS = 2**21  # so many pixels at a time are made sRGB
+_TURNS: dict[int, Callable[[np.ndarray], np.ndarray]] = {
+    2: lambda photo: photo[:, ::-1],
+    3: lambda photo: photo[::-1, ::-1],
+    4: lambda photo: photo[::-1],
+    5: lambda photo: photo.swapaxes(0, 1),
+    6: lambda photo: photo[::-1].swapaxes(0, 1),
+    7: lambda photo: photo[::-1, ::-1].swapaxes(0, 1),
+    8: lambda photo: photo[:, ::-1].swapaxes(0, 1),
+}  # by EXIF orientation
 
 Photo8 = UInt8[np.ndarray, "h w 3"]
 """One photo as decoded: sRGB, 0..255."""
+
+
+BinaryFile = io.BytesIO | io.BufferedReader
 
 
 class PhotoError(ValueError):
     """This file gives no picture; the message says why."""
 
 
-def decode_photo(source: str | Path | bytes, *, least_px: int | None = None, max_pixels: int = MAX_PIXELS) -> Photo8:
+def decode_photo(source: str | Path | bytes, *, least_px: int | None = None) -> Photo8:
     """The photo as an upright sRGB array `(h, w, 3)`, uint8.
 
     Args:
         source: a path, or the bytes of a picture file.
         least_px: the short side that is wanted in the end. A JPEG may then be decoded at 1/2, 1/4 or 1/8 of
             its size, never below twice `least_px`: large photos decode up to ten times faster. None: in full.
-        max_pixels: larger pictures are refused (after the scaled decoding of a JPEG).
 
     Raises:
-        PhotoError: not a picture, truncated, too large, or pixels without a stated range (32-bit, float).
+        PhotoError: not a picture, truncated, too large (after the scaled decoding of a JPEG), or pixels without a
+            stated range (32-bit, float).
     """
     try:
-        with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as image:
-            if least_px is not None and image.format == "JPEG":
+        with _file(source) as file, _opened(file) as image:
+            full = image.size
+            if least_px is not None and isinstance(image, JpegImagePlugin.JpegImageFile):
                 image.draft(image.mode, (_DRAFT_GAP * least_px, _DRAFT_GAP * least_px))
-            _check_size(image.size, max_pixels)
-            image.load()
-            return np.array(_to_srgb(_upright(image)))
+            _check_kind(image)
+            with _large if _needed_bytes(image, full) > _LARGE_BYTES else nullcontext():
+                image.load()
+                turn, photo = _turn(image), _pixels(image)
+        return np.ascontiguousarray(turn(photo)) if turn else photo
     except (PhotoError, MemoryError):
         raise
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise PhotoError(f"larger than {max_pixels / 1e6:.0f} million pixels: scale it down first") from None
+    except FileNotFoundError:
+        raise PhotoError(f"no such file: {_printable(source)}") from None
     except Exception as error:  # a decoder meets arbitrary bytes: OSError, SyntaxError, struct.error, IndexError ...
-        raise PhotoError(_reason(source, error)) from error
+        raise PhotoError(f"cannot be decoded: {str(error) or type(error).__name__}") from error
 
 
-def _check_size(size: tuple[int, int], max_pixels: int) -> None:
-    if math.prod(size) > max_pixels:
-        raise PhotoError(
-            f"{size[0]} x {size[1]} is larger than {max_pixels / 1e6:.0f} million pixels: scale it down first"
-        )
+@contextmanager
+def _file(source: str | Path | bytes) -> Iterator[BinaryFile]:
+    if isinstance(source, bytes):
+        yield io.BytesIO(source)
+        return
+    kind = os.stat(source).st_mode
+    if stat.S_ISDIR(kind):
+        raise PhotoError(f"a folder, not a picture: {_printable(source)}")
+    if not stat.S_ISREG(kind):
+        raise PhotoError(f"neither a file nor a folder: {_printable(source)}")
+    with open(source, "rb") as file:
+        yield file
 
 
-def _reason(source: str | Path | bytes, error: Exception) -> str:
-    if isinstance(error, Image.UnidentifiedImageError):
-        return "not a picture: its content is of no known format"
-    if isinstance(error, FileNotFoundError):
-        return f"no such file: {source}"
-    if isinstance(error, IsADirectoryError):
-        return f"a folder, not a picture: {source}"
-    return f"cannot be decoded: {str(error) or type(error).__name__}"
+def _printable(source: str | Path | bytes) -> str:
+    """A path that can be printed although its name may not be UTF-8."""
+    return os.fsencode(source).decode("utf-8", "backslashreplace")
 
 
-def _upright(image: Image.Image) -> Image.Image:
-    """EXIF orientation applied; unreadable EXIF counts as none."""
-    with suppress(Exception):  # a damaged EXIF block must not cost the photo
-        ImageOps.exif_transpose(image, in_place=True)
-    return image
+def _opened(file: BinaryFile) -> Image.Image:
+    """The picture, undecoded. Not by `Image.open`: that warns of sizes that are refused or reduced here anyway.
+
+    Raises:
+        PhotoError: the content is of none of the formats, or of a kind of one that cannot be read.
+    """
+    prefix, problem = file.read(32), "not a picture: its content is of no known format"
+    for name in FORMATS:
+        factory, accept = _reader(name)
+        if accept is not None and accept(prefix) is not True:
+            continue
+        file.seek(0)
+        try:
+            return factory(file, "")
+        except Image.DecompressionBombError:
+            raise PhotoError(_too_large("a picture")) from None
+        except (SyntaxError, IndexError, TypeError, struct.error) as error:  # as Pillow does: try the next format
+            if accept is not None:
+                problem = f"cannot be decoded: {_tiff_kind(file) or error}"
+    raise PhotoError(problem)
 
 
-def _to_srgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith(("I", "F")):
-        image = _eight_bit(image)
-    if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
-        return _on_white(_profiled(image))
-    return _profiled(image).convert("RGB")
+def _reader(name: str) -> tuple[Callable[..., Any], Callable[..., Any] | None]:
+    """What opens a format, and what tells by the first bytes whether a file is of it; None for a format without any."""
+    if name == "HEIF":
+        return _open_heif, lambda prefix: prefix[4:8] == b"ftyp" and prefix[8:12] in _HEIF_BRANDS
+    Image.init()
+    factory, accept = Image.OPEN.get(name, (_open_nothing, _open_nothing))
+    return JpegImagePlugin.JpegImageFile if name == "JPEG" else factory, accept
 
 
-def _eight_bit(image: Image.Image) -> Image.Image:
-    """16-bit gray scaled by 1/257: Pillow's own `convert` would clip it at 255, to white."""
+def _open_heif(file: BinaryFile, name: str) -> Image.Image:
+    try:
+        from pillow_heif import HeifImageFile
+    except ImportError:
+        raise PhotoError("HEIC and HEIF need the package pillow-heif: pip install 'colorbench[heif]'") from None
+    return HeifImageFile(file, name)
+
+
+def _open_nothing(*_) -> bool:
+    """For a format that this Pillow was built without."""
+    return False
+
+
+def _tiff_kind(file: BinaryFile) -> str:
+    """What is unusual about a TIFF that cannot be opened; "" when it is none, or cannot be read even so far."""
+    try:
+        file.seek(0)
+        tags = TiffImagePlugin.ImageFileDirectory_v2(file.read(8))
+        file.seek(tags.next)
+        tags.load(file)
+        bits, kinds = tags.get(258, (1,)), tags.get(339, (1,))
+        kind = {1: "unsigned", 2: "signed", 3: "floating-point"}.get(kinds[0], "complex")
+        return f"a TIFF of {tags.get(277, 1)} x {bits[0]}-bit {kind} samples: save it with 8 or 16 bits, RGB or gray"
+    except Exception:  # arbitrary bytes; the reason that Pillow gave stands
+        return ""
+
+
+def _check_kind(image: Image.Image) -> None:
+    """Refuse pixels that have no stated range, and those that Pillow would read wrongly."""
     if image.mode == "F":
         raise PhotoError("floating-point pixels have no stated range: save it with 8 or 16 bits")
-    values = np.asarray(image).astype(np.int64)
+    tags = getattr(image, "tag_v2", {})
+    planes = tags.get(TiffImagePlugin.PLANAR_CONFIGURATION) == 2 and tags.get(TiffImagePlugin.COMPRESSION, 1) == 1
+    if planes and max(tags.get(TiffImagePlugin.BITSPERSAMPLE, (1,))) > 8:
+        raise PhotoError("an uncompressed TIFF of 16-bit planes: save it with 8 bits, or compressed")
+
+
+def _needed_bytes(image: Image.Image, full: tuple[int, int]) -> int:
+    """The memory that decoding takes at its peak; what would take too much is refused before anything is decoded.
+
+    Args:
+        image: as it will be decoded, perhaps reduced.
+        full: its size in the file.
+
+    Raises:
+        PhotoError: too many pixels or bytes.
+    """
+    pixels = math.prod(image.size)
+    if pixels > MAX_PIXELS:
+        raise PhotoError(_too_large(f"{image.size[0]} x {image.size[1]}"))
+    needed = pixels * _BYTES_PER_PIXEL.get(image.format or "", _OTHER_BYTES_PER_PIXEL)
+    if image.info.get("progressive"):  # the decoder keeps two bytes per sample of the whole picture, however reduced
+        samples = [h * v for _, h, v, _ in getattr(image, "layer", [])]
+        needed += 2 * math.prod(full) * sum(samples) // max(samples, default=1)
+    if needed > _MOST_BYTES:
+        raise PhotoError(f"{full[0]} x {full[1]} would take {needed / 1e9:.1f} GB to decode: scale it down first")
+    return needed
+
+
+def _too_large(what: str) -> str:
+    return f"{what} is larger than {MAX_PIXELS / 1e6:.0f} million pixels: scale it down first"
+
+
+def _turn(image: Image.Image) -> Callable[[np.ndarray], np.ndarray] | None:
+    """What makes the picture upright; unreadable EXIF counts as none."""
+    with suppress(Exception):  # a damaged EXIF block must not cost the photo
+        return _TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+    return None
+
+
+def _pixels(image: Image.Image) -> Photo8:
+    """The picture as sRGB on white, in strips: a whole copy at each step would take several times its memory."""
+    width, height = image.size
+    profile, inverted = profile_of(image), _is_white_zero(image)
+    photo = np.empty((height, width, 3), dtype=np.uint8)
+    rows = max(1, _STRIP_PIXELS // width)
+    for top in range(0, height, rows):
+        strip = image.crop((0, top, width, min(top + rows, height)))
+        if strip.mode.startswith("I"):
+            strip = _sixteen_bit(strip, inverted)
+        photo[top : top + rows] = np.asarray(_on_white(to_srgb(strip, profile)))
+    return photo
+
+
+def _is_white_zero(image: Image.Image) -> bool:
+    """Whether Pillow gives the values of a TIFF as they are though 0 is white: it turns 8 bits only."""
+    tags = getattr(image, "tag_v2", {})
+    return image.mode.startswith("I") and tags.get(TiffImagePlugin.PHOTOMETRIC_INTERPRETATION) == 0
+
+
+def _sixteen_bit(image: Image.Image, inverted: bool) -> Image.Image:
+    """Any integer mode as "I;16"."""
+    values = np.asarray(image)
     if values.min() < 0 or values.max() > 65535:
-        raise PhotoError("32-bit pixels have no stated range: save it with 8 or 16 bits")
-    return Image.fromarray(np.rint(values / 257).astype(np.uint8))
+        raise PhotoError("32-bit or signed pixels have no stated range: save it with 8 or 16 bits")
+    values = values.astype(np.uint16)
+    return Image.fromarray(65535 - values if inverted else values)
 
 
 def _on_white(image: Image.Image) -> Image.Image:
+    if image.mode not in ("RGBA", "LA"):
+        return image.convert("RGB")
     image = image.convert("RGBA")
     white = Image.new("RGBA", image.size, "white")
     return Image.alpha_composite(white, image).convert("RGB")
-
-
-def _profiled(image: Image.Image) -> Image.Image:
-    """RGB and CMYK through the picture's own ICC profile; without a sound one: sRGB, Pillow's plain CMYK."""
-    profile = image.info.get("icc_profile")
-    if not profile or image.mode not in ("RGB", "RGBA", "CMYK"):
-        return image
-    transform = _transform(profile, image.mode)
-    return image if transform is None else ImageCms.applyTransform(image, transform)
-
-
-@lru_cache(maxsize=64)
-def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
-    try:
-        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        if "sRGB" in (source.profile.profile_description or ""):
-            return None
-        target = "RGB" if mode == "CMYK" else mode
-        return ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, target)
-    except (ImageCms.PyCMSError, OSError, TypeError):
-        return None

@@ -7,7 +7,7 @@ import colorbench
 
 ROOT = Path(colorbench.__file__).parent
 FLOORS = [
-    ["files", "tensors", "cell", "record", "photo"],
+    ["files", "tensors", "cell", "record", "photo", "icc"],
     ["color"],
     ["batch"],
     ["features", "blocks"],

@@ -14,7 +14,7 @@ from colorbench.photo import Photo8, PhotoError
 
 FITS = ("crop", "squash", "tiles")
 _TILES_ALONG = 5  # short side of a tiled photo, in tiles, when nothing else is said
-_VERSION = 1  # of everything that decides pixels: decode, fit, resize
+_VERSION = 1  # of fit and resize; part of the data hash
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from colorbench.data.split import SIDES, SPLIT_RULE, side_by_hash
 from colorbench.data.store import Index, Store, open_or_build, read_index
 from colorbench.data.table import find_photos
 from colorbench.files import bytes_sha256
+from colorbench.photo import DECODER
 
 
 @dataclass(frozen=True)
@@ -198,7 +199,13 @@ def _request(
     sources, duplicates, unreadable = _by_content(found, cache)
     held_out = sorted(content for content, one in sources.items() if one.name in found.held_out)
     split = {"share": test_share, "limits": limits, "held_out": held_out}
-    key = {"photos": sorted(sources), "preprocessing": settings.canonical(), "rule": SPLIT_RULE, "split": split}
+    key = {
+        "photos": sorted(sources),
+        "preprocessing": settings.canonical(),
+        "rule": SPLIT_RULE,
+        "split": split,
+        "decoder": DECODER,
+    }
     plan = Plan(found, sources, settings, _side_rule(held_out, test_share), limits, on_progress)
     files = len(found.sources) + len(found.passed_over)
     return _Request(plan, cache / "photos" / _json_sha256(key)[:32], files, unreadable, duplicates)
