@@ -8,7 +8,7 @@ import pytest
 from colorbench.cell import Budget, Cell, Protocol, Recipe
 from colorbench.leaderboard import build
 from colorbench.leaderboard.intervals import compare, sample
-from colorbench.leaderboard.ranks import holm, letters
+from colorbench.leaderboard.tiers import holm, letters
 from colorbench.record import Cost, DataFacts, Environment, GeneratorFacts, Record, Score, Spent
 
 RECIPES, SEEDS = 2000, 5

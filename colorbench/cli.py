@@ -241,24 +241,30 @@ def build_board(
     strips: Annotated[int, typer.Option(min=0, help="Photos to show; 0 shows none.")] = 4,
     photo: Annotated[list[str] | None, typer.Option(help="Id of a photo to show; repeatable.")] = None,
     pictures: Pictures = True,
+    set_intervals: Annotated[
+        bool, typer.Option(help="FID and KID intervals over photos too: every prediction passes through Inception.")
+    ] = False,
 ) -> None:
-    """Tables, plots and pages from the records."""
-    from colorbench.leaderboard import build
+    """Tables, plots and pages from the records; of a folder of suites, every board and a page that lists them (--out)."""
+    from colorbench.leaderboard import build, publish_all
+    from colorbench.leaderboard.entries import record_files
 
-    typer.echo(f"written to {build(folder, out, strips=strips, photos=photo, pictures=pictures)}")
+    if out is not None and folder.is_dir() and not record_files(folder):
+        typer.echo(f"written to {publish_all(folder, out, pictures=pictures, say=typer.echo)}")
+        return
+    made = build(folder, out, strips=strips, photos=photo, pictures=pictures, resample_sets=set_intervals)
+    typer.echo(f"written to {made}")
 
 
 @boards.command("export")
 def export_board(
     folder: Board,
     target: Annotated[Path, typer.Argument(help="Such as leaderboards/mini.")],
-    pictures: Pictures = True,
-    strips: Annotated[int, typer.Option(min=0, help="Photos to show; 0 shows none.")] = 4,
 ) -> None:
-    """Copy what is worth keeping: records, scores, curves, suite and board; no predictions, checkpoints or photos."""
+    """Copy what is worth keeping: records, scores, curves, suite, tables and two plots; no pictures, weights or pages."""
     from colorbench.leaderboard import export
 
-    typer.echo(f"written to {export(folder, target, pictures=pictures, strips=strips)}")
+    typer.echo(f"written to {export(folder, target)}")
 
 
 @boards.command("check")
@@ -300,12 +306,12 @@ def publish_board(
     parent_commit: Annotated[
         str | None, typer.Option(help="Refuse when the dataset moved on since this commit.")
     ] = None,
-    pictures: Pictures = True,
+    pictures: Pictures = False,
 ) -> None:
-    """Copy a built board and its records to a folder (GitHub Pages) or a Hugging Face dataset."""
+    """Build a board with its pages and records at a folder (GitHub Pages) or a Hugging Face dataset."""
     from colorbench.leaderboard import publish
 
-    place = publish(folder / "board", target, records=folder, parent_commit=parent_commit, pictures=pictures)
+    place = publish(folder, target, parent_commit=parent_commit, pictures=pictures)
     typer.echo(f"published to {place}")
 
 

@@ -8,7 +8,7 @@ import os
 import re
 import tempfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -114,6 +114,15 @@ def file_sha256(path: Path) -> str:
     """`bytes_sha256` of a file, read in pieces."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def pictures_sha256(pictures: Iterable[tuple[str, bytes]]) -> str:
+    """One hash over many pictures, each a name and its pixels: of sorted lines `name sha256-of-pixels`.
+
+    The same pictures give the same hash, however their files are packed.
+    """
+    lines = sorted(f"{name} {bytes_sha256(pixels)}" for name, pixels in pictures)
+    return bytes_sha256("\n".join(lines).encode())
 
 
 def slug(text: str) -> str:

@@ -17,7 +17,7 @@ console = Console(highlight=False)
 def check_and_print(
     folder: Path, *, rescore: bool, infer: bool, rerun: bool, source: str | None, only: list[str] | None
 ) -> int:
-    """Print one line a record; 1 when a check failed."""
+    """Print one line per record; return 1 when a check failed."""
     from colorbench.leaderboard import check
 
     @cache

@@ -5,12 +5,15 @@ old one. Numbers are numbers; there are no host names and no paths in it.
 """
 
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, ValidationError, field_validator
 
 from colorbench.cell import Cell, Strict
 from colorbench.files import write_atomically
+
+if TYPE_CHECKING:
+    import numpy as np
 
 SCHEMA_VERSION = 1
 STATUSES = ("done", "out-of-memory", "nan", "timeout", "crash", "skipped")
@@ -112,6 +115,28 @@ class Score(Strict):
     higher_is_better: bool | None = None
     version: str = "1"
     reason: str | None = None
+
+    @classmethod
+    def over(cls, values: "np.ndarray", color_only: "np.ndarray", row, reason: str | None = None) -> "Score":
+        """From one value per photo: means of the finite ones; infinite ones (identical pictures in psnr) are counted apart.
+
+        Args:
+            values: `(photos,)`.
+            color_only: which photos count as color-only, `(photos,)`.
+            row: the metric's row of METRICS, or anything with its `unit`, `higher_is_better` and `version`.
+            reason: why the metric could not be measured.
+        """
+        import numpy as np
+
+        def mean(part: np.ndarray) -> tuple[float | None, int]:
+            finite = part[np.isfinite(part)]
+            return (float(finite.mean()) if len(finite) else None), len(finite)
+
+        (value, n), (color_value, color_n) = mean(values), mean(values[color_only])
+        return cls(
+            value=value, n=n, color_only_value=color_value, color_only_n=color_n, infinite=int(np.isinf(values).sum()),
+            unit=row.unit, higher_is_better=row.higher_is_better, version=row.version, reason=reason,
+        )  # fmt: skip
 
 
 class Record(Strict):

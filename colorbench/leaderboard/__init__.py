@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from colorbench.leaderboard.builder import build
     from colorbench.leaderboard.checks import Finding, badges_of, check
-    from colorbench.leaderboard.publication import export, model_index, publish, write_model_card
+    from colorbench.leaderboard.publication import export, model_index, publish, publish_all, write_model_card
     from colorbench.leaderboard.server import serve
     from colorbench.leaderboard.submission import submit
 
@@ -16,6 +16,7 @@ _PLACES = {
     "Finding": "checks",
     "badges_of": "checks",
     "publish": "publication",
+    "publish_all": "publication",
     "export": "publication",
     "model_index": "publication",
     "write_model_card": "publication",
@@ -31,6 +32,7 @@ __all__ = [
     "export",
     "model_index",
     "publish",
+    "publish_all",
     "serve",
     "submit",
     "write_model_card",

@@ -7,19 +7,19 @@ re-run: training again from seeds the checker chose does not come out significan
 Nothing submitted is executed. The two upper rungs need a trainer, so they take functions: `infer` and `rerun`.
 """
 
-import hashlib
+import io
 from dataclasses import dataclass
 from pathlib import Path
 
-from colorbench.leaderboard.door import Refused
-from colorbench.leaderboard.entries import Run, read_board, record_files
-from colorbench.leaderboard.evidence import Infer, Rerun, reinferred, rerun_holds, rescored
-from colorbench.leaderboard.plausibility import plausible
-from colorbench.leaderboard.validity import valid
+from colorbench.files import CHECKPOINT, PREDICTIONS, REFERENCES, file_sha256
+from colorbench.leaderboard.entries import Board, Run, label_of, read_board, record_files
+from colorbench.leaderboard.rerun import Infer, Rerun, reinferred, rerun_holds, rescored
+from colorbench.leaderboard.untrusted import Refused
+from colorbench.leaderboard.validity import plausible, valid
 from colorbench.record import read_record
 
 BADGES = ("valid", "plausible", "re-scored", "re-inferred", "re-run")
-_LARGE = ("predictions", "checkpoint.safetensors")
+_LARGE = (PREDICTIONS, CHECKPOINT)
 
 
 @dataclass(frozen=True)
@@ -66,13 +66,13 @@ def check(
         only: folders of records to check (labels); the others are not looked at.
 
     Returns:
-        One finding a record file, in order of places. Files that are refused have no badge and a problem that says why.
+        One finding per record file, in order of places. Files that are refused have no badge and a problem that says why.
     """
     folder = Path(folder)
     findings = []
     for path in record_files(folder):
         place = path.relative_to(folder).as_posix()
-        if only is None or place.split("/")[0] in only:
+        if only is None or label_of(place) in only:
             findings.append(_check_one(folder, path, place, rescore, infer, rerun, seeds))
     return findings + _alone(folder, findings, only)
 
@@ -87,10 +87,32 @@ def _alone(folder: Path, findings: list[Finding], only: list[str] | None) -> lis
     if not findings or only is not None:
         return []
     try:
-        read_board(folder)
+        stale = _stale(read_board(folder), folder / "board" / "table.csv")
     except (ValueError, OSError) as error:
         return [Finding(".", "", (), (str(error),))]
-    return []
+    return [Finding("board", "", (), (stale,))] if stale else []
+
+
+def _stale(board: Board, path: Path) -> str:
+    """Says so when a built table is not what these records give: text to the letter, numbers to nine digits."""
+    import pandas as pd
+
+    from colorbench.leaderboard.table import csv, table
+    from colorbench.leaderboard.tiers import rank_board
+
+    if not path.is_file():
+        return ""
+    cure = "`colorbench leaderboard build` or `export` makes it again"
+    try:
+        held = pd.read_csv(path)
+    except ValueError:
+        return f"board/{path.name} is no table: {cure}"
+    made = pd.read_csv(io.StringIO(csv(table(rank_board(board)))))
+    try:
+        pd.testing.assert_frame_equal(held, made, rtol=1e-9, check_dtype=False)
+    except AssertionError:
+        return f"board/{path.name} is not the table of these records: {cure}"
+    return ""
 
 
 def _check_one(folder: Path, path: Path, place: str, rescore, infer, rerun, seeds) -> Finding:
@@ -99,7 +121,7 @@ def _check_one(folder: Path, path: Path, place: str, rescore, infer, rerun, seed
     digest = ""
     try:
         _no_links(path, folder)
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        digest = file_sha256(path)
         record = read_record(path)
         run = Run(record, path.parent, digest)
         absent = tuple(name for name in _LARGE if name in record.files and not (path.parent / name).exists())
@@ -122,14 +144,14 @@ def _no_links(path: Path, folder: Path) -> None:
 
 
 def _costly(folder: Path, run: Run, badges: list[str], rescore, infer, rerun, seeds) -> list[str]:
-    references = folder / "references"
-    held = (run.folder / "predictions").is_dir() and references.is_dir()
+    references = folder / REFERENCES
+    held = (run.folder / PREDICTIONS).is_dir() and references.is_dir()
     if not rescore or not held or run.record.status not in ("done",):
         return []
     if problems := rescored(run, references):
         return problems
     badges.append("re-scored")
-    checkpoint = run.folder / "checkpoint.safetensors"
+    checkpoint = run.folder / CHECKPOINT
     if infer is None or not checkpoint.is_file() or run.record.cell.is_baseline:
         return []
     if problems := reinferred(run, references, infer):
@@ -144,7 +166,7 @@ def _costly(folder: Path, run: Run, badges: list[str], rescore, infer, rerun, se
 
 def report(findings: list[Finding]) -> str:
     """The findings as Markdown, for a pull request or a terminal. Text from a submission is escaped."""
-    from colorbench.leaderboard.table import _md
+    from colorbench.leaderboard.table import plain_markdown as _md
 
     lines = ["| record | badges | remark |", "|---|---|---|"]
     for finding in findings:

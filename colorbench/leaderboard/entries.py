@@ -4,9 +4,9 @@ A record file that another record `supersedes` (by the sha256 of its bytes) is l
 protocols or metric versions never share a board: `MixedBoard` names the two camps.
 """
 
-import hashlib
 import json
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -16,10 +16,13 @@ import numpy as np
 from jaxtyping import Float
 
 from colorbench.cell import Suite, canonical_json
+from colorbench.files import CURVE, SCORES, SUITE, file_sha256
+from colorbench.leaderboard.untrusted import plain_file, read_curve, read_scores
 from colorbench.record import Record, Score, read_record
 
-MAX_ROWS = 200_000
-"""A per-image table has one row a test photo; the largest published test set has 50 000."""
+SUBMISSIONS = "submissions"
+"""Folder of entries from outside, beside the cells: no name of theirs is the folder of a cell."""
+_SUITE_CURE = "delete it, and `colorbench run` or `export` writes it again"
 
 Kind = Literal["trained", "baseline", "submission"]
 
@@ -38,9 +41,15 @@ class Run:
 
     @cached_property
     def scores(self):
-        """Per-image scores, a DataFrame indexed by photo, or None where there is no scores.parquet."""
-        path = self.folder / "scores.parquet"
-        return None if path.is_symlink() or not path.is_file() else read_scores(path)
+        """Scores of every photo, a DataFrame indexed by photo, or None where there is no scores.parquet."""
+        path = self.folder / SCORES
+        return read_scores(path) if plain_file(path) else None
+
+    @cached_property
+    def curve(self) -> list[dict]:
+        """The lines of curve.jsonl, oldest first; empty where there is none."""
+        path = self.folder / CURVE
+        return read_curve(path) if plain_file(path) else []
 
     @property
     def name(self) -> str:
@@ -69,17 +78,18 @@ class Entry:
         return tuple(run.record.status for run in self.runs if run.record.status != "done")
 
     def seed_values(self, metric: str, color_only: bool = False) -> Float[np.ndarray, "s"]:
-        """The metric's mean over the photos, one value a seed; NaN where it could not be measured."""
+        """The metric's mean over the photos, one value per seed; NaN where it could not be measured."""
         scores = (run.record.scores.get(metric) for run in self.runs)
         picked = (s and (s.color_only_value if color_only else s.value) for s in scores)
         return np.array([np.nan if value is None else value for value in picked], dtype=float)
 
     def photo_means(self, metric: str, photos: tuple[str, ...]) -> Float[np.ndarray, "p"] | None:
-        """Per-photo values averaged over the seeds, in the order of `photos`; None without per-image tables.
+        """Values of every photo, averaged over the seeds, in the order of `photos`; None without tables of scores.
 
         A photo without a finite value (PSNR of an identical picture) takes the mean of the others: it adds nothing.
         """
-        columns = [run.scores[metric].reindex(photos).to_numpy(float) for run in self.runs if has(run, metric)]
+        tables = [run.scores for run in self.runs]
+        columns = [t[metric].reindex(photos).to_numpy(float) for t in tables if t is not None and metric in t.columns]
         if not columns or len(columns) < len(self.runs):
             return None
         values = np.stack(columns)
@@ -87,11 +97,6 @@ class Entry:
         if not finite.any():
             return None
         return np.where(finite, values, values[finite].mean()).mean(axis=0)
-
-
-def has(run: Run, metric: str) -> bool:
-    """Whether the run has per-image values of the metric."""
-    return run.scores is not None and metric in run.scores.columns
 
 
 @dataclass(frozen=True)
@@ -110,6 +115,7 @@ class Board:
     refused: tuple[str, ...] = ()
     superseded: int = 0
     pictures: bool = True
+    recipes: tuple[str, ...] = ()
     facts: dict[str, Score] = field(default_factory=dict)
 
     @property
@@ -122,9 +128,18 @@ class Board:
 
     @cached_property
     def photos(self) -> tuple[str, ...]:
-        """Test photos with per-image scores, sorted; empty for a folder of records alone."""
+        """Test photos with scores of their own, sorted; empty for a folder of records alone."""
         tables = [run.scores for run in self.runs if run.scores is not None]
         return tuple(sorted(tables[0].index)) if tables else ()
+
+    @property
+    def labels(self) -> set[str]:
+        """Names that are taken: of entries, and of the suite's recipes, run or not."""
+        return (
+            {entry.label for entry in self.entries}
+            | {run.record.cell.recipe.label for run in self.skipped}
+            | set(self.recipes)
+        )
 
     def entry(self, label: str) -> Entry | None:
         return next((entry for entry in self.entries if entry.label == label), None)
@@ -143,31 +158,6 @@ class Board:
             if not any(score.value is not None for score in scores):
                 gone[metric] = next((s.reason for s in scores if s.reason), "not in these records")
         return gone
-
-
-def read_scores(path: Path):
-    """The per-image table at `path`, indexed by photo. Raises ValueError for one that is too long or malformed."""
-    import pyarrow
-    import pyarrow.parquet as parquet
-
-    try:
-        file = parquet.ParquetFile(path)
-        if file.metadata.num_rows > MAX_ROWS:
-            raise ValueError(f"{file.metadata.num_rows} rows; a per-image table has at most {MAX_ROWS}")
-        table = file.read().to_pandas()
-    except (pyarrow.ArrowException, OSError) as error:
-        raise ValueError(f"{path.parent.name}/{path.name}: not a parquet table ({error})") from None
-    except ValueError as error:
-        raise ValueError(f"{path.parent.name}/{path.name}: {error}") from None
-    if "photo" not in table.columns:
-        raise ValueError(f"{path.parent.name}/{path.name}: no column `photo`; it has {list(table.columns)[:8]}")
-    table = table.assign(photo=table["photo"].astype(str)).set_index("photo")
-    if not table.index.is_unique:
-        raise ValueError(f"{path.parent.name}/{path.name}: a photo stands in two rows")
-    wrong = [name for name in table.columns if name != "color_only" and table[name].dtype.kind not in "fiu"]
-    if wrong:
-        raise ValueError(f"{path.parent.name}/{path.name}: columns {wrong[:5]} hold no numbers")
-    return table
 
 
 def read_board(run_dir: Path) -> Board:
@@ -201,19 +191,31 @@ def _nothing_here(run_dir: Path, refused: list[str]) -> str:
 
 
 def record_files(run_dir: Path) -> list[Path]:
-    """`<label>/seed-<n>/record*.json` below a suite's folder, sorted; or the folder is itself one run."""
-    return sorted(set(run_dir.glob("*/seed-*/record*.json")) | set(run_dir.glob("record*.json")))
+    """`<label>/seed-<n>/record*.json` below a suite's folder and its `submissions`, sorted; or the folder is one run."""
+    patterns = ("*/seed-*/record*.json", f"{SUBMISSIONS}/*/seed-*/record*.json", "record*.json")
+    return sorted({path for pattern in patterns for path in run_dir.glob(pattern)})
+
+
+def label_of(place: str) -> str:
+    """The entry that a file belongs to, from its path below the suite's folder; "" for files of the suite itself.
+
+    >>> label_of("unet+l1/seed-0/record.json"), label_of("submissions/mine/seed-0/record.json"), label_of("suite.json")
+    ('unet+l1', 'mine', '')
+    """
+    parts = place.split("/")
+    at = 1 if parts[0] == SUBMISSIONS and len(parts) > 3 else 0
+    return parts[at] if len(parts) > 1 else ""
 
 
 def _read_runs(run_dir: Path) -> tuple[list[Run], list[str]]:
     runs, refused = [], []
     for path in record_files(run_dir):
         place = str(path.relative_to(run_dir))
-        if path.is_symlink() or path.parent.is_symlink() or path.parent.parent.is_symlink():
+        if any((run_dir / part).is_symlink() for part in [Path(place), *Path(place).parents]):
             refused.append(f"{place}: a symbolic link; a board reads plain files only")
             continue
         try:
-            digest = hashlib.sha256(path.read_bytes()).hexdigest()
+            digest = file_sha256(path)
             runs.append(Run(read_record(path), path.parent, digest))
         except (ValueError, OSError) as error:
             refused.append(f"{place}: {error}")
@@ -286,13 +288,14 @@ def _facts(runs: list[Run]) -> dict[str, Score]:
 
 def _suite_settings(run_dir: Path, runs: list[Run]) -> dict:
     measured = list(dict.fromkeys(metric for run in runs for metric in run.record.scores))
-    path = run_dir / "suite.json"
+    path = run_dir / SUITE
     if path.is_file() and not path.is_symlink():
         suite = _read_suite(path)
         known = list(suite.metrics) + [m for m in measured if m not in suite.metrics]
         return {
             "name": suite.name, "title": suite.title, "note": suite.note, "rankable": suite.rankable,
             "metrics": tuple(known), "primary": suite.primary, "pictures": suite.pictures,
+            "recipes": (*suite.baselines, *(recipe.label for recipe in suite.recipes)),
         }  # fmt: skip
     if not measured:
         raise ValueError("these records carry no score, and there is no suite.json that names the metrics")
@@ -304,5 +307,40 @@ def _suite_settings(run_dir: Path, runs: list[Run]) -> dict:
 def _read_suite(path: Path) -> Suite:
     try:
         return Suite.model_validate(json.loads(path.read_bytes()))
-    except ValueError as error:
-        raise ValueError(f"{path.name} is not a suite's settings: {error}") from None
+    except (ValueError, RecursionError) as error:  # pydantic's errors are ValueErrors of many lines
+        first = next(iter(str(error).splitlines()), type(error).__name__)[:200]
+        raise ValueError(f"{path.parent.name}/{path.name} is damaged ({first}): {_SUITE_CURE}") from None
+
+
+def cut(text: str, most: int, tail: int | None = None) -> str:
+    """At most so many letters, cut in the middle; `tail` letters of the end stay: variants of one loss mostly differ there.
+
+    >>> cut("abcdefghij", 5)
+    'ab…ij'
+    """
+    tail = (most - 1) // 2 if tail is None else tail
+    return text if len(text) <= most else text[: most - 1 - tail] + "…" + text[-tail:]
+
+
+def short_names(entries: Sequence[Entry], most: int = 34) -> dict[str, str]:
+    """Label -> short name, for all entries of a board.
+
+    What all trained entries share, the generator or all that follows it, is left out. The rest is cut where no two names
+    become one, if there is such a place.
+    """
+    plain = _without_shared(entries)
+    short = {}
+    for tail in range((most - 1) // 2, 0, -1):
+        short = {label: cut(text, most, tail) for label, text in plain.items()}
+        if len(set(short.values())) == len(short):
+            break
+    return short
+
+
+def _without_shared(entries: Sequence[Entry]) -> dict[str, str]:
+    trained = {entry.label: entry.label.partition("+") for entry in entries if entry.kind == "trained"}
+    generators, rests = {part[0] for part in trained.values()}, {part[2] for part in trained.values()}
+    kept = {entry.label: entry.label for entry in entries}
+    if len(trained) > 1 and "" not in rests and 1 in (len(generators), len(rests)):
+        kept |= {label: rest if len(generators) == 1 else generator for label, (generator, _, rest) in trained.items()}
+    return kept

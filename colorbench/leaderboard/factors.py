@@ -84,16 +84,17 @@ def _variance(runs: list[tuple[str, str, float]]) -> tuple[dict[str, float], dic
     from statsmodels.stats.anova import anova_lm
 
     frame = pd.DataFrame(runs, columns=["loss", "generator", "value"])
-    replicated = len(frame) > frame["loss"].nunique() * frame["generator"].nunique()
-    if frame["value"].nunique() == 1:
+    replicated = len(runs) > len({run[:2] for run in runs})
+    if len({run[2] for run in runs}) == 1:
         return dict.fromkeys(SOURCES, 0.0), dict.fromkeys(SOURCES[:3], float("nan"))
     formula = "value ~ C(loss) * C(generator)" if replicated else "value ~ C(loss) + C(generator)"
     result = anova_lm(ols(formula, frame).fit(), typ=2)
-    squares = dict(zip(["C(loss)", "C(generator)", "C(loss):C(generator)", "Residual"], SOURCES))
-    total = result["sum_sq"].sum()
-    share = {name: float(result["sum_sq"].get(key, 0.0) / total) for key, name in squares.items()}
-    p = {name: float(result["PR(>F)"].get(key, np.nan)) for key, name in list(squares.items())[:3]}
-    if not replicated:  # one run a cell: what is left over is interaction and seeds together
+    names = dict(zip(["C(loss)", "C(generator)", "C(loss):C(generator)", "Residual"], SOURCES))
+    squares, tested = (dict(zip(result.index, result[column].to_numpy(float))) for column in ("sum_sq", "PR(>F)"))
+    total = result["sum_sq"].to_numpy(float).sum()
+    share = {name: squares.get(key, 0.0) / total for key, name in names.items()}
+    p = {name: tested.get(key, np.nan) for key, name in list(names.items())[:3]}
+    if not replicated:  # one run per cell: what is left over is interaction and seeds together
         share["loss x generator"], share["seeds"] = share["seeds"], 0.0
     return share, p
 

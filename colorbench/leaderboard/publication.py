@@ -1,4 +1,4 @@
-"""Putting a board where others find it: a folder for GitHub Pages, a dataset on the Hugging Face hub, a model's card.
+"""Putting a board where others find it: a folder for a web server, a dataset on the Hugging Face hub, a model's card.
 
 On the hub the upload names the commit it was made on: if somebody else published in between, the hub refuses and nothing
 is overwritten (`Moved`). The token is the hub client's own; none is read or kept here.
@@ -6,15 +6,18 @@ is overwritten (`Moved`). The token is the hub client's own; none is read or kep
 
 import re
 import shutil
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
-from colorbench.files import STEP_TABLE
+from colorbench.files import CURVE, SCORES, STEP_TABLE, SUITE, write_atomically
+from colorbench.leaderboard.builder import build, neighbors
 from colorbench.leaderboard.entries import Board, read_board, record_files
+from colorbench.leaderboard.table import Link
+from colorbench.leaderboard.untrusted import plain_file
 from colorbench.record import read_record
 
 _HUB = re.compile(r"hf://datasets/([A-Za-z0-9][\w.-]*/[\w.-]+)")
-_NEIGHBOUR = re.compile(rb"\.\./\.\./([a-z0-9][a-z0-9-]*)/board/(?=index\.html\"|table\.md\))")
-_PARTS = ("index.html", "table.csv", "table.parquet", "table.md", "table.tex")
 
 
 class Moved(RuntimeError):
@@ -22,55 +25,83 @@ class Moved(RuntimeError):
 
 
 def publish(
-    board_dir: Path,
+    run_dir: Path,
     target: str | Path,
     *,
-    records: Path | None = None,
+    records: bool = True,
     parent_commit: str | None = None,
     endpoint: str | None = None,
     token: str | None = None,
     message: str = "Board built by colorbench",
-    pictures: bool = True,
+    pictures: bool = False,
+    plots: bool = True,
+    badges: dict[str, list[str]] | None = None,
+    together_with: frozenset[str] = frozenset(),
 ) -> str:
-    """Publish what `build` left. Returns where it is. Links to boards on other photos are kept where those were published
-    beside this one, under the names of their suites.
+    """Build the board of a suite's run folder, with its pages, at `target`. Return where it is.
 
     Args:
-        board_dir: the folder `build` returned.
-        target: a folder, or `hf://datasets/OWNER/NAME`.
-        records: a suite's run folder whose record.json, scores.parquet and curve.jsonl files go along, so that others can
-            build on them.
-        pictures: False refuses a board that shows photos: `build(pictures=False)` makes one that shows none.
+        run_dir: such as `runs/mini` or `leaderboards/mini`.
+        target: a folder, or `hf://datasets/OWNER/NAME`. Of an earlier board in a folder, files that are no longer made are
+            removed; other files stay.
+        records: copy record.json, scores.parquet and curve.jsonl too, so that others can build on them.
+        pictures: True shows test photos and predictions; not all photos may be published.
+        plots, badges: as in `build`.
         parent_commit: the dataset's commit this board was built on; default: its newest now.
         endpoint, token: as of huggingface_hub; default its own settings.
+        together_with: names of suites that are about to be published beside this one; links to boards on other photos
+            are made where those are published beside it, under the names of their suites.
 
     Raises:
-        FileNotFoundError: no board in `board_dir`.
+        FileNotFoundError: no record in `run_dir`.
         Moved: the dataset is no longer at `parent_commit`.
-        ValueError: a target of another form; pictures where there are to be none.
+        ValueError: a target of another form.
     """
-    board_dir = Path(board_dir)
-    files = _board_files(board_dir)
-    if not pictures and (shown := pages_with_pictures(board_dir)):
-        raise ValueError(
-            f"{shown[0]} shows photos: `colorbench leaderboard build DIR --no-pictures`, then publish again"
-        )
-    if records is not None:
-        files |= {f"records/{name}": path for name, path in _slim_files(Path(records)).items()}
-    if match := _HUB.fullmatch(str(target)):
-        return _to_hub(files, match[1], parent_commit, endpoint, token, message)
-    if "://" in str(target):
+    run_dir, hub = Path(run_dir), _HUB.fullmatch(str(target))
+    if hub is None and "://" in str(target):
         raise ValueError(f"target {target} is neither a folder nor hf://datasets/OWNER/NAME")
-    return _to_folder(files, Path(target))
+    place = None if hub else Path(target)
+    if place is not None and place.is_file():
+        raise ValueError(f"{target} is a file; give a folder")
+    beside = [] if place is None else _published_beside(read_board(run_dir), run_dir, place, together_with)
+    with tempfile.TemporaryDirectory(prefix="colorbench-board-") as made:
+        built = build(run_dir, Path(made), pictures=pictures, plots=plots, badges=badges, beside=beside)
+        files = {path.relative_to(built).as_posix(): path for path in sorted(built.rglob("*")) if path.is_file()}
+        if records:
+            files |= {f"records/{name}": path for name, path in _slim_files(run_dir).items()}
+        if hub:
+            return _to_hub(files, hub[1], parent_commit, endpoint, token, message)
+        return _to_folder(files, Path(target))
 
 
-def _board_files(board_dir: Path) -> dict[str, Path]:
-    if not (board_dir / "index.html").is_file():
-        raise FileNotFoundError(f"no board in {board_dir}; `colorbench leaderboard build DIR` makes one")
-    found = [board_dir / name for name in _PARTS]
-    found += sorted(board_dir.glob("plots/*.png")) + sorted(board_dir.glob("plots/*.svg"))
-    found += sorted(board_dir.glob("runs/*.html"))
-    return {path.relative_to(board_dir).as_posix(): path for path in found if path.is_file() and not path.is_symlink()}
+def _published_beside(board: Board, run_dir: Path, target: Path, together_with: frozenset[str]) -> list[Link]:
+    home = target.resolve().parent
+    return [
+        Link(text, name, f"../{place.name}")
+        for text, name, place in neighbors(board, run_dir)
+        if place.name in together_with or (home / place.name / "index.html").is_file()
+    ]
+
+
+def publish_all(
+    folder: Path, target: Path, *, pictures: bool = False, say: Callable[[str], None] | None = None
+) -> Path:
+    """Build every suite below `folder` at `target/<suite>`, and a page that lists them. Return that page's path.
+
+    Raises:
+        FileNotFoundError: no suite with records below `folder`.
+    """
+    from colorbench.leaderboard.site import write_list
+
+    suites = [place for place in sorted(Path(folder).iterdir()) if place.is_dir() and record_files(place)]
+    if not suites:
+        raise FileNotFoundError(f"no suite with records below {folder}; give a folder such as leaderboards/")
+    names = frozenset(place.name for place in suites)
+    for place in suites:
+        if say is not None:
+            say(place.name)
+        publish(place, Path(target) / place.name, pictures=pictures, together_with=names)
+    return write_list([(place.name, read_board(place)) for place in suites], Path(target))
 
 
 def pages_with_pictures(board_dir: Path) -> list[str]:
@@ -80,34 +111,32 @@ def pages_with_pictures(board_dir: Path) -> list[str]:
     return shown + pages
 
 
-def export(run_dir: Path, target: Path, *, pictures: bool = True, strips: int = 4, plots: bool = True) -> Path:
-    """A slim copy of a suite's folder, to be committed or handed on: records, per-photo scores, curves and the board.
+def export(run_dir: Path, target: Path, *, plots: bool = True) -> Path:
+    """A slim copy of a suite's folder, to be committed or handed on: records, scores, curves, tables and two plots.
 
-    Left out are predictions, checkpoints, the photos and what a run keeps for itself. `check` and `build` take such a
-    folder as it is. Calling it again brings the copy up to date; other files in `target` stay.
+    Left out are predictions, checkpoints, photos, pages (`publish` makes them) and what a run keeps for itself. `check`,
+    `build` and `publish` take such a folder as it is. Calling it again brings the copy up to date; other files in `target`
+    stay.
 
     Args:
         run_dir: such as `runs/mini`.
         target: such as `leaderboards/mini`.
-        pictures, strips, plots: of the board, as in `build`.
+        plots: False leaves out the plots.
 
     Raises:
         FileNotFoundError: no record in `run_dir`.
         ValueError: `target` holds the records of other cells, or is `run_dir` itself.
     """
-    from colorbench.leaderboard.builder import build
-
     run_dir, target = Path(run_dir), Path(target)
     if target.resolve() == run_dir.resolve():
         raise ValueError(f"{target} is the folder itself; export to another one, such as leaderboards/{run_dir.name}")
     board = read_board(run_dir)
-    files = _slim_files(run_dir)
     _refuse_strangers(target, {run.record.key for run in board.runs + list(board.skipped)})
-    for name, source in files.items():
+    for name, source in _slim_files(run_dir).items():
         (target / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, target / name)
     shutil.rmtree(target / "board", ignore_errors=True)
-    build(run_dir, target / "board", pictures=pictures, strips=strips, plots=plots)
+    build(target, pages=False, plots=plots)
     return target
 
 
@@ -119,41 +148,20 @@ def _refuse_strangers(target: Path, keys: set[str]) -> None:
 
 
 def _slim_files(run_dir: Path) -> dict[str, Path]:
-    kinds = ("record*.json", "scores.parquet", "curve.jsonl")
-    found = [path for kind in kinds for path in sorted(run_dir.glob(f"*/seed-*/{kind}"))]
-    found += [run_dir / name for name in ("suite.json", STEP_TABLE)]
-    return {p.relative_to(run_dir).as_posix(): p for p in found if p.is_file() and not p.is_symlink()}
+    found = record_files(run_dir)
+    found += [path.parent / name for path in found for name in (SCORES, CURVE)]
+    found += [run_dir / name for name in (SUITE, STEP_TABLE)]
+    return {path.relative_to(run_dir).as_posix(): path for path in found if plain_file(path)}
 
 
 def _to_folder(files: dict[str, Path], target: Path) -> str:
-    """A folder for GitHub Pages: files of an earlier board that are no longer made are taken away, others stay."""
-    if target.is_file():
-        raise ValueError(f"{target} is a file; give a folder")
-    target.mkdir(parents=True, exist_ok=True)
     for name, source in files.items():
-        (target / name).parent.mkdir(parents=True, exist_ok=True)
-        (target / name).write_bytes(_with_links(name, source, target.resolve().parent))
+        write_atomically(target / name, source.read_bytes(), durable=False)
     for old in [*target.glob("runs/*.html"), *target.glob("plots/*.png"), *target.glob("plots/*.svg")]:
         if old.relative_to(target).as_posix() not in files:
             old.unlink()
     (target / ".nojekyll").touch()
     return str(target / "index.html")
-
-
-def _with_links(name: str, source: Path, beside: Path | None) -> bytes:
-    """A file of a board as it is published: `../../SUITE/board/` becomes `../SUITE/` where that is, else the line goes."""
-    content = source.read_bytes()
-    if name not in ("index.html", "table.md"):
-        return content
-    lines = []
-    for line in content.splitlines(keepends=True):
-        if match := _NEIGHBOUR.search(line):
-            suite = match[1].decode()
-            if beside is None or not (beside / suite / "index.html").is_file():
-                continue
-            line = line.replace(match[0], f"../{suite}/".encode())
-        lines.append(line)
-    return b"".join(lines)
 
 
 def _to_hub(files: dict[str, Path], repo: str, parent: str | None, endpoint, token, message: str) -> str:
@@ -163,13 +171,14 @@ def _to_hub(files: dict[str, Path], repo: str, parent: str | None, endpoint, tok
     hub = HfApi(endpoint=endpoint, token=token)
     hub.create_repo(repo, repo_type="dataset", exist_ok=True)
     parent = parent or hub.repo_info(repo, repo_type="dataset").sha
-    operations = [CommitOperationAdd(name, _with_links(name, source, None)) for name, source in files.items()]
+    operations = [CommitOperationAdd(name, source.read_bytes()) for name, source in files.items()]
     try:
         made = hub.create_commit(repo, operations, commit_message=message, repo_type="dataset", parent_commit=parent)
     except HfHubHTTPError as error:
         if error.response is not None and error.response.status_code in (409, 412):
             raise Moved(
-                f"{repo} is no longer at {parent[:12]}: somebody published since; get theirs, build again, publish again"
+                f"{repo} is no longer at {(parent or 'the start')[:12]}: somebody published since; get theirs, build again, "
+                "publish again"
             ) from None
         raise
     return str(made.commit_url)

@@ -3,7 +3,6 @@
 Each part is kept in a file named by the hash of its pictures and metrics: the same call after a stop reads what is done.
 """
 
-import hashlib
 import json
 import shutil
 from collections.abc import Callable, Iterable, Sequence
@@ -12,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from colorbench.files import PICTURE_ENDINGS, write_atomically
+from colorbench.files import PICTURE_ENDINGS, bytes_sha256, file_sha256, write_atomically
 from colorbench.metrics.pictures import Pictures, folder_pictures
 from colorbench.metrics.references import References
 from colorbench.metrics.row import MetricRow
@@ -97,7 +96,7 @@ def score_folders_in_parts(
         "versions": {row.key: row.version for row in rows},
         "unreadable": facts["unreadable"],
         "unmatched": sorted(set(preds.names) ^ set(trues.names)),
-        "identical": int((frame["psnr"] == float("inf")).sum()) if "psnr" in frame else 0,
+        "identical": int(np.isinf(frame["psnr"].to_numpy(float)).sum()) if "psnr" in frame else 0,
     }
     return frame
 
@@ -140,15 +139,12 @@ def _versions(metrics: Sequence[str | MetricRow]) -> list[tuple[str, str]]:
 
 
 def _digest(paths: Iterable[Path]) -> str:
-    digest = hashlib.sha256()
-    for path in paths:
-        digest.update(hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()
+    return bytes_sha256("".join(map(file_sha256, paths)).encode())
 
 
 def _part_key(files: list[tuple[Path, Path]], rules) -> str:
     content = [(pred.stem, _digest([pred, true])) for pred, true in files]
-    return hashlib.sha256(repr((rules, content)).encode()).hexdigest()[:32]
+    return bytes_sha256(repr((rules, content)).encode())[:32]
 
 
 def _pictures_in(folder: Path) -> list[Path]:

@@ -1,8 +1,15 @@
 """The board on this machine alone: a small server of static files on loopback."""
 
+import stat
+import threading
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+
+MOST_THREADS = 32
+IDLE_SECONDS = 10.0
+"""A connection that says nothing for so long is closed."""
+_OWN_NAMES = ("127.0.0.1", "localhost", "[::1]")
 
 
 def serve(folder: Path, port: int = 8000) -> ThreadingHTTPServer:
@@ -16,21 +23,52 @@ def serve(folder: Path, port: int = 8000) -> ThreadingHTTPServer:
     places = [place for place in (folder, folder / "board") if (place / "index.html").is_file()]
     if not places:
         raise FileNotFoundError(f"no board in {folder}; `colorbench leaderboard build DIR` makes one")
-    return ThreadingHTTPServer(("127.0.0.1", port), partial(_Files, directory=str(places[0])))
+    return _Server(("127.0.0.1", port), partial(_Files, directory=str(places[0])))
+
+
+class _Server(ThreadingHTTPServer):
+    """At most `MOST_THREADS` requests at a time; the next one waits until one of them is done or has idled out."""
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        self._free = threading.BoundedSemaphore(MOST_THREADS)
+
+    def process_request(self, request, client_address):
+        self._free.acquire()
+        super().process_request(request, client_address)
+
+    def process_request_thread(self, request, client_address):
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._free.release()
+
+    def handle_error(self, request, client_address):
+        """Nothing: a connection that breaks off is the browser's affair."""
 
 
 class _Files(SimpleHTTPRequestHandler):
-    """Files below one folder; no listings, no links out of it, no lines on the terminal."""
+    """Regular files below one folder; no listings, no links out of it, no lines on the terminal.
 
-    def list_directory(self, path):
-        self.send_error(404, "no listing")
+    The Host header must name this machine: a page elsewhere, whose name was made to point here, reads nothing.
+    """
+
+    timeout = IDLE_SECONDS
 
     def send_head(self):
+        if self.headers.get("Host", "").rsplit(":", 1)[0] not in _OWN_NAMES:
+            self.send_error(403, "this server answers to 127.0.0.1 alone")
+            return None
         here, root = Path(self.translate_path(self.path)).resolve(), Path(self.directory).resolve()
-        if not here.is_relative_to(root):
+        if here.is_dir():
+            here = (here / "index.html").resolve()
+        if not here.is_relative_to(root) or not _is_regular(here):
             self.send_error(404, "not here")
             return None
         return super().send_head()
+
+    def list_directory(self, path):
+        self.send_error(404, "no listing")
 
     def end_headers(self):
         self.send_header("X-Content-Type-Options", "nosniff")
@@ -38,4 +76,11 @@ class _Files(SimpleHTTPRequestHandler):
         super().end_headers()
 
     def log_message(self, format, *args):
-        """Nothing: a board is looked at, not watched."""
+        """Print nothing."""
+
+
+def _is_regular(path: Path) -> bool:
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except (OSError, ValueError):  # ValueError: a NUL in the name
+        return False

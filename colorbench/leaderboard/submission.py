@@ -3,7 +3,6 @@
 Such a row is marked as not trained under the budget and is not ranked; every metric, interval and plot shows it.
 """
 
-import hashlib
 import io
 from collections.abc import Callable
 from pathlib import Path
@@ -11,11 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from colorbench.cell import Cell, Recipe
-from colorbench.files import write_atomically
-from colorbench.leaderboard.entries import Board, read_board
-from colorbench.leaderboard.predictions import manifest_sha256, score_of_column
+from colorbench.files import PREDICTIONS, RECORD, REFERENCES, SCORES, bytes_sha256, write_atomically
+from colorbench.leaderboard.entries import SUBMISSIONS, Board, read_board
 from colorbench.leaderboard.scoring import forget_parts, matched_names, picture_path, read_pair, score_in_parts
-from colorbench.record import FILE_NAME, Cost, DataFacts, Environment, GeneratorFacts, Record, Spent, write_record
+from colorbench.leaderboard.untrusted import folder_sha256
+from colorbench.record import Cost, DataFacts, Environment, GeneratorFacts, Record, Score, Spent, write_record
 
 
 def submit(
@@ -36,7 +35,7 @@ def submit(
     """Score a folder of pictures against a board's test photos and enter them. Returns the new record's path.
 
     Args:
-        predictions: one picture a test photo, named like the photo in `run_dir/references`.
+        predictions: one picture per test photo, named like the photo in `run_dir/references`.
         run_dir: a suite's run folder, with at least one record and its reference photos.
         name: what the board calls it: letters, digits, `.`, `+`, `-`.
         licence: of the colorizer (weights and code), as an SPDX name or in words.
@@ -46,35 +45,35 @@ def submit(
         on_progress: called with photos done and photos in all. A stopped call goes on where it was.
 
     Raises:
-        ValueError: a missing, unreadable or wrongly sized picture; a name or licence that says nothing.
-        FileExistsError: the board has an entry of that name.
+        ValueError: a missing, unreadable or wrongly sized picture; a name or license that says nothing.
+        FileExistsError: the board has an entry or a recipe of that name.
     """
     board = read_board(Path(run_dir))
     if not licence.strip():
-        raise ValueError("a submission names its licence, for instance Apache-2.0, or 'unknown'")
+        raise ValueError("a submission names its license, for instance Apache-2.0, or 'unknown'")
     recipe = Recipe(generator=name, loss="none", name=name.lower(), keep_lightness=keep_lightness)
-    folder = board.folder / recipe.label / "seed-0"
-    if (folder / FILE_NAME).exists():
-        raise FileExistsError(f"{board.name} has an entry called {recipe.label}; choose another name")
-    references, parts = board.folder / "references", folder / ".parts"
+    folder = board.folder / SUBMISSIONS / recipe.label / "seed-0"
+    if recipe.label in board.labels or (folder / RECORD).exists():
+        raise FileExistsError(f"{board.name} has an entry or recipe called {recipe.label}; choose another name")
+    references, parts = board.folder / REFERENCES, folder / ".parts"
     frame, missing = score_in_parts(
         Path(predictions), references, per_image_metrics(board), parts,
         resize=resize, keep_lightness=keep_lightness, on_progress=on_progress,
     )  # fmt: skip
-    _keep_pictures(Path(predictions), references, folder / "predictions", resize, keep_lightness)
+    _keep_pictures(Path(predictions), references, folder / PREDICTIONS, resize, keep_lightness)
     color_only = color_only_photos(board, list(frame.index))
     files = {
-        "scores.parquet": _keep_scores(frame, color_only, folder),
-        "predictions": manifest_sha256(folder / "predictions"),
+        SCORES: _keep_scores(frame, color_only, folder),
+        PREDICTIONS: folder_sha256(folder / PREDICTIONS),
     }
-    scores = _scores(board, frame, color_only, missing, folder / "predictions")
+    scores = _scores(board, frame, color_only, missing, folder / PREDICTIONS)
     facts = GeneratorFacts(
         version=version, parameters=parameters, trainable_parameters=0, source=source, licence=licence, citation=citation,
         pretrained=pretrained,
     )  # fmt: skip
-    write_record(_record(board, recipe, facts, scores, files), folder / FILE_NAME)
+    write_record(_record(board, recipe, facts, scores, files), folder / RECORD)
     forget_parts(parts)
-    return folder / FILE_NAME
+    return folder / RECORD
 
 
 def per_image_metrics(board: Board) -> list[str]:
@@ -107,8 +106,8 @@ def _keep_scores(frame, color_only: np.ndarray, folder: Path) -> str:
     kept.attrs = {}
     file = io.BytesIO()
     kept.to_parquet(file, index=False)
-    write_atomically(folder / "scores.parquet", file.getvalue())
-    return hashlib.sha256(file.getvalue()).hexdigest()
+    write_atomically(folder / SCORES, file.getvalue())
+    return bytes_sha256(file.getvalue())
 
 
 def _scores(board: Board, frame, color_only: np.ndarray, missing: dict[str, str], pictures: Path) -> dict:
@@ -117,16 +116,15 @@ def _scores(board: Board, frame, color_only: np.ndarray, missing: dict[str, str]
     scores = {}
     for key in board.metrics:
         if key in frame.columns:
-            scores[key] = score_of_column(frame[key].to_numpy(float), color_only, METRICS[key], missing.get(key))
+            scores[key] = Score.over(frame[key].to_numpy(float), color_only, METRICS[key], missing.get(key))
         elif key in METRICS:
-            scores[key] = _set_score(key, pictures, board.folder / "references", len(frame))
+            scores[key] = _set_score(key, pictures, board.folder / REFERENCES, len(frame))
     return scores
 
 
 def _set_score(key: str, pictures: Path, references: Path, count: int):
     from colorbench.features import WeightsMissing
     from colorbench.metrics import METRICS, set_score
-    from colorbench.record import Score
 
     row = METRICS[key]
     facts = {"unit": row.unit, "higher_is_better": row.higher_is_better, "version": row.version}

@@ -1,5 +1,6 @@
-"""The board as a table: one row an entry, numbers as numbers; views of it in CSV, parquet, Markdown and LaTeX."""
+"""The board as a table: one row per entry, numbers as numbers; views of it in CSV, parquet, Markdown and LaTeX."""
 
+import io
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,45 +8,25 @@ from pathlib import Path
 
 import numpy as np
 
+from colorbench.files import write_atomically
 from colorbench.leaderboard.entries import Board, Entry
-from colorbench.leaderboard.fronts import COSTS, cost, summary
-from colorbench.leaderboard.ranks import tier_text
-from colorbench.leaderboard.retests import Link
-from colorbench.leaderboard.standings import Standing, standing
+from colorbench.leaderboard.pareto import COSTS, cost, summary
+from colorbench.leaderboard.tiers import Ranking, Results, tier_text
 
 
 @dataclass(frozen=True)
-class Standings:
-    """The statistics of a whole board, worked out once: per metric over all photos and over the color-only ones."""
+class Link:
+    """To a board of the same generators on other photos: `text` before its `name`, and its folder relative to this one."""
 
-    board: Board
-    full: dict[str, Standing]
-    color_only: dict[str, Standing]
-
-    @property
-    def primary(self) -> Standing:
-        return self.full[self.board.primary]
-
-    def order(self) -> list[int]:
-        """The table's rows: by the primary metric, best first."""
-        return self.primary.order(self.board.higher_is_better(self.board.primary))
+    text: str
+    name: str
+    folder: str
 
 
-def standings(board: Board, resampled: dict | None = None) -> Standings:
-    """Every metric of the board. Only the primary one is ranked in the color-only set.
-
-    `resampled`: set scores under joint resampling of the photos, metric -> `(entries, draws)`.
-    """
-    drawn = resampled or {}
-    full = {metric: standing(board, metric, resampled=drawn.get(metric)) for metric in board.metrics}
-    part = {metric: standing(board, metric, True, rank=metric == board.primary) for metric in board.metrics}
-    return Standings(board, full, part)
-
-
-def table(results: Standings):
+def table(results: Results):
     """A DataFrame, best entry first. Columns: place, what it is, `<metric>` with `_low _high _seed_sd _ties`, costs.
 
-    `rank` is a tie tier ("1-4"); entries with one letter of `ties` in common do not differ significantly (Holm, 5 %).
+    `rank` is a tie tier ("1-4"); entries with one letter of `ties` in common could not be told apart (Holm, 5 %).
     """
     import pandas as pd
 
@@ -80,7 +61,7 @@ def _what(entry: Entry) -> dict:
     }
 
 
-def _metrics(results: Standings, k: int) -> dict:
+def _metrics(results: Results, k: int) -> dict:
     row = {}
     for metric, full in results.full.items():
         part = results.color_only[metric]
@@ -137,7 +118,7 @@ def heading(board: Board, metric: str) -> str:
     return f"{name} ({unit})" if unit and unit not in ("1", "-", "score") else name
 
 
-def readable(results: Standings):
+def readable(results: Results):
     """`(heads, rows)` of text for Markdown and LaTeX: place, label, each metric as mean ± half width, costs that exist."""
     board = results.board
     costs = [key for key in COSTS if any(np.isfinite(cost(entry, key)) for entry in board.entries)]
@@ -152,7 +133,7 @@ def readable(results: Standings):
     return heads, rows
 
 
-def place(entry: Entry, primary: Standing, k: int) -> str:
+def place(entry: Entry, primary: Ranking, k: int) -> str:
     """Rank tier and tie letters of a ranked entry; what the others are."""
     if entry.kind != "trained":
         return {"baseline": "baseline", "submission": "outside the budget"}[entry.kind]
@@ -170,7 +151,7 @@ def marked(entry: Entry) -> str:
     return f"{label} ({len(entry.failures)} of {len(entry.runs)} {kinds}, scored as gray)"
 
 
-def cell(result: Standing, k: int) -> str:
+def cell(result: Ranking, k: int) -> str:
     mean, half = float(result.mean[k]), float(result.half[k])
     text = significant(mean, half)
     return f"{text} ± {significant(half, half)}" if math.isfinite(half) and half > 0 else text
@@ -180,13 +161,13 @@ def _plain(value: float) -> str:
     return f"{value:.3g}" if math.isfinite(value) else ""
 
 
-def footnotes(results: Standings) -> list[str]:
+def footnotes(results: Results) -> list[str]:
     """The lines under every table: what the figures are, what is missing, what was skipped or refused."""
     board = results.board
     lines = [f"Sorted by {heading(board, board.primary)}, the board's one primary metric."]
     if board.rankable:
         lines.append(
-            "Ranks are tie tiers: entries with a letter in common do not differ at 5 % "
+            "Ranks are tie tiers: entries with a letter in common could not be told apart at 5 % "
             "(Welch-Satterthwaite over seeds and paired photos, Holm)."
         )
     lines.append(f"± is the half width of a 95 % interval over {_over(results)}.")
@@ -198,7 +179,7 @@ def footnotes(results: Standings) -> list[str]:
     return lines
 
 
-def _over(results: Standings) -> str:
+def _over(results: Results) -> str:
     kinds = {b for b, e in zip(results.primary.basis, results.board.entries) if e.kind == "trained"}
     if any(kind.startswith("none") for kind in kinds):
         return "seeds and photos; entries of one seed have none, and are not told apart"
@@ -211,37 +192,48 @@ def _over(results: Standings) -> str:
     )
 
 
-def write_tables(results: Standings, out: Path, beside: Sequence[Link] = ()) -> list[Path]:
+def write_tables(results: Results, out: Path, beside: Sequence[Link] = ()) -> list[Path]:
     """table.csv, .parquet, .md and .tex below `out`. `beside`: boards of the same generators on other photos."""
-    out.mkdir(parents=True, exist_ok=True)
-    frame = table(results)
-    paths = [out / f"table.{kind}" for kind in ("csv", "parquet", "md", "tex")]
-    frame.to_csv(paths[0], index=False)
-    frame.to_parquet(paths[1], index=False)
-    paths[2].write_text(markdown(results, beside), encoding="utf-8")
-    paths[3].write_text(latex(results), encoding="utf-8")
-    return paths
+    frame, parquet = table(results), io.BytesIO()
+    frame.to_parquet(parquet, index=False)
+    views = {
+        "csv": csv(frame).encode(), "parquet": parquet.getvalue(),
+        "md": markdown(results, beside).encode(), "tex": latex(results).encode(),
+    }  # fmt: skip
+    for kind, content in views.items():
+        write_atomically(out / f"table.{kind}", content, durable=False)
+    return [out / f"table.{kind}" for kind in views]
 
 
-def markdown(results: Standings, beside: Sequence[Link] = ()) -> str:
+def csv(frame) -> str:
+    """The table as CSV. Text that a spreadsheet would take for a formula gets an apostrophe before it."""
+    text = [name for name in frame.columns if frame[name].dtype.kind not in "fiub"]
+    return frame.assign(**{name: frame[name].map(_no_formula) for name in text}).to_csv(index=False)
+
+
+def _no_formula(text):
+    return f"'{text}" if isinstance(text, str) and text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+
+
+def markdown(results: Results, beside: Sequence[Link] = ()) -> str:
     """The readable table with the suite's note above it and the footnotes below."""
     heads, rows = readable(results)
-    lines = ["| " + " | ".join(map(_md, row)) + " |" for row in [heads, *rows]]
+    lines = ["| " + " | ".join(map(plain_markdown, row)) + " |" for row in [heads, *rows]]
     rule = "|" + "|".join(["---", "---"] + ["---:"] * (len(heads) - 2)) + "|"
-    note = [f"> {_md(results.board.note)}", ""] if results.board.note else []
-    head = [f"# {_md(results.board.title)}", "", *note, lines[0], rule, *lines[1:], ""]
-    lines = [f"- {link.text}: {_md(link.name)} ([board]({link.folder}/table.md))" for link in beside]
-    return "\n".join(head + lines + [f"- {_md(line)}" for line in footnotes(results)]) + "\n"
+    note = [f"> {plain_markdown(results.board.note)}", ""] if results.board.note else []
+    head = [f"# {plain_markdown(results.board.title)}", "", *note, lines[0], rule, *lines[1:], ""]
+    lines = [f"- {link.text}: {plain_markdown(link.name)} ([board]({link.folder}/table.md))" for link in beside]
+    return "\n".join(head + lines + [f"- {plain_markdown(line)}" for line in footnotes(results)]) + "\n"
 
 
-def _md(text: str) -> str:
+def plain_markdown(text: str) -> str:
     """Text for one Markdown table cell: no markup of its own, one line."""
     for sign in "\\`*_{}[]<>|#":
         text = text.replace(sign, {"<": "&lt;", ">": "&gt;"}.get(sign, "\\" + sign))
     return " ".join(text.split())
 
 
-def latex(results: Standings) -> str:
+def latex(results: Results) -> str:
     """A booktabs tabular with a caption; needs \\usepackage{booktabs}."""
     heads, rows = readable(results)
     body = [" & ".join(map(_tex, row)) + r" \\" for row in rows]

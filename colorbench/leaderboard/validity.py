@@ -1,13 +1,23 @@
-"""The first rung of `checks`: schema, names, hashes of what lies beside a record, ranges of its numbers."""
+"""The first two rungs of `checks`: what a record, and the files beside it, can be held to without looking at a picture.
+
+valid: schema, names, hashes of what lies beside a record, ranges of its numbers, and that everything a table or page reads
+can be read. plausible: the arithmetic of budget, time and memory.
+"""
 
 import re
 
 import numpy as np
 
 from colorbench.files import file_sha256
-from colorbench.leaderboard.door import check_name, check_safetensors, submitted_files
-from colorbench.leaderboard.entries import Run, read_scores
-from colorbench.leaderboard.predictions import manifest_sha256
+from colorbench.leaderboard.entries import Run
+from colorbench.leaderboard.untrusted import (
+    LARGEST,
+    check_name,
+    check_safetensors,
+    folder_sha256,
+    is_number,
+    submitted_files,
+)
 from colorbench.record import Record
 
 _RANGES = {
@@ -16,24 +26,43 @@ _RANGES = {
     "ab-auc-rebalanced": (0, 1), "out-of-gamut": (0, 1), "top1-agreement": (0, 1), "fid": (0, 1e4), "lightness-error": (0, 100),
     "colorfulness-error": (0, 300), "colorfulness-abs": (0, 300), "kid": (-1, 1e3),
 }  # fmt: skip
+_METRIC = re.compile(r"[a-z0-9][a-z0-9-]{0,59}")
 _PRIVATE = re.compile(r"(?:^|[\s'\"=(])(?:/(?:home|root|Users|mnt|work|data|tmp|scratch)/\S+|[A-Za-z]:\\\\?\S+)")
 
 
 def valid(run: Run) -> list[str]:
-    """Names, hashes and ranges; and that the per-image table agrees with the record."""
+    """Names, hashes and ranges; that table and curve can be read, and that the table agrees with the record."""
     list(submitted_files(run.folder))
     record = run.record
     check_name(record.cell.recipe.label)
-    problems = _ranges(record) + _hashes(run) + _private(record)
-    table = run.folder / "scores.parquet"
-    if not problems and table.is_file():
-        problems = _table_agrees(record, read_scores(table))
+    problems = _numbers(record) + _ranges(record) + _hashes(run) + _private(record)
+    _ = run.curve  # raises Refused
+    if not problems and run.scores is not None:
+        problems = _table_agrees(record, run.scores)
     return problems
+
+
+def _numbers(record: Record) -> list[str]:
+    """What no arithmetic of a table or plot survives: numbers of any field beyond all measure."""
+
+    def walk(value, name: str):
+        if isinstance(value, dict):
+            for key, inner in value.items():
+                yield from walk(inner, f"{name}.{key}" if name else str(key))
+        elif isinstance(value, list):
+            for inner in value:
+                yield from walk(inner, name)
+        elif isinstance(value, int | float) and not isinstance(value, bool) and not is_number(value):
+            yield f"{name[:80]} is beyond {LARGEST:g}"
+
+    return list(walk(record.model_dump(mode="json"), ""))[:5]
 
 
 def _ranges(record: Record) -> list[str]:
     problems = []
     for key, score in record.scores.items():
+        if not _METRIC.fullmatch(key):
+            problems.append(f"{key[:40]!r} is no name of a metric: lower-case letters, digits and hyphens, at most 60")
         low, high = _RANGES.get(key, (-np.inf, np.inf))
         for value in (score.value, score.color_only_value):
             if value is not None and not low <= value <= high:
@@ -59,7 +88,7 @@ def _hashes(run: Run) -> list[str]:
         path = run.folder / name
         if not path.exists():
             continue  # large files may live elsewhere; the rung that needs them is then not reached
-        held = manifest_sha256(path) if path.is_dir() else file_sha256(path)
+        held = folder_sha256(path) if path.is_dir() else file_sha256(path)
         if held != wanted:
             problems.append(f"{name} has sha256 {held[:12]}, the record says {wanted[:12]}")
     return problems
@@ -85,4 +114,77 @@ def _table_agrees(record: Record, table) -> list[str]:
             problems.append(f"{key}: scores.parquet has mean {mean:g}, the record says {score.value:g}")
     if len(table) != record.data.n_test:
         problems.append(f"scores.parquet has {len(table)} photos, the record speaks of {record.data.n_test}")
+    return problems
+
+
+_PEAK_FLOPS = 2.5e15
+"""No single accelerator of today does more dense bf16 arithmetic a second."""
+_CARD_BYTES = {
+    "H200": 144e9,
+    "H100": 96e9,
+    "A100": 81e9,
+    "B200": 192e9,
+    "L40": 48e9,
+    "4090": 25e9,
+    "3090": 25e9,
+    "T4": 16e9,
+}
+_MOST_CARD_BYTES = 300e9
+
+
+def plausible(record: Record) -> list[str]:
+    """Steps times batch are the images; no step is faster than arithmetic allows; memory fits the card."""
+    if record.origin == "submission" or record.cell.is_baseline or record.status == "skipped":
+        return [] if record.spent.steps == 0 else ["an entry that was not trained counts training steps"]
+    spent, cost, protocol = record.spent, record.cost, record.cell.protocol
+    problems = []
+    if spent.images != spent.steps * protocol.batch:
+        problems.append(f"{spent.steps} steps of {protocol.batch} are not {spent.images} images")
+    if spent.planned_steps is not None and spent.steps > spent.planned_steps:
+        problems.append(f"{spent.steps} steps, {spent.planned_steps} were planned")
+    if record.status == "done" and spent.steps == 0:
+        problems.append("done after no step")
+    problems += _budget_kept(record) + _arithmetic(record)
+    tried = sum(attempt.train_seconds for attempt in record.attempts)
+    if record.attempts and not np.isclose(tried, cost.train_seconds, rtol=0.02, atol=1.0):
+        problems.append(f"attempts took {tried:.1f} s together, the record says {cost.train_seconds:.1f} s")
+    return problems
+
+
+def _budget_kept(record: Record) -> list[str]:
+    budget, spent = record.cell.protocol.budget, record.spent
+    if spent.kind != budget.kind:
+        return [f"spent in {spent.kind}, the budget is in {budget.kind}"]
+    used = {
+        "steps": spent.steps,
+        "samples": spent.images,
+        "seconds": record.cost.train_seconds,
+        "flops": spent.model_flops,
+    }
+    amount = used.get(budget.kind)
+    slack = 1.25 if budget.kind == "seconds" else 1.02
+    if amount is not None and amount > slack * budget.amount + (
+        record.cell.protocol.batch if budget.kind == "samples" else 0
+    ):
+        return [f"used {amount:g} of {budget}"]
+    if record.status == "done" and budget.kind == "steps" and spent.steps < budget.amount:
+        return [f"done after {spent.steps} of {budget}"]
+    return []
+
+
+def _arithmetic(record: Record) -> list[str]:
+    spent, cost, facts = record.spent, record.cost, record.generator
+    problems = []
+    floor = (spent.model_flops or 6.0 * (facts.macs or 0) * spent.images) / _PEAK_FLOPS
+    if spent.steps and cost.train_seconds < max(floor, 1e-5 * spent.steps):
+        problems.append(f"{spent.steps} steps in {cost.train_seconds:g} s: faster than any device")
+    if facts.trainable_parameters > facts.parameters:
+        problems.append("more trainable parameters than parameters")
+    card = next(
+        (size for name, size in _CARD_BYTES.items() if name in (record.environment.gpu or "")), _MOST_CARD_BYTES
+    )
+    if cost.peak_bytes is not None and cost.peak_bytes > card:
+        problems.append(f"{cost.peak_bytes / 1e9:.0f} GB in use on {record.environment.gpu or 'one device'}")
+    if cost.peak_bytes is not None and record.status == "done" and cost.peak_bytes < 4 * facts.parameters:
+        problems.append(f"{cost.peak_bytes} bytes do not hold {facts.parameters} parameters")
     return problems

@@ -4,7 +4,6 @@ Predictions are rounded (not truncated) to 8 bits, scored as such, and kept as P
 the files, to the last digit.
 """
 
-import hashlib
 import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from torch import Tensor
 
 from colorbench.batch import Batch, Output
 from colorbench.data.photoset import PhotoSet
-from colorbench.files import write_atomically
+from colorbench.files import bytes_sha256, pictures_sha256, write_atomically
 from colorbench.record import Score
 from colorbench.tensors import Rgb, Rgb8
 
@@ -105,23 +104,12 @@ def to_uint8(rgb: Rgb) -> Rgb8:
 
 
 def _score(frame: "pandas.DataFrame", row, color_only: np.ndarray) -> Score:
-    facts = {"unit": row.unit, "higher_is_better": row.higher_is_better, "version": row.version}
     reason = frame.attrs["missing"].get(row.key)
     if not row.per_image:
+        facts = {"unit": row.unit, "higher_is_better": row.higher_is_better, "version": row.version}
         value = frame.attrs["set"].get(row.key)
         return Score(value=value, n=len(frame) if value is not None else 0, reason=reason, **facts)
-    values = frame[row.key].to_numpy()
-    value, n, infinite = _finite_mean(values)
-    color_value, color_n, _ = _finite_mean(values[color_only])
-    return Score(
-        value=value, n=n, color_only_value=color_value, color_only_n=color_n, infinite=infinite, reason=reason, **facts
-    )
-
-
-def _finite_mean(values: np.ndarray) -> tuple[float | None, int, int]:
-    """Mean and count of the finite values, and how many were infinite (identical pictures have infinite PSNR)."""
-    finite = values[np.isfinite(values)]
-    return (float(finite.mean()) if len(finite) else None), len(finite), int(np.isinf(values).sum())
+    return Score.over(frame[row.key].to_numpy(), color_only, row, reason)
 
 
 def save_scores(folder: Path, evaluation: Evaluation, photos: PhotoSet) -> str:
@@ -133,20 +121,21 @@ def save_scores(folder: Path, evaluation: Evaluation, photos: PhotoSet) -> str:
     buffer = io.BytesIO()
     frame.to_parquet(buffer, index=False)
     write_atomically(folder / "scores.parquet", buffer.getvalue())
-    return hashlib.sha256(buffer.getvalue()).hexdigest()
+    return bytes_sha256(buffer.getvalue())
 
 
 def save_pictures(folder: Path, pictures: Rgb8, names: Sequence[str]) -> str:
-    """One PNG a picture; returns the sha256 of the manifest: lines `name sha256-of-pixels`, in order of names."""
+    """Write one PNG per picture; return the hash over all of them (`files.pictures_sha256`)."""
     from PIL import Image
 
+    def written():
+        for name, picture in zip(names, pictures):
+            pixels = np.ascontiguousarray(picture.permute(1, 2, 0).numpy())
+            Image.fromarray(pixels).save(folder / f"{name}.png", compress_level=1)
+            yield name, pixels.tobytes()
+
     folder.mkdir(parents=True, exist_ok=True)
-    lines = []
-    for name, picture in zip(names, pictures):
-        pixels = np.ascontiguousarray(picture.permute(1, 2, 0).numpy())
-        Image.fromarray(pixels).save(folder / f"{name}.png", compress_level=1)
-        lines.append(f"{name} {hashlib.sha256(pixels.tobytes()).hexdigest()}")
-    return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
+    return pictures_sha256(written())
 
 
 def save_samples(folder: Path, evaluation: Evaluation, photos: PhotoSet, count: int = 4) -> None:

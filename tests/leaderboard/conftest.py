@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from colorbench.cell import Budget, Cell, Protocol, Recipe, Suite, canonical_json
+from colorbench.leaderboard import build
 from colorbench.record import (
     Cost,
     DataFacts,
@@ -17,6 +18,7 @@ from colorbench.record import (
     Record,
     Score,
     Spent,
+    read_record,
     write_record,
 )
 
@@ -42,7 +44,7 @@ LOSSES = {"l1": 0.0, "mse": -0.5, "100*l1 + patchgan": 0.9}
 
 
 def picture(generator, size: int, strength: float, photo: int) -> np.ndarray:
-    """A smooth picture whose colours fade with `strength` 0."""
+    """A smooth picture whose colors fade with `strength` 0."""
     y, x = np.mgrid[0:size, 0:size] / size
     light = 0.35 + 0.45 * np.sin(3 * x + photo) ** 2 * (0.6 + 0.4 * y)
     hue = np.stack([np.sin(2 * x + photo), np.sin(3 * y + 2 * photo), -np.sin(2 * x + photo)], -1)
@@ -178,6 +180,22 @@ def make_runs(tmp_path) -> Factory:
 @pytest.fixture(scope="session")
 def factory_class():
     return Factory
+
+
+@pytest.fixture
+def pair(make_runs):
+    """A board and its retest: `runs/synthetic` and `runs/synthetic-kodak`, both built."""
+    small = {"generators": ["unet"], "losses": {"l1": 0.0}, "seeds": 2, "photos": 6, "baselines": {"gray": -3.0}}
+    other = make_runs(**small)
+    other = other.rename(other.with_name("synthetic-kodak"))
+    folder = make_runs(**small)
+    for path in sorted(other.glob("*/seed-*/record.json")):
+        record = read_record(path)
+        cell = record.cell.model_copy(update={"suite": other.name, "retest_of": record.key})
+        write_record(record.model_copy(update={"cell": cell, "key": cell.key}), path)
+    for place in (other, folder, other):
+        build(place, plots=False)
+    return folder, other
 
 
 @pytest.fixture

@@ -1,3 +1,4 @@
+import json
 import subprocess
 import sys
 
@@ -5,6 +6,7 @@ import pytest
 from PIL import Image
 
 from colorbench.leaderboard import build
+from colorbench.leaderboard.publication import pages_with_pictures
 from colorbench.record import read_record, write_record
 
 SMALL = {"generators": ["unet", "linknet"], "losses": {"l1": 0.0, "mse": -0.5}, "seeds": 2, "photos": 6, "size": 24}
@@ -46,12 +48,12 @@ def test_pictures_are_readable_files(board):
 def test_the_plots_come_out_the_same_again(board, tmp_path):
     """Views are regenerated and compared in CI."""
     from colorbench.leaderboard.entries import read_board
-    from colorbench.leaderboard.plots.standing import plot_tiers
-    from colorbench.leaderboard.plots.strips import plot_strips, strip_photos
+    from colorbench.leaderboard.plots.intervals import plot_tiers
+    from colorbench.leaderboard.plots.pictures import plot_strips, strip_photos
     from colorbench.leaderboard.plots.style import look
-    from colorbench.leaderboard.table import standings
+    from colorbench.leaderboard.tiers import rank_board
 
-    results = standings(read_board(board.parent))
+    results = rank_board(read_board(board.parent))
     with look():
         plot_tiers(results, tmp_path)
         plot_strips(results, tmp_path, strip_photos(results.board, None, 2))
@@ -112,3 +114,55 @@ def test_the_package_imports_nothing_heavy():
     assert (
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
     )
+
+
+def page(board) -> str:
+    return (board / "index.html").read_text()
+
+
+def test_boards_name_each_other(pair):
+    folder, other = ((place / "board") for place in pair)
+    assert 'Also tested on: kodak (<a href="../../synthetic-kodak/board/index.html">board</a>)' in page(folder)
+    assert "Also tested on: kodak ([board](../../synthetic-kodak/board/table.md))" in (folder / "table.md").read_text()
+    assert 'tested on: synthetic (<a href="../../synthetic/board/index.html">board</a>)' in page(other)
+
+
+def test_a_neighbor_that_is_no_retest_or_not_built_is_not_named(pair):
+    folder, other = pair
+    (other / "board" / "table.md").unlink()
+    assert "Also tested on" not in page(build(folder, plots=False))
+    for path in other.glob("*/seed-*/record.json"):
+        record = read_record(path)
+        cell = record.cell.model_copy(update={"retest_of": "0" * 64})
+        write_record(record.model_copy(update={"cell": cell, "key": cell.key}), path)
+    build(other, plots=False)
+    assert "Also tested on" not in page(build(folder, plots=False))
+
+
+def test_what_a_repository_keeps_is_tables_and_two_plots(make_runs):
+    out = build(make_runs(**SMALL), pages=False)
+    names = sorted(path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file())
+    assert names == [
+        "plots/fronts.png", "plots/intervals-psnr.png", "table.csv", "table.md", "table.parquet", "table.tex",
+    ]  # fmt: skip
+
+
+def test_no_pictures_anywhere(make_runs, tmp_path):
+    folder = make_runs(**SMALL)
+    assert "gray-seed-0.html" in pages_with_pictures(build(folder, plots=False))
+    suite = json.loads((folder / "suite.json").read_text())
+    (folder / "suite.json").write_text(json.dumps(suite | {"pictures": False}))
+    for out in (build(folder, tmp_path / "b" / "board"), build(folder, tmp_path / "a" / "board", pictures=False)):
+        assert pages_with_pictures(out) == []
+        assert not list(out.glob("plots/ab-histograms.*"))
+        assert "data:image/jpeg" not in page(out)
+    with pytest.raises(ValueError, match="shows no pictures"):
+        build(folder, photos=["0000photo"])
+
+
+def test_a_damaged_reference_is_named_with_its_cure(make_runs):
+    folder = make_runs(**SMALL)
+    damaged = sorted((folder / "references").glob("*.png"))[0]
+    damaged.write_bytes(damaged.read_bytes()[:40])
+    with pytest.raises(ValueError, match=f"references/{damaged.name} is damaged.*colorbench run"):
+        build(folder)

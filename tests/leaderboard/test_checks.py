@@ -8,13 +8,14 @@ from PIL import Image
 from scipy import stats
 
 from colorbench.cell import Recipe
+from colorbench.leaderboard import build
 from colorbench.leaderboard.checks import badges_of, check, report
-from colorbench.leaderboard.evidence import SECOND_LOOK, better_by_chance, second_look
-from colorbench.leaderboard.plausibility import plausible
-from colorbench.leaderboard.predictions import manifest_sha256, score_of_column
-from colorbench.leaderboard.review import difference_table
+from colorbench.leaderboard.pull_request import difference_table
+from colorbench.leaderboard.rerun import SECOND_LOOK, better_by_chance, second_look
+from colorbench.leaderboard.untrusted import folder_sha256
+from colorbench.leaderboard.validity import plausible
 from colorbench.photo import decode_photo
-from colorbench.record import Attempt, read_record, write_record
+from colorbench.record import Attempt, Score, read_record, write_record
 
 SMALL = {
     "generators": ["unet"],
@@ -39,13 +40,15 @@ def honest(make_runs):
     for path in sorted(folder.glob("*/seed-*/record.json")):
         frame = score_folders(path.parent / "predictions", folder / "references", ["psnr", "delta-e-2000"])
         flags = np.arange(len(frame)) > 0
-        pd.DataFrame(frame).assign(photo=frame.index, color_only=flags).to_parquet(path.parent / "scores.parquet")
-        scores = {key: score_of_column(frame[key].to_numpy(), flags, METRICS[key]) for key in frame.columns}
+        pd.DataFrame(frame).assign(photo=frame.index, color_only=flags).to_parquet(
+            path.parent / "scores.parquet", index=False
+        )
+        scores = {key: Score.over(frame[key].to_numpy(), flags, METRICS[key]) for key in frame.columns}
         record = read_record(path)
         if not record.cell.is_baseline:
             (path.parent / "checkpoint.safetensors").write_bytes(safetensors())
         table = hashlib.sha256((path.parent / "scores.parquet").read_bytes()).hexdigest()
-        files = {"scores.parquet": table, "predictions": manifest_sha256(path.parent / "predictions")}
+        files = {"scores.parquet": table, "predictions": folder_sha256(path.parent / "predictions")}
         data = record.data.model_copy(update={"n_test": 6})
         write_record(record.model_copy(update={"scores": scores, "files": files, "data": data}), path)
     return folder
@@ -247,3 +250,11 @@ def test_a_folder_that_is_no_board_is_said_once(honest):
     change(honest, "gray", cell=cell, key=cell.key, data=record.data.model_copy(update={"hash": "e" * 64}))
     assert "do not share one photos" in of(check(honest, rescore=False), ".").problems[0]
     assert Image.MAX_IMAGE_PIXELS  # the decoder's own guard is never switched off
+
+
+def test_a_table_that_is_not_the_records_is_said(honest):
+    build(honest, plots=False, pages=False)
+    assert all(finding.ok for finding in check(honest, rescore=False))
+    path = honest / "board" / "table.csv"
+    path.write_text(path.read_text().replace("unet+l1", "unet+l2"))
+    assert "not the table of these records" in of(check(honest, rescore=False), "board").problems[0]

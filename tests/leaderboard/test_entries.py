@@ -4,9 +4,10 @@ import json
 import pytest
 
 from colorbench.cell import Budget, Recipe
-from colorbench.leaderboard.entries import MixedBoard, read_board, read_scores
+from colorbench.leaderboard.entries import Entry, MixedBoard, read_board, short_names
 from colorbench.record import read_record, write_record
 
+GRAY = Entry("gray", "baseline", ())
 FAST = {"pictures": False, "photos": 8, "generators": ["unet"], "losses": {"l1": 0.0}}
 
 
@@ -125,31 +126,21 @@ def test_skipped_cells_are_named_not_ranked(make_runs):
     assert len(board.entry("unet+l1").runs) == 2
 
 
-@pytest.mark.parametrize(
-    ("columns", "words"),
-    [
-        ({"psnr": [1.0]}, "no column `photo`"),
-        ({"photo": ["a", "a"], "psnr": [1.0, 2.0]}, "two rows"),
-        ({"photo": ["a"], "psnr": ["high"]}, "hold no numbers"),
-    ],
-)
-def test_malformed_tables(tmp_path, columns, words):
-    import pandas as pd
-
-    path = tmp_path / "seed-0" / "scores.parquet"
-    path.parent.mkdir()
-    pd.DataFrame(columns).to_parquet(path)
-    with pytest.raises(ValueError, match=words):
-        read_scores(path)
+def trained(*labels):
+    return [Entry(label, "trained", ()) for label in labels]
 
 
-def test_a_million_rows_and_no_table(tmp_path):
-    import pandas as pd
+def test_a_generator_that_all_share_is_left_out_and_variants_stay_apart():
+    losses = ["l1", "classification-rebalance-false", "classification-k-5-rebalance-false"]
+    names = short_names([*trained(*(f"unet+{loss}" for loss in losses)), GRAY], 28)
+    assert list(names.values()) == ["l1", "classification-r…lance-false", "classification-k…lance-false", "gray"]
 
-    path = tmp_path / "scores.parquet"
-    pd.DataFrame({"photo": range(1_000_000)}).to_parquet(path)
-    with pytest.raises(ValueError, match="at most 200000"):
-        read_scores(path)
-    path.write_bytes(b"PAR1 no")
-    with pytest.raises(ValueError, match="not a parquet table"):
-        read_scores(path)
+
+def test_a_loss_that_all_share_is_left_out():
+    names = short_names([*trained("unet+l1+ab", "linknet+l1+ab"), GRAY], 28)
+    assert names == {"unet+l1+ab": "unet", "linknet+l1+ab": "linknet", "gray": "gray"}
+
+
+def test_nothing_shared_nothing_left_out():
+    for labels in (["unet+l1", "linknet+mse"], ["unet+l1"], ["mine", "other"]):
+        assert list(short_names(trained(*labels), 28)) == list(short_names(trained(*labels), 28).values())

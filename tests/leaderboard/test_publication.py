@@ -6,8 +6,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from colorbench.leaderboard import build, model_index, publish, write_model_card
-from colorbench.leaderboard.publication import Moved
+from colorbench.leaderboard import build, check, export, model_index, publish, publish_all, write_model_card
+from colorbench.leaderboard.checks import report
+from colorbench.leaderboard.publication import Moved, pages_with_pictures
+from colorbench.record import read_record, write_record
 
 SMALL = {
     "generators": ["unet"],
@@ -89,51 +91,104 @@ def runs(factory_class, tmp_path_factory):
     return factory_class(tmp_path_factory.mktemp("published"))(**SMALL)
 
 
-@pytest.fixture(scope="module")
-def board(runs):
-    return build(runs, plots=False)
+def page(board) -> str:
+    return (board / "index.html").read_text()
 
 
-def test_a_folder_for_pages(board, tmp_path):
-    place = publish(board, tmp_path / "site")
+def test_a_folder_for_pages(runs, tmp_path):
+    place = publish(runs, tmp_path / "site", plots=False)
     assert place.endswith("index.html")
     names = {p.relative_to(tmp_path / "site").as_posix() for p in (tmp_path / "site").rglob("*") if p.is_file()}
-    assert {"index.html", "table.csv", "runs/unet+l1-seed-0.html", ".nojekyll"} <= names
+    assert {"index.html", "table.csv", "runs/unet+l1-seed-0.html", ".nojekyll", "records/suite.json"} <= names
+    assert not (runs / "board").exists()
 
 
-def test_what_an_earlier_board_left_goes_and_the_rest_stays(board, tmp_path):
+def test_pictures_are_published_when_asked_for(runs, tmp_path):
+    publish(runs, tmp_path / "without", plots=False)
+    publish(runs, tmp_path / "with", plots=False, pictures=True)
+    assert pages_with_pictures(tmp_path / "without") == []
+    assert "unet+l1-seed-0.html" in pages_with_pictures(tmp_path / "with")
+
+
+def test_what_an_earlier_board_left_goes_and_the_rest_stays(runs, tmp_path):
     site = tmp_path / "site"
     (site / "runs").mkdir(parents=True)
     (site / "runs" / "old-seed-0.html").write_text("old")
     (site / "CNAME").write_text("board.example")
-    publish(board, site)
+    publish(runs, site, plots=False)
     assert not (site / "runs" / "old-seed-0.html").exists()
     assert (site / "CNAME").exists()
 
 
-def test_to_the_hub_with_records(hub, board, runs):
-    where = publish(board, "hf://datasets/lab/board", records=runs, endpoint=hub.url, token="hf_x")
+def test_to_the_hub_with_records(hub, runs):
+    where = publish(runs, "hf://datasets/lab/board", plots=False, endpoint=hub.url, token="hf_x")
     assert where.endswith("b" * 40)
     assert {"index.html", "table.parquet", "records/suite.json", "records/unet+l1/seed-0/record.json"} <= set(hub.files)
     assert not any("predictions" in name or "checkpoint" in name for name in hub.files)
 
 
-def test_a_board_built_on_an_older_commit_is_not_published(hub, board):
+def test_a_board_built_on_an_older_commit_is_not_published(hub, runs):
     with pytest.raises(Moved, match="somebody published since"):
-        publish(board, "hf://datasets/lab/board", parent_commit="c" * 40, endpoint=hub.url, token="hf_x")
+        publish(runs, "hf://datasets/lab/board", plots=False, parent_commit="c" * 40, endpoint=hub.url, token="hf_x")
     assert hub.files == {}
     assert hub.head == "a" * 40
 
 
-def test_refused_targets_and_boards(board, tmp_path):
+def test_refused_targets_and_boards(runs, tmp_path):
     for target in ("s3://bucket/x", "hf://models/lab/x", "hf://datasets/lab"):
         with pytest.raises(ValueError, match="neither a folder nor"):
-            publish(board, target)
-    with pytest.raises(FileNotFoundError, match="no board"):
+            publish(runs, target)
+    with pytest.raises(FileNotFoundError, match="no readable record"):
         publish(tmp_path, tmp_path / "out")
     (tmp_path / "file").write_text("")
     with pytest.raises(ValueError, match="is a file"):
-        publish(board, tmp_path / "file")
+        publish(runs, tmp_path / "file")
+
+
+def test_published_links_hold_or_go(pair, tmp_path):
+    folder, other = pair
+    publish(folder, tmp_path / "site" / folder.name, plots=False)
+    assert "Also tested on" not in page(tmp_path / "site" / folder.name)
+    publish(other, tmp_path / "site" / other.name, plots=False)
+    publish(folder, tmp_path / "site" / folder.name, plots=False)
+    assert 'href="../synthetic-kodak/index.html"' in page(tmp_path / "site" / folder.name)
+
+
+def test_all_boards_of_a_folder_and_a_page_that_lists_them(pair, tmp_path):
+    folder, other = pair
+    (folder.parent / "no-board").mkdir()
+    listed = publish_all(folder.parent, tmp_path / "site")
+    assert 'href="synthetic/index.html"' in listed.read_text()
+    assert "unet+l1 is the only entry" in listed.read_text()
+    assert 'href="../synthetic-kodak/index.html"' in page(tmp_path / "site" / folder.name)
+    assert 'href="../synthetic/index.html"' in page(tmp_path / "site" / other.name)
+    with pytest.raises(FileNotFoundError, match="no suite with records"):
+        publish_all(folder, tmp_path / "site")
+
+
+def test_a_slim_copy_is_clean_and_builds(pair, tmp_path):
+    folder, other = pair
+    for path in folder.glob("*/seed-*/record.json"):
+        record = read_record(path)
+        large = ["predictions"] if record.cell.is_baseline else ["predictions", "checkpoint.safetensors"]
+        write_record(record.model_copy(update={"files": dict.fromkeys(large, "0" * 64)}), path)
+    target = export(folder, tmp_path / "leaderboards" / folder.name, plots=False)
+    names = {path.relative_to(target).as_posix() for path in target.rglob("*") if path.is_file()}
+    assert {"suite.json", "unet+l1/seed-0/record.json", "unet+l1/seed-0/scores.parquet"} <= names
+    assert {"unet+l1/seed-1/curve.jsonl", "board/table.md"} <= names
+    assert not any("predictions" in name or "references" in name or name.endswith(".html") for name in names)
+    findings = check(target, rescore=False)
+    assert all(finding.ok for finding in findings), findings
+    assert {finding.absent for finding in findings} == {("predictions", "checkpoint.safetensors"), ("predictions",)}
+    assert "not at hand: predictions" in report(findings)
+    before = (target / "board" / "table.md").read_text()
+    assert (build(target, plots=False) / "table.md").read_text() == before
+    export(other, tmp_path / "leaderboards" / other.name, plots=False)
+    assert "Also tested on: kodak" in (export(folder, target, plots=False) / "board" / "table.md").read_text()
+    with pytest.raises(ValueError, match="not on this board"):
+        export(other, target)
+    with pytest.raises(ValueError, match="the folder itself"):
+        export(folder, folder)
 
 
 def test_model_index_is_what_the_hub_reads(runs):

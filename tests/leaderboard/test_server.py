@@ -1,3 +1,5 @@
+import os
+import socket
 import threading
 import urllib.error
 import urllib.request
@@ -5,6 +7,7 @@ import urllib.request
 import pytest
 
 from colorbench.leaderboard import serve
+from colorbench.leaderboard.server import MOST_THREADS
 
 
 @pytest.fixture
@@ -15,12 +18,12 @@ def served(tmp_path):
     (tmp_path / "run" / "secret.txt").write_text("secret")
     (board / "link.txt").symlink_to(tmp_path / "run" / "secret.txt")
     (board / "runs").mkdir()
-    server = serve(tmp_path / "run", port=0)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    running = serve(tmp_path / "run", port=0)
+    thread = threading.Thread(target=running.serve_forever, daemon=True)
     thread.start()
-    yield f"http://127.0.0.1:{server.server_address[1]}"
-    server.shutdown()
-    server.server_close()
+    yield f"http://127.0.0.1:{running.server_address[1]}"
+    running.shutdown()
+    running.server_close()
     thread.join()
 
 
@@ -41,3 +44,35 @@ def test_nothing_else_is_served(served, path):
 def test_no_board_no_server(tmp_path):
     with pytest.raises(FileNotFoundError, match="no board"):
         serve(tmp_path)
+
+
+def raw_request(address: str, text: bytes) -> bytes:
+    host, port = address.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=20) as connection:
+        connection.sendall(text)
+        return connection.recv(100)
+
+
+def test_another_host_name_reads_nothing(served):
+    assert b" 403 " in raw_request(served, b"GET / HTTP/1.0\r\nHost: evil.example\r\n\r\n")
+    assert b" 403 " in raw_request(served, b"GET / HTTP/1.0\r\n\r\n")
+    assert b" 200 " in raw_request(served, b"GET / HTTP/1.0\r\nHost: localhost:8000\r\n\r\n")
+
+
+def test_a_pipe_is_not_opened(served, tmp_path):
+    os.mkfifo(tmp_path / "run" / "board" / "pipe")
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(served + "/pipe", timeout=20)
+    with caught.value as error:
+        assert error.code == 404
+
+
+def test_idle_connections_hold_few_threads_and_not_for_ever(served, monkeypatch):
+    monkeypatch.setattr("colorbench.leaderboard.server._Files.timeout", 0.5)
+    before, (host, port) = threading.active_count(), served.removeprefix("http://").split(":")
+    idle = [socket.create_connection((host, int(port)), timeout=20) for _ in range(3 * MOST_THREADS)]
+    with urllib.request.urlopen(served + "/", timeout=60) as answer:  # waits behind the idle ones, and is answered
+        assert answer.status == 200
+    assert threading.active_count() - before <= MOST_THREADS
+    for connection in idle:
+        connection.close()

@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -5,7 +7,8 @@ from PIL import Image
 from colorbench.leaderboard import check, submit
 from colorbench.leaderboard.entries import read_board
 from colorbench.leaderboard.scoring import score_in_parts
-from colorbench.leaderboard.table import markdown, standings
+from colorbench.leaderboard.table import markdown
+from colorbench.leaderboard.tiers import rank_board
 from colorbench.record import read_record
 
 SMALL = {
@@ -53,7 +56,7 @@ def test_a_colorizer_from_outside_stands_on_the_board_unranked(board, pictures):
     assert record.origin == "submission"
     assert record.generator.licence == "Apache-2.0"
     assert done == [(16, 20), (20, 20)]
-    results = standings(read_board(board))
+    results = rank_board(read_board(board))
     assert {e.label: e.kind for e in results.board.entries}["ddcolor"] == "submission"
     assert "outside the budget" in markdown(results)
     assert not (path.parent / ".parts").exists()
@@ -119,7 +122,7 @@ def test_refused_with_a_sentence(board, pictures, spoil, words):
     spoil(pictures)
     with pytest.raises(ValueError, match=words):
         submit(pictures, board, name="mine", licence="MIT")
-    assert not (board / "mine" / "seed-0" / "record.json").exists()
+    assert not (board / "submissions" / "mine" / "seed-0" / "record.json").exists()
 
 
 def test_another_size_when_asked(board, pictures):
@@ -135,3 +138,18 @@ def test_names_and_licences(board, pictures):
     submit(pictures, board, name="mine", licence="MIT")
     with pytest.raises(FileExistsError, match="choose another name"):
         submit(pictures, board, name="mine", licence="MIT")
+
+
+def test_a_submission_takes_no_folder_of_a_cell(board, pictures):
+    path = submit(pictures, board, name="mine", licence="MIT")
+    assert path == board / "submissions" / "mine" / "seed-0" / "record.json"
+    for taken in ("unet+l1", "gray"):
+        with pytest.raises(FileExistsError, match=f"entry or recipe called {re.escape(taken)}"):
+            submit(pictures, board, name=taken, licence="MIT")
+
+
+def test_an_entry_where_earlier_versions_put_it_stays_on_the_board(board, pictures):
+    path = submit(pictures, board, name="mine", licence="MIT")
+    path.parents[1].rename(board / "mine")
+    assert read_board(board).entry("mine").kind == "submission"
+    assert check(board, only=["mine"])[0].badges == ("valid", "plausible", "re-scored")

@@ -5,29 +5,47 @@ from pathlib import Path
 from colorbench.leaderboard.plots.colors import plot_ab, plot_colorfulness
 from colorbench.leaderboard.plots.curves import plot_curves
 from colorbench.leaderboard.plots.factors import plot_factors, plot_heat_map
-from colorbench.leaderboard.plots.fronts import plot_fronts
-from colorbench.leaderboard.plots.standing import plot_intervals, plot_metrics, plot_tiers
-from colorbench.leaderboard.plots.strips import plot_strips
+from colorbench.leaderboard.plots.intervals import plot_intervals, plot_metrics, plot_tiers
+from colorbench.leaderboard.plots.pareto import plot_fronts
+from colorbench.leaderboard.plots.pictures import plot_strips
 from colorbench.leaderboard.plots.style import look
-from colorbench.leaderboard.table import Standings
+from colorbench.leaderboard.tiers import Results
 
 __all__ = ["draw"]
 
 
-def draw(results: Standings, folder: Path, photos: list[str]) -> dict[str, Path]:
-    """All plots the data allows, in reading order: caption -> SVG. `photos`: ids that may be shown in strips."""
+def draw(
+    results: Results, folder: Path, photos: list[str], *, pictures: bool = True, few: bool = False
+) -> dict[str, Path]:
+    """All plots the data allows, in reading order: caption -> SVG.
+
+    Args:
+        photos: ids that may be shown in strips.
+        pictures: False leaves out what is drawn from the pictures themselves.
+        few: only the two plots that are kept beside records, as PNG.
+    """
     board = results.board
     with look():
         made = {
             f"{board.primary} with 95 % intervals": plot_intervals(results, board.primary, folder),
+            "Quality against cost": plot_fronts(results, folder),
+        }
+        if few:
+            for path in made.values():
+                if path is not None:
+                    path.unlink()
+            return {}
+        made |= {
             "Rank tiers": plot_tiers(results, folder),
             "Every metric, in the primary one's order": plot_metrics(results, folder),
-            "Quality against cost": plot_fronts(results, folder),
             "Generator by loss": plot_heat_map(results, folder),
             "What moves the score": plot_factors(results, folder),
             "Learning curves": plot_curves(results, folder),
-            "Colorfulness against the truth": plot_colorfulness(results, folder),
-            "Colours used": plot_ab(results, folder),
-            "Gray, each entry, photo; error maps below": plot_strips(results, folder, photos),
         }
+        if pictures:
+            made |= {
+                "Colorfulness against the truth": plot_colorfulness(results, folder),
+                "Colors used": plot_ab(results, folder),
+                "Gray, each entry, photo; error maps below": plot_strips(results, folder, photos),
+            }
     return {caption: path for caption, path in made.items() if path is not None}

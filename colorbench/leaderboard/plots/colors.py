@@ -1,19 +1,20 @@
-"""Are the pictures as colourful as the photos, and are they the same colours?"""
+"""Are the pictures as colorful as the photos, and are the colors the same?"""
 
 from pathlib import Path
 
 import numpy as np
 
+from colorbench.leaderboard.entries import short_names
 from colorbench.leaderboard.plots.pictures import colorfulness_of, lab_of, photo_names, prediction, truth
-from colorbench.leaderboard.plots.style import COLORS, INK, SOFT, figure, save, short_names
-from colorbench.leaderboard.table import Standings
+from colorbench.leaderboard.plots.style import COLORS, INK, SOFT, figure, save
+from colorbench.leaderboard.tiers import Results
 
 _MOST_PHOTOS = 64
 _PANELS = 5
 _RANGE = 90
 
 
-def plot_colorfulness(results: Standings, folder: Path) -> Path | None:
+def plot_colorfulness(results: Results, folder: Path) -> Path | None:
     """Every test photo: colorfulness of the prediction against that of the truth, the best entries, and the ratio."""
     board = results.board
     names = photo_names(board)[:_MOST_PHOTOS]
@@ -54,8 +55,8 @@ def _tidy(axes, used: int):
         ax.set_axis_off()
 
 
-def _shown(results: Standings) -> list:
-    """The best trained entries, one a generator first, then baselines, six in all."""
+def _shown(results: Results) -> list:
+    """The best trained entries, one per generator first, then baselines, six in all."""
     entries = [results.board.entries[k] for k in results.order()]
     trained = [entry for entry in entries if entry.kind != "baseline"]
     first = {entry.recipe.generator: entry for entry in reversed(trained)}
@@ -65,8 +66,8 @@ def _shown(results: Standings) -> list:
     return chosen + [entry for entry in entries if entry.label == "mean-ab"][: 6 - len(chosen)]
 
 
-def plot_ab(results: Standings, folder: Path) -> Path | None:
-    """Where the colours lie: the ab histogram of the truth beside that of the best entries, on one logarithmic scale."""
+def plot_ab(results: Results, folder: Path) -> Path | None:
+    """Where the colors lie: the ab histogram of the truth beside that of the best entries, on one logarithmic scale."""
     board = results.board
     names = photo_names(board)[:_MOST_PHOTOS]
     shown = _shown(results)[:_PANELS]
@@ -86,7 +87,7 @@ def plot_ab(results: Standings, folder: Path) -> Path | None:
         ax.set_xlabel("a*  (green – red)")
     for ax in axes[:, 0]:
         ax.set_ylabel("b*  (blue – yellow)")
-    made.colorbar(image, ax=axes, shrink=0.75, label="share of pixels")
+    made.colorbar(image, ax=axes, shrink=0.75, label="share of pixels", format="%.0e")
     return save(made, folder, "ab-histograms")
 
 

@@ -1,42 +1,20 @@
 """Learning curves: mean over seeds with a band from the lowest to the highest seed."""
 
-import json
-import math
 from pathlib import Path
 
 import numpy as np
 
-from colorbench.leaderboard.entries import Entry, Run
-from colorbench.leaderboard.plots.style import COLORS, LINES, figure, save, short_names, spread
-from colorbench.leaderboard.table import Standings, heading
+from colorbench.leaderboard.entries import Entry, Run, short_names
+from colorbench.leaderboard.plots.style import COLORS, LINES, figure, save, spread
+from colorbench.leaderboard.table import heading
+from colorbench.leaderboard.tiers import Results
+from colorbench.leaderboard.untrusted import is_number
 
 _MOST_LINES = 8
 _POINTS = 120
-_MOST_BYTES = 64_000_000
 
 
-def read_curve(run: Run) -> tuple[list[dict], list[dict]]:
-    """Training lines and evaluation lines of `curve.jsonl`; a damaged last line (a killed run) is left out."""
-    path = run.folder / "curve.jsonl"
-    if path.is_symlink() or not path.is_file() or path.stat().st_size > _MOST_BYTES:
-        return [], []
-    lines = []
-    for text in path.read_text(encoding="utf-8", errors="replace").splitlines():
-        try:
-            line = json.loads(text)
-        except ValueError:
-            continue
-        if isinstance(line, dict) and _number(line.get("step")):
-            lines.append(line)
-    training = [line for line in lines if _number(line.get("loss"))]
-    return training, [line for line in lines if isinstance(line.get("eval"), dict)]
-
-
-def _number(value) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def plot_curves(results: Standings, folder: Path) -> Path | None:
+def plot_curves(results: Results, folder: Path) -> Path | None:
     """The training loss, and the primary metric during training where it was evaluated, of the best entries."""
     board = results.board
     shown = [board.entries[k] for k in results.order() if board.entries[k].kind == "trained"]
@@ -82,9 +60,14 @@ def _panel(ax, lines: dict, styles: dict[str, int], names: dict[str, str]):
     ax.set_xlim(0, right)
 
 
+def loss_lines(run: Run) -> list[dict]:
+    """The lines of a run's curve that hold a training loss."""
+    return [line for line in run.curve if is_number(line.get("loss"))]
+
+
 def _loss_curves(entry: Entry):
     """Loss relative to its first values: losses of different expressions have no common unit."""
-    runs = [read_curve(run)[0] for run in entry.runs]
+    runs = [loss_lines(run) for run in entry.runs]
     return _aligned(
         [([line["step"] for line in run], _smooth([line["loss"] for line in run])) for run in runs if len(run) > 1]
     )
@@ -99,7 +82,7 @@ def _smooth(values: list[float]) -> np.ndarray:
 
 
 def _metric_curves(entry: Entry, metric: str):
-    runs = [[line for line in read_curve(run)[1] if _number(line["eval"].get(metric))] for run in entry.runs]
+    runs = [[line for line in run.curve if is_number((line.get("eval") or {}).get(metric))] for run in entry.runs]
     return _aligned(
         [([line["step"] for line in run], [line["eval"][metric] for line in run]) for run in runs if len(run) > 1]
     )

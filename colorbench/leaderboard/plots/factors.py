@@ -4,12 +4,14 @@ from pathlib import Path
 
 import numpy as np
 
+from colorbench.leaderboard.entries import cut
 from colorbench.leaderboard.factors import SOURCES, Factors, factors
-from colorbench.leaderboard.plots.style import COLORS, INK, LINES, MARKERS, figure, save, shorten, spread
-from colorbench.leaderboard.table import Standings, heading, significant
+from colorbench.leaderboard.plots.style import COLORS, INK, LINES, MARKERS, figure, save, spread
+from colorbench.leaderboard.table import heading, significant
+from colorbench.leaderboard.tiers import Results
 
 
-def plot_heat_map(results: Standings, folder: Path) -> Path | None:
+def plot_heat_map(results: Results, folder: Path) -> Path | None:
     """The primary metric of every generator (columns) under every loss (rows); the best loss of a column in bold."""
     import seaborn
 
@@ -31,7 +33,7 @@ def plot_heat_map(results: Standings, folder: Path) -> Path | None:
     seaborn.heatmap(
         values, ax=ax, annot=texts, fmt="", cmap="cividis" if direction else "cividis_r", linewidths=1, annot_kws={"size": 8},
         cbar_kws={"label": heading(board, board.primary), "shrink": 0.9},
-        xticklabels=[shorten(g, 18) for g in generators], yticklabels=[shorten(x, 30) for x in losses],
+        xticklabels=[cut(g, 18) for g in generators], yticklabels=[cut(x, 30) for x in losses],
     )  # fmt: skip
     ax.set(xlabel="generator", ylabel="loss")
     ax.tick_params(axis="y", rotation=0)
@@ -68,7 +70,7 @@ def _embolden(ax, values, direction: bool | None):
             text.set_weight("bold")
 
 
-def plot_factors(results: Standings, folder: Path) -> Path | None:
+def plot_factors(results: Results, folder: Path) -> Path | None:
     """Left: each loss through all generators (crossing lines: interaction). Right: share of the variation."""
     view = factors(results.board)
     if view is None:
@@ -85,13 +87,13 @@ def _interaction(ax, view: Factors):
     x = np.arange(len(view.generators))
     for k in range(len(view.losses)):
         ax.plot(x, view.cells[k], MARKERS[k % 8] + LINES[k % 4], color=COLORS[k % 8], ms=5, lw=1.5)
-    ax.set_xticks(x, [shorten(g, 14) for g in view.generators], rotation=20 if len(x) > 4 else 0)
+    ax.set_xticks(x, [cut(g, 14) for g in view.generators], rotation=20 if len(x) > 4 else 0)
     ax.set_xlim(-0.2, x[-1] + 0.15)
     height = np.ptp(ax.get_ylim())
     for k, y in enumerate(spread(list(view.cells[:, -1]), 0.065 * height)):
         line = {"arrowstyle": "-", "color": COLORS[k % 8], "lw": 0.5, "shrinkB": 4}
         ax.annotate(
-            shorten(view.losses[k], 24), (x[-1], view.cells[k, -1]), (x[-1] + 0.22, y), va="center", fontsize=7.5,
+            cut(view.losses[k], 24), (x[-1], view.cells[k, -1]), (x[-1] + 0.22, y), va="center", fontsize=7.5,
             color=COLORS[k % 8], annotation_clip=False, arrowprops=line,
         )  # fmt: skip
 

@@ -1,22 +1,32 @@
-"""The pictures of a run folder: true photos and predictions by id, read through the package's one decoder."""
+"""The pictures of a run folder, and strips of them: gray | each entry | photo, below each where it is wrong.
+
+True photos and predictions are read by id through the package's one decoder.
+"""
 
 import hashlib
 import re
+import textwrap
 from collections import Counter
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import UInt8
 
-from colorbench.leaderboard.entries import Board, Entry
+from colorbench.files import PREDICTIONS, REFERENCES
+from colorbench.leaderboard.entries import Board, Entry, short_names
+from colorbench.leaderboard.plots.style import save
+from colorbench.leaderboard.tiers import Results
+from colorbench.leaderboard.untrusted import plain_file
 from colorbench.photo import PhotoError, decode_photo
 
 MOST_SIDE = 512
+_MOST_ENTRIES = 6
+_MOST_ERROR = 60.0
 
 
 def photo_names(board: Board) -> list[str]:
     """Ids of the true photos, in an order that no score decides (by the hash of the id)."""
-    folder = board.folder / "references"
+    folder = board.folder / REFERENCES
     if folder.is_symlink() or not folder.is_dir():
         return []
     names = [path.stem for path in folder.glob("*.png") if not path.is_symlink()]
@@ -26,21 +36,28 @@ def photo_names(board: Board) -> list[str]:
     return sorted(names, key=turns.__getitem__)
 
 
-def truth(board: Board, name: str) -> UInt8[np.ndarray, "h w 3"] | None:
-    return _read(board.folder / "references" / f"{name}.png")
+def truth(board: Board, name: str) -> UInt8[np.ndarray, "h w 3"]:
+    """The true photo. Raises ValueError, which names the file and the cure, when it is damaged."""
+    path = board.folder / REFERENCES / f"{name}.png"
+    try:
+        return decode_photo(path)
+    except PhotoError as error:
+        raise ValueError(
+            f"{REFERENCES}/{path.name} is damaged ({error}): delete it, and the same `colorbench run` writes it again"
+        ) from None
 
 
 def prediction(entry: Entry, name: str) -> UInt8[np.ndarray, "h w 3"] | None:
     """The picture of the entry's first seed that has one."""
     for run in entry.runs:
-        picture = _read(run.folder / "predictions" / f"{name}.png")
+        picture = _read(run.folder / PREDICTIONS / f"{name}.png")
         if picture is not None:
             return picture
     return None
 
 
 def _read(path: Path) -> UInt8[np.ndarray, "h w 3"] | None:
-    if path.is_symlink() or path.parent.is_symlink() or not path.is_file():
+    if not plain_file(path):
         return None
     try:
         return decode_photo(path)
@@ -59,7 +76,7 @@ def lab_of(picture: UInt8[np.ndarray, "h w 3"]):
 
 
 def gray_of(picture: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "h w 3"]:
-    """What a generator is given: the photo's lightness, without colour."""
+    """What a generator is given: the photo's lightness."""
     import torch
 
     from colorbench.color import lab_to_rgb
@@ -71,7 +88,7 @@ def gray_of(picture: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "h w 3"]:
 
 
 def delta_e_of(pred: UInt8[np.ndarray, "h w 3"], target: UInt8[np.ndarray, "h w 3"]):
-    """CIE76 colour difference of every pixel, `(h, w)`: where a picture is wrong."""
+    """CIE76 color difference of every pixel, `(h, w)`."""
     return np.sqrt(((lab_of(pred) - lab_of(target)) ** 2).sum(axis=0))
 
 
@@ -94,3 +111,88 @@ def reduced(picture: np.ndarray, most: int = MOST_SIDE) -> np.ndarray:
         return picture
     height, width = (max(1, round(n * most / side)) for n in picture.shape[:2])
     return np.asarray(Image.fromarray(picture).resize((width, height), Image.Resampling.LANCZOS))
+
+
+def strip_photos(board: Board, chosen: list[str] | None, most: int) -> list[str]:
+    """The photos that may be shown: `chosen` ids (an empty list shows none), else `most` that no score picked."""
+    names = photo_names(board)
+    if chosen is None:
+        return names[:most]
+    if unknown := sorted(set(chosen) - set(names)):
+        raise ValueError(f"no reference photo called {', '.join(unknown)}; there are {', '.join(names[:8])} ...")
+    return [name for name in chosen if name in names]
+
+
+def plot_strips(results: Results, folder: Path, photos: list[str]) -> Path | None:
+    """One row of pictures per photo, a row of error maps below it (CIE76, black 0, white 60 and above)."""
+    entries = strip_entries(results)
+    if not photos or not entries:
+        return None
+    rows = [_row(results.board, entries, name) for name in photos]
+    made, axes, scale = _grid([row[-1].shape[0] / row[-1].shape[1] for row in rows], len(entries) + 2)
+    for ax in axes.flat:
+        ax.set_axis_off()
+    for k, row in enumerate(rows):
+        image = _draw(axes[2 * k], axes[2 * k + 1], row)
+    names = short_names(results.board.entries, 40)
+    for ax, title in zip(axes[0], ["gray", *[names[e.label] for e in entries], "photo"]):
+        ax.set_title(_wrapped(title), fontsize=7, loc="center", weight="normal")
+    made.colorbar(image, cax=scale, label="color error (CIE76)")
+    return save(made, folder, "strips")
+
+
+def _grid(ratios: list[float], columns: int):
+    """Cells 1.35 inches wide, two rows of each photo's height, and an axis for the scale; placed by arithmetic."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    cell, gap, head, side = 1.35, 0.04, 0.5, 0.75
+    heights = [cell * ratio for ratio in ratios for _ in range(2)]
+    width = columns * (cell + gap) + side
+    height = sum(heights) + gap * len(heights) + head
+    made = Figure((width, height))
+    FigureCanvasAgg(made)
+    axes, top = [], height - head
+    for tall in heights:
+        places = [
+            (k * (cell + gap) / width, (top - tall) / height, cell / width, tall / height) for k in range(columns)
+        ]
+        axes.append([made.add_axes(place) for place in places])
+        top -= tall + gap
+    scale = made.add_axes(
+        (
+            1 - side / width + 0.06 / width,
+            (height - head - min(2.2, sum(heights))) / height,
+            0.12 / width,
+            min(2.2, sum(heights)) / height,
+        )
+    )
+    return made, np.array(axes), scale
+
+
+def strip_entries(results: Results) -> list[Entry]:
+    """The best entries that kept their pictures, in the table's order."""
+    entries = [results.board.entries[k] for k in results.order()]
+    names = photo_names(results.board)[:1]
+    kept = [e for e in entries if e.kind != "baseline" and names and prediction(e, names[0]) is not None]
+    return kept[:_MOST_ENTRIES]
+
+
+def _row(board: Board, entries: list[Entry], name: str) -> list:
+    true = truth(board, name)
+    return [gray_of(true), *[prediction(entry, name) for entry in entries], true]
+
+
+def _draw(upper, lower, row: list):
+    true = row[-1]
+    for ax, picture in zip(upper, row):
+        if picture is not None:
+            ax.imshow(reduced(picture))
+    for ax, picture in zip(lower[:-1], row[:-1]):
+        if picture is not None and picture.shape == true.shape:
+            image = ax.imshow(delta_e_of(picture, true), cmap="magma", vmin=0, vmax=_MOST_ERROR)
+    return image
+
+
+def _wrapped(text: str) -> str:
+    return "\n".join(textwrap.wrap(text.replace("+", " + "), 17, break_long_words=True)[:3])

@@ -1,12 +1,13 @@
-"""One look for all plots: colours the colour-blind tell apart, marks that survive a gray printer, labels beside the data."""
+"""One look for all plots: colors that the color-blind tell apart, labels beside the data."""
 
+import io
+import warnings
 from collections.abc import Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from colorbench.leaderboard import names
-from colorbench.leaderboard.entries import Entry
-from colorbench.leaderboard.names import cut
+from colorbench.files import slug, write_atomically
 
 INK, SOFT, GRID, PAPER = "#1a1a1a", "#6b6b6b", "#e4e4e4", "#ffffff"
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F6000", "#000000")
@@ -18,23 +19,29 @@ _DPI = 200
 
 @contextmanager
 def look():
-    """matplotlib's settings inside the block; nothing outside changes, and no display is needed."""
+    """matplotlib's settings inside the block; nothing outside changes, and no display is needed.
+
+    `$` in a label is a letter: text of a record is never read as mathematics.
+    """
     import matplotlib
     import seaborn
 
-    settings = {
+    settings: dict[Any, Any] = {
         **seaborn.axes_style("whitegrid"), "font.family": ["DejaVu Sans"], "font.size": 9, "axes.titlesize": 10,
         "axes.labelsize": 9, "xtick.labelsize": 8.5, "ytick.labelsize": 8.5, "axes.edgecolor": SOFT, "axes.linewidth": 0.8,
         "grid.color": GRID, "grid.linewidth": 0.7, "text.color": INK, "axes.labelcolor": INK, "xtick.color": INK,
         "ytick.color": INK, "axes.titlelocation": "left", "axes.titleweight": "bold", "svg.hashsalt": "colorbench",
         "figure.facecolor": PAPER, "savefig.facecolor": PAPER, "axes.spines.top": False, "axes.spines.right": False,
-        "image.interpolation": "nearest",
+        "image.interpolation": "nearest", "text.parse_math": False,
     }  # fmt: skip
-    with matplotlib.rc_context(settings):
+    with matplotlib.rc_context(settings), warnings.catch_warnings():
+        warnings.filterwarnings(
+            "ignore", "Glyph .* missing"
+        )  # a letter of a name that the font lacks is drawn as a box
         yield
 
 
-def figure(width: float, height: float, rows: int = 1, columns: int = 1, **more):
+def figure(width: float, height: float, rows: int = 1, columns: int = 1, **more) -> tuple[Any, Any]:
     """A figure without pyplot's memory, and its axes."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -46,34 +53,22 @@ def figure(width: float, height: float, rows: int = 1, columns: int = 1, **more)
 
 def save(made, folder: Path, name: str) -> Path:
     """`<name>.png` and `<name>.svg`, the same bytes for the same data. Returns the path of the SVG."""
-    folder.mkdir(parents=True, exist_ok=True)
-    made.savefig(folder / f"{name}.png", dpi=_DPI, metadata={"Software": None})
+    name, png, svg = slug(name), io.BytesIO(), io.BytesIO()
+    made.savefig(png, format="png", dpi=_DPI, metadata={"Software": None})
     made.set_layout_engine("none")  # worked out once is enough
-    made.savefig(folder / f"{name}.svg", metadata={"Date": None, "Creator": None})
+    made.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
+    for kind, file in (("png", png), ("svg", svg)):
+        write_atomically(folder / f"{name}.{kind}", file.getvalue(), durable=False)
     return folder / f"{name}.svg"
 
 
 def palette(names: list[str]) -> dict[str, str]:
-    """A colour a name, in order; from the ninth on colours repeat, so pair them with `markers`."""
+    """A color per name, in order; from the ninth on colors repeat, so pair them with `markers`."""
     return {name: COLORS[k % len(COLORS)] for k, name in enumerate(names)}
 
 
 def markers(names: list[str]) -> dict[str, str]:
     return {name: MARKERS[k % len(MARKERS)] for k, name in enumerate(names)}
-
-
-def shorten(text: str, most: int = 34) -> str:
-    """Text that fits beside a mark; `$` is escaped so that matplotlib does not read mathematics in a label."""
-    return _escaped(cut(text, most))
-
-
-def short_names(entries: Sequence[Entry], most: int = 34) -> dict[str, str]:
-    """`names.short_names`, escaped as `shorten` does."""
-    return {label: _escaped(text) for label, text in names.short_names(entries, most).items()}
-
-
-def _escaped(text: str) -> str:
-    return text.replace("\\", "/").replace("$", r"\$")
 
 
 def spread(positions: list[float], gap: float) -> list[float]:
@@ -100,7 +95,7 @@ def _start(block: list, gap: float) -> float:
     return block[0] / len(block[1])
 
 
-def label_points(ax, points: list[tuple[float, float, str]], lines: list = (), fontsize: float = 7.0):
+def label_points(ax, points: list[tuple[float, float, str]], lines: Sequence[tuple] = (), fontsize: float = 7.0):
     """Names beside their points `(x, y, text)`: the first free place around each; a name without one is left out.
 
     `lines`: `(x0, x1, y)` and `(x, y0, y1)` stretches in data units as `((x0, y0), (x1, y1))`, kept free too.
@@ -110,7 +105,8 @@ def label_points(ax, points: list[tuple[float, float, str]], lines: list = (), f
     made = ax.figure
     made.canvas.draw()
     renderer = made.canvas.get_renderer()
-    taken = [_box(*ax.transData.transform((x, y)), 9.0) for x, y, _ in points]
+    places = ax.transData.transform([(x, y) for x, y, _ in points]) if points else []
+    taken = [_box(x, y, 9.0) for x, y in places]
     taken += [_stretch(ax.transData.transform(ends)) for ends in lines]
     frame = ax.get_window_extent(renderer)
     for x, y, text in points:

@@ -7,21 +7,20 @@ from pathlib import Path
 import numpy as np
 
 from colorbench import __version__
-from colorbench.leaderboard.entries import Board, Entry, Run
+from colorbench.files import write_atomically
+from colorbench.leaderboard.entries import Board, Entry, Run, short_names
 from colorbench.leaderboard.factors import factors, sentence
-from colorbench.leaderboard.fronts import COSTS, REFERENCE_ROW, cost, summary
-from colorbench.leaderboard.names import short_names
-from colorbench.leaderboard.retests import Link
+from colorbench.leaderboard.pareto import COSTS, REFERENCE_ROW, cost, summary
 from colorbench.leaderboard.site.page import asset, data_uri, json_text, render
-from colorbench.leaderboard.standings import Standing
-from colorbench.leaderboard.table import Standings, cell, footnotes, heading, place, significant
+from colorbench.leaderboard.table import Link, cell, footnotes, heading, place, significant
+from colorbench.leaderboard.tiers import Ranking, Results
 
 _MOST_FILTER_VALUES = 200
 _WIDE = ("strips", "metrics", "fronts")
 
 
 def write_index(
-    results: Standings,
+    results: Results,
     out: Path,
     plots: dict[str, Path],
     pages: dict[str, str],
@@ -39,7 +38,7 @@ def write_index(
         downloads=[f"table.{kind}" for kind in ("csv", "parquet", "md", "tex")], data=json_text(_data(results, pages, badges)),
     )  # fmt: skip
     path = out / "index.html"
-    path.write_text(page, encoding="utf-8")
+    write_atomically(path, page.encode(), durable=False)
     return path
 
 
@@ -88,14 +87,14 @@ def _summary(board: Board) -> list[str]:
     metrics, _ = summary(board)
     if metrics:
         lines.append(
-            f"Gray-normalised: 0 is the gray picture, 1 is {REFERENCE_ROW}; interquartile mean over {', '.join(metrics)}."
+            f"Gray-normalized: 0 is the gray picture, 1 is {REFERENCE_ROW}; interquartile mean over {', '.join(metrics)}."
         )
     if view := factors(board):
         lines.append(sentence(view))
     return lines
 
 
-def _data(results: Standings, pages: dict[str, str], badges: dict[str, list[str]]) -> dict:
+def _data(results: Results, pages: dict[str, str], badges: dict[str, list[str]]) -> dict:
     board = results.board
     used, iqm = summary(board)
     names = short_names(board.entries, 30)
@@ -123,7 +122,7 @@ def _primary_first(board: Board) -> list[str]:
 
 
 def _columns(board: Board, costs: list[str], normalised: bool) -> list[dict]:
-    columns = [
+    columns: list[dict] = [
         {"name": "rank", "title": "rank", "number": True, "shown": board.rankable},
         {"name": "label", "title": "entry"},
     ]
@@ -152,12 +151,12 @@ def _columns(board: Board, costs: list[str], normalised: bool) -> list[dict]:
             }
         )
     if normalised:
-        columns.append({"name": "iqm", "title": "gray-normalised ↑", "number": True, "down": True})
+        columns.append({"name": "iqm", "title": "gray-normalized ↑", "number": True, "down": True})
     columns += [{"name": key, "title": f"{COSTS[key][0]} ({COSTS[key][1]})", "number": True} for key in costs]
     return [*columns, {"name": "licence", "title": "licence", "shown": False}]
 
 
-def _row(results: Standings, k: int, costs: list[str], iqm: float | None, pages: dict, badges: dict) -> dict:
+def _row(results: Results, k: int, costs: list[str], iqm: float | None, pages: dict, badges: dict) -> dict:
     board, entry = results.board, results.board.entries[k]
     tier = results.primary.tier[k]
     cells = [{"t": place(entry, results.primary, k), "v": None if tier is None else sum(tier) / 2}, entry.label]
@@ -170,7 +169,7 @@ def _row(results: Standings, k: int, costs: list[str], iqm: float | None, pages:
     return {"c": cells, "k": entry.kind, "p": pages.get(entry.runs[0].sha256), "b": entry_badges(entry, badges)}
 
 
-def _value(result: Standing, k: int) -> dict:
+def _value(result: Ranking, k: int) -> dict:
     value = _finite(result.mean[k])
     return {"t": cell(result, k) if value is not None else "", "v": value}
 
@@ -201,7 +200,7 @@ def entry_badges(entry: Entry, badges: dict[str, list[str]]) -> list[tuple[str, 
 
 
 def _run_columns(board: Board) -> list[dict]:
-    columns = [{"name": "run", "title": "run"}, {"name": "status", "title": "status"}]
+    columns: list[dict] = [{"name": "run", "title": "run"}, {"name": "status", "title": "status"}]
     for metric in board.metrics:
         columns.append(
             {
@@ -224,7 +223,7 @@ def _run_row(board: Board, entry: Entry, run: Run, pages: dict, badges: dict) ->
     return {"c": cells, "k": entry.kind, "p": pages.get(run.sha256), "b": marks}
 
 
-def _point(results: Standings, k: int, costs: list[str], pages: dict, names: dict[str, str]) -> dict:
+def _point(results: Results, k: int, costs: list[str], pages: dict, names: dict[str, str]) -> dict:
     entry = results.board.entries[k]
     return {
         "label": entry.label,

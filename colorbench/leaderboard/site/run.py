@@ -1,12 +1,13 @@
-"""A page a run: pictures with a before/after slider, scores, curve, settings, environment."""
+"""One page per run: pictures with a before/after slider, scores, curve, settings, environment."""
 
 from pathlib import Path
 
 import numpy as np
 
 from colorbench import __version__
+from colorbench.files import write_atomically
 from colorbench.leaderboard.entries import Board, Entry, Run
-from colorbench.leaderboard.plots.curves import read_curve
+from colorbench.leaderboard.plots.curves import loss_lines
 from colorbench.leaderboard.plots.pictures import gray_of, prediction, reduced, truth
 from colorbench.leaderboard.site.page import asset, file_name, picture_uri, render
 from colorbench.leaderboard.table import heading, significant
@@ -31,7 +32,6 @@ def write_run_pages(
 ) -> dict[str, str]:
     """All pages below `out/runs`. `photos`: ids of the test photos that may be shown. Returns their addresses."""
     names = page_names(board)
-    (out / "runs").mkdir(parents=True, exist_ok=True)
     pairs = {
         name: (picture_uri(reduced(gray_of(t))), picture_uri(reduced(t)))
         for name in photos
@@ -40,7 +40,7 @@ def write_run_pages(
     for entry in board.entries:
         for run in entry.runs:
             text = run_page(board, entry, run, pairs, badges.get(run.sha256, []))
-            (out / names[run.sha256]).write_text(text, encoding="utf-8")
+            write_atomically(out / names[run.sha256], text.encode(), durable=False)
             if progress:
                 progress()
     return names
@@ -110,7 +110,7 @@ def _text(value: float | None) -> str:
 
 def _curve(run: Run) -> dict | None:
     """The training loss as an SVG path, thinned to what 800 pixels can show."""
-    lines, _ = read_curve(run)
+    lines = loss_lines(run)
     if len(lines) < 2:
         return None
     chosen = np.unique(np.linspace(0, len(lines) - 1, 400).round().astype(int))
@@ -143,7 +143,7 @@ def _sections(run: Run) -> list[tuple[str, list[tuple[str, str]]]]:
     recipe = record.cell.recipe.model_dump(mode="json")
     sections = {
         "Recipe": {k: v for k, v in recipe.items() if k not in ("optimizer", "phases")},
-        "Optimiser": recipe["optimizer"] | recipe["phases"] if record.origin == "harness" else {},
+        "Optimizer": recipe["optimizer"] | recipe["phases"] if record.origin == "harness" else {},
         "Generator": record.generator.model_dump(mode="json"),
         "Budget and cost": record.spent.model_dump(mode="json") | record.cost.model_dump(mode="json"),
         "Photos": record.data.model_dump(mode="json"),

@@ -10,11 +10,11 @@ from PIL import Image
 from colorbench.cell import Budget, Recipe
 from colorbench.grid.run import run
 from colorbench.leaderboard import check
-from colorbench.leaderboard.predictions import manifest_sha256, score_of_column
+from colorbench.leaderboard.untrusted import folder_sha256
 from colorbench.metrics import METRICS, score_folders
 from colorbench.photo import decode_photo
 from colorbench.publishing import check_and_print, infer_again
-from colorbench.record import read_record, write_record
+from colorbench.record import Score, read_record, write_record
 from tests.grid.test_retest import InProcess, write_photos
 from tests.grid.test_run import UNET, tiny_suite
 from tests.training.cells import small_protocol
@@ -122,9 +122,9 @@ def test_pictures_painted_over_with_the_truth_are_not_re_inferred(folder):
     frame.assign(photo=frame.index, color_only=flags).to_parquet(place / "scores.parquet")
     files = {
         "scores.parquet": hashlib.sha256((place / "scores.parquet").read_bytes()).hexdigest(),
-        "predictions": manifest_sha256(place / "predictions"),
+        "predictions": folder_sha256(place / "predictions"),
     }
-    tamper(folder, scores={"psnr": score_of_column(frame["psnr"].to_numpy(), flags, METRICS["psnr"])}, files=files)
+    tamper(folder, scores={"psnr": Score.over(frame["psnr"].to_numpy(), flags, METRICS["psnr"])}, files=files)
     found = finding(folder)
     assert found.badges == ("valid", "plausible", "re-scored")
     assert "differ by up to" in found.problems[0]

@@ -2,8 +2,12 @@ import numpy as np
 import pytest
 import torch
 
+from colorbench.leaderboard.entries import read_board
 from colorbench.leaderboard.intervals import compare, sample
-from colorbench.leaderboard.sets import fid_from_grams, joint_resampling, kid_from_grams
+from colorbench.leaderboard.set_scores import board_features, fid_from_grams, joint_resampling, kid_from_grams
+from colorbench.leaderboard.table import table
+from colorbench.leaderboard.tiers import rank_board
+from colorbench.record import Score, read_record, write_record
 
 
 def grams(x, y):
@@ -47,3 +51,17 @@ def test_unknown_score_and_other_photos_are_refused():
         joint_resampling([[truth]], truth, "psnr")
     with pytest.raises(ValueError, match="score all photos"):
         joint_resampling([[truth[:3]]], truth, "kid")
+
+
+def test_a_boards_set_scores_get_intervals_over_photos(make_runs):
+    """A stand-in network of three numbers per picture."""
+    folder = make_runs(generators=["unet"], losses={"l1": 0.0}, seeds=2, photos=6, baselines={"gray": -3.0})
+    for path in folder.glob("*/seed-*/record.json"):
+        record = read_record(path)
+        fid = Score(value=1.0 + record.cell.seed, n=6, higher_is_better=False)
+        write_record(record.model_copy(update={"scores": record.scores | {"fid": fid}}), path)
+    board = read_board(folder)
+    features, truth = board_features(board, embed=lambda rgb: rgb.mean(dim=(2, 3)))
+    drawn = {"fid": joint_resampling(features, truth, "fid", draws=20)}
+    assert set(table(rank_board(board))["fid_interval"]) == {"seeds", "none"}
+    assert set(table(rank_board(board, drawn))["fid_interval"]) == {"seeds + photos", "photos"}

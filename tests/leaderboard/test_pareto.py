@@ -3,7 +3,7 @@ import pytest
 from scipy import stats
 
 from colorbench.leaderboard.entries import read_board
-from colorbench.leaderboard.fronts import cost, gray_normalised, pareto, summary
+from colorbench.leaderboard.pareto import cost, gray_normalized, pareto, summary
 
 FAST = {"pictures": False, "photos": 16}
 
@@ -33,7 +33,7 @@ def test_gray_is_0_and_the_reference_row_1(make_runs):
 
 def test_the_summary_is_scipys_trimmed_mean_without_undirected_metrics(make_runs):
     board = read_board(make_runs(**FAST))
-    metrics, columns = gray_normalised(board)
+    metrics, columns = gray_normalized(board)
     assert "colorfulness" not in metrics
     assert "delta-e-2000" in metrics
     k = [entry.label for entry in board.entries].index("unet+l1")

@@ -5,22 +5,14 @@ from pathlib import Path
 
 import numpy as np
 
-from colorbench.leaderboard.fronts import COSTS, cost, pareto
-from colorbench.leaderboard.plots.style import (
-    INK,
-    SOFT,
-    figure,
-    label_points,
-    markers,
-    palette,
-    save,
-    short_names,
-    shorten,
-)
-from colorbench.leaderboard.table import Standings, heading
+from colorbench.leaderboard.entries import cut, short_names
+from colorbench.leaderboard.pareto import COSTS, cost, pareto
+from colorbench.leaderboard.plots.style import INK, SOFT, figure, label_points, markers, palette, save
+from colorbench.leaderboard.table import heading
+from colorbench.leaderboard.tiers import Results
 
 
-def plot_fronts(results: Standings, folder: Path) -> Path | None:
+def plot_fronts(results: Results, folder: Path) -> Path | None:
     """The primary metric against seconds, parameters, memory and joules, as far as they were metered."""
     board, result = results.board, results.primary
     direction = board.higher_is_better(board.primary)
@@ -49,7 +41,7 @@ def plot_fronts(results: Standings, folder: Path) -> Path | None:
     return save(made, folder, "fronts")
 
 
-def _panel(ax, results: Standings, kept: list[int], values, direction: bool):
+def _panel(ax, results: Results, kept: list[int], values, direction: bool):
     board, result = results.board, results.primary
     generators = sorted({board.entries[k].recipe.generator for k in kept})
     colors, shapes = palette(generators), markers(generators)
@@ -77,10 +69,20 @@ def _panel(ax, results: Standings, kept: list[int], values, direction: bool):
         )
     finite = values[np.isfinite(values) & (values > 0)]
     if len(finite) and finite.max() > 8 * finite.min():
-        ax.set_xscale("log")
+        _logarithmic(ax)
     ax.margins(x=0.2, y=0.08)
     if not direction:
         ax.invert_yaxis()
+
+
+def _logarithmic(ax):
+    """A log axis whose ticks are plain numbers."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    ax.set_xscale("log")
+    ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
+    ax.xaxis.set_minor_formatter(NullFormatter())
 
 
 def _pale(color: str) -> tuple:
@@ -89,10 +91,10 @@ def _pale(color: str) -> tuple:
     return tuple(0.45 * c + 0.55 for c in to_rgb(color))
 
 
-def _name_points(ax, results: Standings, kept: list[int], values):
+def _name_points(ax, results: Results, kept: list[int], values):
     """The front's points first, then the others while there is room."""
     quality = results.primary.mean[kept]
-    front = pareto(values, quality, results.board.higher_is_better(results.board.primary))
+    front = pareto(values, quality, bool(results.board.higher_is_better(results.board.primary)))
     points = [k for k in np.lexsort((quality, ~front)) if np.isfinite(values[k])]
     if len(points) > 30:
         points = [k for k in points if front[k]]
@@ -101,7 +103,7 @@ def _name_points(ax, results: Standings, kept: list[int], values):
     corners = sorted((values[k], quality[k]) for k in np.flatnonzero(front))
     lines = [((x0, y0), (x1, y0)) for (x0, y0), (x1, _) in itertools.pairwise(corners)]
     lines += [((x1, y0), (x1, y1)) for (_, y0), (x1, y1) in itertools.pairwise(corners)]
-    label_points(ax, [(values[k], quality[k], text) for k, text in zip(points, texts)], lines)
+    label_points(ax, [(float(values[k]), float(quality[k]), text) for k, text in zip(points, texts)], lines)
 
 
 def _legend(made, generators: list[str]):
@@ -110,7 +112,5 @@ def _legend(made, generators: list[str]):
     if len(generators) > 16:
         return
     colors, shapes = palette(generators), markers(generators)
-    handles = [
-        Line2D([], [], color=colors[g], marker=shapes[g], ls="", ms=5.5, label=shorten(g, 20)) for g in generators
-    ]
+    handles = [Line2D([], [], color=colors[g], marker=shapes[g], ls="", ms=5.5, label=cut(g, 20)) for g in generators]
     made.legend(handles=handles, loc="outside lower left", ncols=6, frameon=False, fontsize=8, labelcolor=SOFT)

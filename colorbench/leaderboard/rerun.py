@@ -7,9 +7,9 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from colorbench.cell import Cell
-from colorbench.leaderboard.door import check_safetensors
 from colorbench.leaderboard.entries import Board, Run, read_board
-from colorbench.record import Record
+from colorbench.leaderboard.untrusted import check_safetensors
+from colorbench.record import Record, Score
 
 PHOTOS = 64
 _LEVEL = 1
@@ -26,35 +26,28 @@ Rerun = Callable[[Cell], Record]
 
 
 def rescored(run: Run, references: Path) -> list[str]:
-    """Score the stored pictures again. They may be scaled by nobody and must be complete."""
+    """Score the stored pictures again: all of them, each at its photo's size."""
     import tempfile
 
     from colorbench.leaderboard.scoring import score_in_parts
     from colorbench.metrics import METRICS
 
-    claimed = {
-        k: s for k, s in run.record.scores.items() if s.value is not None and k in METRICS and METRICS[k].per_image
+    claims = {
+        key: (score.value, score.version)
+        for key, score in run.record.scores.items()
+        if score.value is not None and key in METRICS and METRICS[key].per_image
     }
     with tempfile.TemporaryDirectory() as parts:
-        frame, missing = score_in_parts(run.folder / "predictions", references, list(claimed), Path(parts))
+        frame, missing = score_in_parts(run.folder / "predictions", references, list(claims), Path(parts))
     problems = []
-    for key, score in claimed.items():
-        if score.version != METRICS[key].version:
-            problems.append(f"{key} is of version {score.version}, this package has {METRICS[key].version}")
-        elif key not in missing and not _close(_finite_mean(frame[key].to_numpy(float)), score.value):
-            problems.append(
-                f"{key}: the stored pictures give {_finite_mean(frame[key]):g}, the record says {score.value:g}"
-            )
+    for key, (claimed, version) in claims.items():
+        if version != METRICS[key].version:
+            problems.append(f"{key} is of version {version}, this package has {METRICS[key].version}")
+        elif key not in missing:
+            found = Score.over(frame[key].to_numpy(float), np.ones(len(frame), bool), METRICS[key]).value
+            if found is None or not np.isclose(found, claimed, rtol=_RELATIVE, atol=1e-4):
+                problems.append(f"{key}: the stored pictures give {found}, the record says {claimed:g}")
     return problems
-
-
-def _finite_mean(values) -> float:
-    values = np.asarray(values, float)
-    return float(values[np.isfinite(values)].mean()) if np.isfinite(values).any() else float("nan")
-
-
-def _close(found: float, claimed: float) -> bool:
-    return bool(np.isclose(found, claimed, rtol=_RELATIVE, atol=1e-4))
 
 
 def reinferred(run: Run, references: Path, infer: Infer) -> list[str]:
@@ -157,4 +150,4 @@ def better_by_chance(claim: Float[np.ndarray, "s"], rerun: Float[np.ndarray, "r"
     if np.ptp([*claim, *rerun]) == 0:  # scipy's p is nan
         return 1.0
     side = "greater" if higher_is_better else "less"
-    return float(stats.ttest_ind(claim, rerun, equal_var=True, alternative=side).pvalue)
+    return float(np.asarray(stats.ttest_ind(claim, rerun, equal_var=True, alternative=side))[1])

@@ -4,14 +4,28 @@ import io
 import json
 import os
 import pickle
+import random
 import struct
-import zipfile
 import zlib
 
 import pytest
 
 from colorbench.leaderboard.checks import check
-from colorbench.leaderboard.door import Refused, check_name, check_safetensors, submitted_files, unpack
+from colorbench.leaderboard.entries import read_board
+from colorbench.leaderboard.plots.curves import plot_curves
+from colorbench.leaderboard.plots.intervals import plot_intervals
+from colorbench.leaderboard.plots.style import look
+from colorbench.leaderboard.site import write_run_pages
+from colorbench.leaderboard.table import write_tables
+from colorbench.leaderboard.tiers import rank_board
+from colorbench.leaderboard.untrusted import (
+    Refused,
+    check_name,
+    check_safetensors,
+    read_curve,
+    read_scores,
+    submitted_files,
+)
 
 SMALL = {
     "generators": ["unet"],
@@ -86,66 +100,6 @@ def test_names_that_are_not_taken(name):
         check_name(name)
 
 
-def zipped(tmp_path, members, compress=zipfile.ZIP_DEFLATED):
-    path = tmp_path / "entry.zip"
-    with zipfile.ZipFile(path, "w", compress) as file:
-        for name, content in members:
-            file.writestr(name, content)
-    return path
-
-
-def link(name):
-    info = zipfile.ZipInfo(name)
-    info.external_attr = 0o120777 << 16
-    return info
-
-
-@pytest.mark.parametrize(
-    ("members", "words"),
-    [
-        ([("../outside.json", "{}")], "leaves the folder"),
-        ([("/outside.json", "{}")], "leaves the folder"),
-        ([("a/../../outside.json", "{}")], "leaves the folder"),
-        ([(link("link.json"), "/etc/passwd")], "symbolic link"),
-        ([("run.py", "import os")], "no others"),
-        ([("nested.zip", "PK")], "no others"),
-        ([("bomb.json", bytes(30_000_000))], "a bomb"),
-    ],
-    ids=["dotdot", "absolute", "inner dotdot", "link", "code", "nested zip", "bomb"],
-)
-def test_archives_that_are_not_unpacked(tmp_path, members, words):
-    with pytest.raises(Refused, match=words):
-        unpack(zipped(tmp_path, members), tmp_path / "in" / "deep")
-    assert not (tmp_path / "outside.json").exists()
-    assert not (tmp_path / "in").exists()
-
-
-def test_an_entry_longer_than_it_says(tmp_path):
-    """The directory promises 10 bytes, the stream holds a million."""
-    path = zipped(tmp_path, [("a.json", b"x" * 1_000_000)])
-    raw = bytearray(path.read_bytes())
-    for at in (22, raw.rfind(b"PK\x01\x02") + 24):
-        raw[at : at + 4] = struct.pack("<I", 10)
-    path.write_bytes(raw)
-    with pytest.raises(Refused):
-        unpack(path, tmp_path / "in")
-    assert sum(p.stat().st_size for p in (tmp_path / "in").rglob("*") if p.is_file()) <= 10
-
-
-def test_too_many_and_no_archive(tmp_path, monkeypatch):
-    monkeypatch.setattr("colorbench.leaderboard.door.MOST_FILES", 3)
-    with pytest.raises(Refused, match="more than 3 files"):
-        unpack(zipped(tmp_path, [(f"{k}.json", "{}") for k in range(4)]), tmp_path / "in")
-    (tmp_path / "no.zip").write_bytes(b"nothing")
-    with pytest.raises(Refused, match="not a zip archive"):
-        unpack(tmp_path / "no.zip", tmp_path / "in")
-
-
-def test_an_honest_archive_is_unpacked(tmp_path):
-    unpack(zipped(tmp_path, [("ddcolor/seed-0/record.json", "{}")]), tmp_path / "in")
-    assert (tmp_path / "in/ddcolor/seed-0/record.json").read_text() == "{}"
-
-
 def test_links_and_devices_in_a_folder(tmp_path):
     (tmp_path / "record.json").symlink_to("/etc/passwd")
     with pytest.raises(Refused, match="symbolic link"):
@@ -182,7 +136,7 @@ def table(**columns):
     def spoil(run):
         import pandas as pd
 
-        pd.DataFrame(columns).to_parquet(run / "scores.parquet")
+        pd.DataFrame(columns).to_parquet(run / "scores.parquet", index=False)
 
     return spoil
 
@@ -196,6 +150,17 @@ def parquet_bomb(run):
     with pq.ParquetWriter(run / "scores.parquet", batch.schema, compression="zstd") as file:
         for _ in range(10):
             file.write_table(batch)
+
+
+def rename_score(name):
+    def change(facts):
+        facts["scores"][name] = facts["scores"].pop("psnr")
+
+    return spoil_json(change)
+
+
+def curve(content):
+    return lambda run: (run / "curve.jsonl").write_bytes(content)
 
 
 HOSTILE = {
@@ -214,6 +179,23 @@ HOSTILE = {
     "linked predictions": (lambda run: (run / "predictions").symlink_to("/etc"), "symbolic link"),
     "a million rows": (table(photo=range(1_000_000)), "at most 200000"),
     "repeated rows": (parquet_bomb, "at most 200000"),
+    "text for a flag": (table(photo=list("abcd"), color_only=list("yyny"), psnr=[1.0] * 4), "color_only"),
+    "gaps in a flag": (table(photo=list("abcd"), color_only=[True, None, True, True], psnr=[1.0] * 4), "color_only"),
+    "a number beyond measure": (table(photo=list("abcd"), psnr=[1e308] * 4), "beyond 1e+30"),
+    "a photo without a name": (table(photo=["a", "b", "c", None], psnr=[1.0] * 4), "no name"),
+    "a metric that is a path": (rename_score("../../x"), "no name of a metric"),
+    "a curve of 30 MB": (curve(b'{"step": 1, "loss": 1}\n' * 1_400_000), "a curve has at most"),
+    "a curve of garbage": (curve(b"\x00\xff garbage\n"), "line 1: not JSON"),
+    "a step that goes back": (curve(b'{"step": 5}\n{"step": 4}\n'), "step 4 after step 5"),
+    "a step that is no number": (curve(b'{"step": "5"}\n'), "whole number"),
+    "infinite loss": (curve(b'{"step": 5, "loss": 1e999}\n'), "`loss` is no finite number"),
+    "loss beyond measure": (curve(b'{"step": 5, "loss": 1e308}\n'), "`loss` is no finite number"),
+    "NaN loss": (curve(b'{"step": 5, "loss": NaN}\n'), "`loss` is no finite number"),
+    "a huge integer": (curve(b'{"step": 5, "loss": 1' + b"0" * 5000 + b"}\n"), "line 1"),
+    "an integer no float holds": (curve(b'{"step": 5, "loss": 1' + b"0" * 400 + b"}\n"), "`loss` is no finite number"),
+    "a nested curve": (curve(b'{"step": 5, "eval": ' + b"[" * 9000 + b"]" * 9000 + b"}\n"), "line 1"),
+    "scores that are a number": (curve(b'{"step": 5, "eval": 3}\n'), "`eval` is no object"),
+    "deep scores": (curve(b'{"step": 5, "eval": {"psnr": {"a": 1}}}\n'), "`psnr` is no finite number"),
     "text in the table": (table(photo=["a"], psnr=["<script>"]), "hold no numbers"),
     "no parquet": (lambda run: (run / "scores.parquet").write_bytes(pickle.dumps(Bomb())), "not a parquet table"),
 }
@@ -258,3 +240,83 @@ def test_a_text_named_png_is_no_evidence(make_runs):
 
     page = build(folder, plots=False) / "runs" / "unet+l1-seed-0.html"
     assert "onload" not in page.read_text()
+
+
+@pytest.mark.parametrize(
+    ("columns", "words"),
+    [
+        ({"psnr": [1.0]}, "no column `photo`"),
+        ({"photo": ["a", "a"], "psnr": [1.0, 2.0]}, "two rows"),
+        ({"photo": ["a"], "psnr": ["high"]}, "hold no numbers"),
+    ],
+)
+def test_malformed_tables(tmp_path, columns, words):
+    import pandas as pd
+
+    path = tmp_path / "seed-0" / "scores.parquet"
+    path.parent.mkdir()
+    pd.DataFrame(columns).to_parquet(path)
+    with pytest.raises(ValueError, match=words):
+        read_scores(path)
+
+
+def test_a_million_rows_and_no_table(tmp_path):
+    import pandas as pd
+
+    path = tmp_path / "scores.parquet"
+    pd.DataFrame({"photo": range(1_000_000)}).to_parquet(path)
+    with pytest.raises(ValueError, match="at most 200000"):
+        read_scores(path)
+    path.write_bytes(b"PAR1 no")
+    with pytest.raises(ValueError, match="not a parquet table"):
+        read_scores(path)
+
+
+def test_a_curve_torn_by_a_kill_gives_its_whole_lines(tmp_path):
+    path = tmp_path / "curve.jsonl"
+    path.write_text('{"step": 1, "loss": 2.0}\n{"step": 2, "eval": {"psnr": 20.5}}\n{"step": 3, "lo')
+    assert [line["step"] for line in read_curve(path)] == [1, 2]
+
+
+FLIPS_PER_FILE = 40
+
+
+@pytest.fixture(scope="module")
+def entry(factory_class, tmp_path_factory):
+    """A board of one small trained entry and gray, whose record names no hashes: only the contents are judged."""
+    factory = factory_class(tmp_path_factory.mktemp("flips"))
+    folder = factory(**(SMALL | {"photos": 6, "seeds": 2}))
+    weights = header({"w": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}, bytes(8))
+    (folder / "unet+l1" / "seed-0" / "checkpoint.safetensors").write_bytes(weights)
+    assert all(finding.ok for finding in check(folder, rescore=False))
+    return folder
+
+
+@pytest.mark.parametrize(
+    "name", ["record.json", "scores.parquet", "curve.jsonl", "checkpoint.safetensors", "predictions"]
+)
+def test_what_check_calls_valid_can_be_built_whatever_bit_flips(entry, tmp_path, name):
+    """Flips over the whole file, from a fixed seed. A board is built of all that passes; nothing but a refusal is raised."""
+    path = entry / "unet+l1" / "seed-0" / name
+    path = sorted(path.glob("*.png"))[0] if path.is_dir() else path
+    whole = path.read_bytes()
+    rng, passed = random.Random(name), 0
+    try:
+        for _ in range(FLIPS_PER_FILE):
+            bit = rng.randrange(8 * len(whole))
+            flipped = bytearray(whole)
+            flipped[bit // 8] ^= 1 << bit % 8
+            path.write_bytes(flipped)
+            findings = check(entry, rescore=False)
+            if all(finding.ok for finding in findings):
+                passed += 1
+                results = rank_board(read_board(entry))
+                write_tables(results, tmp_path)
+                write_run_pages(results.board, tmp_path, ["0000photo"], {})
+                if passed % 8 == 1:
+                    with look():
+                        plot_curves(results, tmp_path)
+                        plot_intervals(results, "psnr", tmp_path)
+    finally:
+        path.write_bytes(whole)
+    assert passed < FLIPS_PER_FILE or name == "predictions"

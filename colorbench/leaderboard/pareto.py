@@ -32,7 +32,7 @@ def cost(entry: Entry, key: str) -> float:
 def pareto(
     cost: Float[np.ndarray, "n"], quality: Float[np.ndarray, "n"], higher_is_better: bool
 ) -> Bool[np.ndarray, "n"]:
-    """Which points no other one beats: nothing is as cheap and better, or cheaper and as good. NaN is never on it.
+    """Which points no other one beats: none is as cheap and better, or cheaper and as good. NaN is never on the front.
 
     >>> pareto(np.array([1.0, 2.0, 3.0]), np.array([20.0, 19.0, 25.0]), True)
     array([ True, False,  True])
@@ -47,7 +47,7 @@ def pareto(
     return front
 
 
-def gray_normalised(board: Board, reference: str = REFERENCE_ROW):
+def gray_normalized(board: Board, reference: str = REFERENCE_ROW):
     """`(metrics, values)`: per entry and usable metric, 0 at gray and 1 at the reference row. None without those rows.
 
     A metric is usable when it has a direction and gray and reference differ in the right direction.
@@ -70,7 +70,7 @@ def summary(board: Board, reference: str = REFERENCE_ROW) -> tuple[list[str], Fl
     """The metrics used, and each entry's interquartile mean over them with its standard deviation over seeds."""
     from scipy import stats
 
-    scaled = gray_normalised(board, reference)
+    scaled = gray_normalized(board, reference)
     if scaled is None:
         return [], np.full((len(board.entries), 2), np.nan)
     metrics, columns = scaled

@@ -4,17 +4,17 @@ from pathlib import Path
 
 import numpy as np
 
-from colorbench.leaderboard.plots.style import COLORS, GRID, INK, SOFT, figure, save, short_names
-from colorbench.leaderboard.ranks import tier_text
-from colorbench.leaderboard.standings import Standing
-from colorbench.leaderboard.table import Standings, heading, significant
+from colorbench.leaderboard.entries import short_names
+from colorbench.leaderboard.plots.style import COLORS, GRID, INK, SOFT, figure, save
+from colorbench.leaderboard.table import heading, significant
+from colorbench.leaderboard.tiers import Ranking, Results, tier_text
 
 MOST_ROWS = 40
-"""A plot of more entries than this is read by nobody: the best ones are drawn, and the title says so."""
+"""Of more entries than this the best ones are drawn, and the title says so."""
 
 
-def plot_intervals(results: Standings, metric: str, folder: Path) -> Path | None:
-    """Dots and 95 % intervals, best on top, a tick a seed; baselines hollow, their values as lines through all rows."""
+def plot_intervals(results: Results, metric: str, folder: Path) -> Path | None:
+    """Dots and 95 % intervals, best on top, one tick per seed; baselines hollow, their values as lines through all rows."""
     result = results.full[metric]
     rows = [k for k in result.order(results.board.higher_is_better(metric)) if np.isfinite(result.mean[k])]
     if not rows:
@@ -28,7 +28,7 @@ def plot_intervals(results: Standings, metric: str, folder: Path) -> Path | None
     return save(made, folder, f"intervals-{metric}")
 
 
-def plot_metrics(results: Standings, folder: Path) -> Path | None:
+def plot_metrics(results: Results, folder: Path) -> Path | None:
     """All metrics side by side, rows in the order of the primary one: where the metrics disagree, the dots zigzag."""
     board = results.board
     metrics = [m for m in board.metrics if np.isfinite(results.full[m].mean).any()]
@@ -53,7 +53,7 @@ def _some(shown: list, rows: list) -> str:
     return "" if len(shown) == len(rows) else f" (best {len(shown)} of {len(rows)})"
 
 
-def _intervals(ax, result: Standing, shown: list[int]):
+def _intervals(ax, result: Ranking, shown: list[int]):
     low, high = _limits(result, shown)
     for y, k in enumerate(shown):
         if not np.isfinite(result.mean[k]):
@@ -71,7 +71,7 @@ def _intervals(ax, result: Standing, shown: list[int]):
     ax.locator_params(axis="x", nbins=6)
 
 
-def _limits(result: Standing, shown: list[int]) -> tuple[float, float]:
+def _limits(result: Ranking, shown: list[int]) -> tuple[float, float]:
     """The range of all entries; baselines that would squeeze the others into a corner stay outside, as arrows."""
     half = np.nan_to_num(result.half)
     near = [k for k in shown if result.entries[k].kind != "baseline" and np.isfinite(result.mean[k])]
@@ -93,7 +93,7 @@ def _beyond(ax, value: float, y: int, low: float, high: float):
             ha="right" if right else "left", color=SOFT)  # fmt: skip
 
 
-def _mark(ax, result: Standing, k: int, y: int):
+def _mark(ax, result: Ranking, k: int, y: int):
     entry, half = result.entries[k], result.half[k]
     color = {"trained": COLORS[0], "baseline": SOFT, "submission": COLORS[1]}[entry.kind]
     face = color if entry.kind == "trained" else "white"
@@ -107,33 +107,32 @@ def _mark(ax, result: Standing, k: int, y: int):
         ax.plot(seeds, [y + 0.28] * len(seeds), "|", color=color, ms=4, mew=0.9, alpha=0.7, zorder=2)
 
 
-def _names(result: Standing, shown: list[int]) -> list[str]:
+def _names(result: Ranking, shown: list[int]) -> list[str]:
     names = short_names(result.entries)
     signs = {"trained": "", "baseline": " (baseline)", "submission": " (outside the budget)"}
     entries = [result.entries[k] for k in shown]
     return [names[e.label] + signs[e.kind] + (f" †{len(e.failures)}" if e.failures else "") for e in entries]
 
 
-def plot_tiers(results: Standings, folder: Path) -> Path | None:
+def plot_tiers(results: Results, folder: Path) -> Path | None:
     """Every ranked entry as a bar over the ranks it may hold, its tie letters beside."""
     result = results.primary
-    rows = [k for k in results.order() if result.tier[k] is not None]
+    rows = [(k, tier) for k in results.order() if (tier := result.tier[k]) is not None]
     if not rows:
         return None
     shown = rows[:MOST_ROWS]
     made, ax = figure(7.2, 1.1 + 0.27 * len(shown))
-    last = max(result.tier[k][1] for k in shown)
-    for y, k in enumerate(shown):
-        low, high = result.tier[k]
+    last = max(high for _, (_, high) in shown)
+    for y, (k, (low, high)) in enumerate(shown):
         ax.barh(y, high - low + 0.7, left=low - 0.35, height=0.55, color=COLORS[0], alpha=0.85, zorder=2)
         text = f"{tier_text((low, high))}   {result.letter[k] or ''}".rstrip()
         ax.text(high + 0.55, y, text, va="center", fontsize=8, color=INK)
-    ax.set_yticks(range(len(shown)), _names(result, shown))
+    ax.set_yticks(range(len(shown)), _names(result, [k for k, _ in shown]))
     ax.set_ylim(len(shown) - 0.4, -0.6)
     ax.set_xlim(0.4, last + max(1.5, 0.22 * last))
     ax.xaxis.get_major_locator().set_params(integer=True)
     ax.grid(axis="y", visible=False)
     ax.grid(axis="x", color=GRID)
     ax.set_xlabel(f"rank by {results.board.primary}")
-    ax.set_title("Rank tiers (a letter in common: not separated)" + _some(shown, rows))
+    ax.set_title("Rank tiers (a letter in common: could not be told apart)" + _some(shown, rows))
     return save(made, folder, "rank-tiers")

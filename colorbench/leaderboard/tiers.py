@@ -1,25 +1,30 @@
-"""One metric of a board: means, intervals, rank tiers and tie letters of its entries."""
+"""From scores to what a reader may say: per metric, means with intervals, Holm's correction, tie letters, rank tiers.
+
+Ranks are ranges ("1-4"): from 1 + the number of entries that are significantly better to n - the number that are
+significantly worse. Ties are never broken by the third decimal.
+"""
 
 import re
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from colorbench.leaderboard.entries import Board, Entry
 from colorbench.leaderboard.intervals import Comparisons, Sample, compare, mean_intervals, sample
-from colorbench.leaderboard.ranks import ALPHA, holm, holm_family, letters, tiers
+
+ALPHA = 0.05
 
 MOST_PAIRS = 400
 """Entries up to which all pairs are tested; above, each is tested against the leader alone."""
 FEWEST_PHOTOS = 5
-"""Below, photos tell nothing about other photos, and intervals run over seeds alone."""
+"""Below this number, intervals run over seeds alone."""
 MOST_LETTERS = 60
-"""Entries up to which tie letters are worked out; more letters than that nobody reads."""
+"""Entries up to which tie letters are worked out; more letters are unreadable."""
 
 
 @dataclass(frozen=True)
-class Standing:
+class Ranking:
     """Aligned with `entries`. `tier` and `letter` are None for entries that are not ranked (baselines, submissions)."""
 
     metric: str
@@ -40,9 +45,38 @@ class Standing:
         return sorted(range(len(keys)), key=keys.__getitem__)
 
 
-def standing(
+@dataclass(frozen=True)
+class Results:
+    """The statistics of a whole board, worked out once: per metric over all photos and over the color-only ones."""
+
+    board: Board
+    full: dict[str, Ranking]
+    color_only: dict[str, Ranking]
+
+    @property
+    def primary(self) -> Ranking:
+        return self.full[self.board.primary]
+
+    def order(self) -> list[int]:
+        """The table's rows: by the primary metric, best first."""
+        return self.primary.order(self.board.higher_is_better(self.board.primary))
+
+
+def rank_board(board: Board, resampled: dict | None = None) -> Results:
+    """Every metric of the board. Only the primary one is ranked in the color-only set.
+
+    Args:
+        resampled: set scores under joint resampling of the photos, metric -> `(entries, draws)`; see `set_scores`.
+    """
+    drawn = resampled or {}
+    full = {metric: rank_metric(board, metric, resampled=drawn.get(metric)) for metric in board.metrics}
+    part = {metric: rank_metric(board, metric, True, rank=metric == board.primary) for metric in board.metrics}
+    return Results(board, full, part)
+
+
+def rank_metric(
     board: Board, metric: str, color_only: bool = False, rank: bool = True, resampled: np.ndarray | None = None
-) -> Standing:
+) -> Ranking:
     """Statistics of one metric over the whole test set, or over its color-only photos.
 
     `resampled`: for a set score, the entries' values under joint resampling of the photos (see `sets`), `(n, draws)`.
@@ -57,7 +91,7 @@ def standing(
     spread = np.array([np.nanstd(v, ddof=1) if np.isfinite(v).sum() > 1 else np.nan for v in seeds])
     basis = tuple(_basis(entry, data, k) for k, entry in enumerate(entries))
     places = _places(board, metric, data) if rank and board.rankable else _no_places(len(entries))
-    return Standing(metric, entries, data.mean, half, spread, basis, *places)
+    return Ranking(metric, entries, data.mean, half, spread, basis, *places)
 
 
 def photo_matrix(board: Board, metric: str, color_only: bool = False) -> Float[np.ndarray, "n p"] | None:
@@ -69,14 +103,15 @@ def photo_matrix(board: Board, metric: str, color_only: bool = False) -> Float[n
     if len(photos) < 2:
         return None
     rows = [entry.photo_means(metric, photos) for entry in board.entries]
-    if any(row is None for row in rows):
+    known = [row for row in rows if row is not None]
+    if len(known) < len(rows):
         return None
-    columns = by_photo(np.stack(rows), photos)
+    columns = by_photo(np.stack(known), photos)
     return columns if columns.shape[1] >= FEWEST_PHOTOS else None
 
 
 def by_photo(values: Float[np.ndarray, "n t"], names: tuple[str, ...]) -> Float[np.ndarray, "n p"]:
-    """Tiles of one photo are no independent photos: one column a photo, with the same mean over columns.
+    """Tiles of one photo are not independent: one column per photo, with the same mean over columns.
 
     A tile's name ends in `-t<number>`. The variance of these columns over their count is the cluster-robust variance of
     the mean over tiles (linearisation; Cochran 1977, ratio estimates), however many tiles each photo gave.
@@ -115,7 +150,8 @@ def _places(board: Board, metric: str, data: Sample):
         return _against_leader(data, ranked, n)
     pairs = compare(_subset(data, ranked))
     p = holm(pairs.p)
-    tier, letter = [None] * n, [None] * n
+    tier: list[tuple[int, int] | None] = [None] * n
+    letter: list[str | None] = [None] * n
     different = p < ALPHA
     ahead = different & ((pairs.difference > 0) if direction else (pairs.difference < 0))
     marks = letters(different) if len(ranked) <= MOST_LETTERS else [""] * len(ranked)
@@ -130,7 +166,7 @@ def _against_leader(data: Sample, ranked: list[int], n: int):
     p = holm_family(np.array([compare(_subset(data, [ranked[0], k])).p[0, 1] for k in ranked[1:]]))
     behind = {k for k, value in zip(ranked[1:], p) if value < ALPHA}
     first = len(ranked) - len(behind)
-    tier: list = [None] * n
+    tier: list[tuple[int, int] | None] = [None] * n
     for k in ranked:
         tier[k] = (first + 1, len(ranked)) if k in behind else (1, first)
     return tuple(tier), tuple("" if t else None for t in tier), None, None
@@ -141,3 +177,77 @@ def _subset(data: Sample, chosen: list[int]) -> Sample:
         data.mean[chosen], data.seed_variance[chosen], data.seed_df[chosen],
         None if data.photos is None else data.photos[np.ix_(chosen, chosen)], data.photo_df, data.pooled[chosen],
     )  # fmt: skip
+
+
+def holm(p: Float[np.ndarray, "n n"]) -> Float[np.ndarray, "n n"]:
+    """Holm-corrected p-values over all pairs (the upper triangle is the family); untested pairs stay NaN."""
+    rows, columns = np.triu_indices(len(p), 1)
+    corrected = holm_family(p[rows, columns])
+    result = np.ones_like(p)
+    result[rows, columns] = result[columns, rows] = corrected
+    return result
+
+
+def holm_family(p: Float[np.ndarray, "m"]) -> Float[np.ndarray, "m"]:
+    """Holm, S. (1979), Scand. J. Stat. 6: step-down corrected p-values of one family; NaN is no member of it.
+
+    The same numbers as statsmodels' `multipletests`, which collects garbage on every call, 0.2 s each time.
+
+    >>> holm_family(np.array([0.01, 0.04, 0.03])).round(3).tolist()
+    [0.03, 0.06, 0.06]
+    """
+    corrected = np.full(p.shape, np.nan)
+    order = np.argsort(p, kind="stable")[: int(np.isfinite(p).sum())]
+    steps = p[order] * np.arange(len(order), 0, -1)
+    corrected[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
+    return corrected
+
+
+def tiers(better: Bool[np.ndarray, "n n"]) -> list[tuple[int, int]]:
+    """Rank ranges. `better[i, j]`: entry i is significantly better than entry j.
+
+    >>> tiers(np.array([[False, False, True], [False, False, False], [False, False, False]]))
+    [(1, 2), (1, 3), (2, 3)]
+    """
+    n = len(better)
+    return [(1 + int(better[:, i].sum()), n - int(better[i].sum())) for i in range(n)]
+
+
+def letters(different: Bool[np.ndarray, "n n"]) -> list[str]:
+    """Compact letter display of entries in order of rank: two share a letter exactly when they are not told apart.
+
+    Insert-and-absorb of Piepho, H.-P. (2004), J. Comput. Graph. Stat. 13.
+
+    >>> letters(np.array([[False, False, True], [False, False, False], [True, False, False]]))
+    ['a', 'ab', 'b']
+    """
+    n = len(different)
+    groups = {frozenset(range(n))} if n else set()
+    for i in range(n):
+        for j in range(i + 1, n):
+            if different[i, j]:
+                groups = _split(groups, i, j)
+    ordered = sorted(groups, key=sorted)
+    return ["".join(_letter(k) for k, group in enumerate(ordered) if i in group) for i in range(n)]
+
+
+def _split(groups: set[frozenset], i: int, j: int) -> set[frozenset]:
+    both = [group for group in groups if i in group and j in group]
+    parts = groups - set(both)
+    for group in both:
+        parts |= {group - {i}, group - {j}}
+    return {g for g in parts if g and not any(g < other for other in parts)}
+
+
+def _letter(k: int) -> str:
+    return chr(ord("a") + k) if k < 26 else _letter(k // 26 - 1) + _letter(k % 26)
+
+
+def tier_text(tier: tuple[int, int] | None) -> str:
+    """
+    >>> tier_text((1, 4)), tier_text((5, 5))
+    ('1-4', '5')
+    """
+    if tier is None:
+        return ""
+    return str(tier[0]) if tier[0] == tier[1] else f"{tier[0]}-{tier[1]}"

@@ -1,7 +1,8 @@
-"""What a records repository's workflow runs on a pull request: `python -I -m colorbench.leaderboard.review DIR ...`.
+"""What a workflow runs on a pull request that adds records: `python -I -m colorbench.leaderboard.pull_request DIR ...`.
 
-Records are facts: a pull request adds files and changes none. Each board it touches is checked as far as the files allow,
-and the new entries are set beside the reference rows. Writes `review.md`, exits 1 when something is refused.
+Records are facts: a pull request adds files and changes none but tables, plots and the story. Each board it touches is
+checked as far as the files allow, and the new entries are compared with the reference rows. Writes `review.md`, exits 1
+when something is refused.
 """
 
 import argparse
@@ -12,18 +13,23 @@ from pathlib import Path
 import numpy as np
 
 from colorbench.leaderboard.checks import Finding, check, report
-from colorbench.leaderboard.door import Refused, check_name
-from colorbench.leaderboard.entries import read_board
+from colorbench.leaderboard.entries import label_of, read_board
+from colorbench.leaderboard.untrusted import Refused, check_name
 
-_GENERATED = ("board",)
+_GENERATED = "board"
+_STORY = "README.md"
 
 
 def changes(repository: Path, base: str, head: str) -> list[tuple[str, str]]:
-    """`(status, path)` of every file between two commits, as git names them: A added, M changed, D deleted, ..."""
+    """`(status, path)` of every file below `repository` between two commits: A added, M changed, D deleted, ...
+
+    `repository` may be a folder inside one; paths are relative to it.
+    """
     for commit in (base, head):
         if not commit or not all(sign in "0123456789abcdef" for sign in commit):
             raise ValueError(f"{commit!r} is not a commit")
-    command = ["git", "-C", str(repository), "diff", "--name-status", "--no-renames", "-z", f"{base}...{head}"]
+    command = ["git", "-C", str(repository), "diff", "--relative", "--name-status", "--no-renames", "-z"]
+    command.append(f"{base}...{head}")
     words = subprocess.run(command, capture_output=True, check=True).stdout.decode("utf-8", "replace").split("\0")
     return list(zip(words[0::2], words[1::2]))
 
@@ -34,8 +40,8 @@ def review(repository: Path, changed: list[tuple[str, str]]) -> tuple[str, bool]
     touched: dict[str, set[str]] = {}
     for status, path in changed:
         parts = path.split("/")
-        if status == "A" and len(parts) >= 3 and parts[1] not in _GENERATED:
-            touched.setdefault(parts[0], set()).add(parts[1])
+        if status == "A" and len(parts) >= 3 and parts[1] != _GENERATED:
+            touched.setdefault(parts[0], set()).add(label_of("/".join(parts[1:])))
     findings: list[Finding] = []
     texts = []
     for suite, labels in sorted(touched.items()):
@@ -50,11 +56,11 @@ def review(repository: Path, changed: list[tuple[str, str]]) -> tuple[str, bool]
 def difference_table(folder: Path, changed: list[str]) -> str:
     """Markdown for a pull request: the changed entries beside the baselines and the leader, difference and interval."""
     from colorbench.leaderboard.intervals import compare, sample
-    from colorbench.leaderboard.standings import photo_matrix
-    from colorbench.leaderboard.table import _md, cell, heading, standings
+    from colorbench.leaderboard.table import cell, heading, plain_markdown
+    from colorbench.leaderboard.tiers import photo_matrix, rank_board
 
     board = read_board(folder)
-    results = standings(board)
+    results = rank_board(board)
     order = results.order()
     rows = [k for k in order if board.entries[k].label in changed]
     leader = next((k for k in order if board.entries[k].kind == "trained" and k not in rows), None)
@@ -67,14 +73,18 @@ def difference_table(folder: Path, changed: list[str]) -> str:
     pairs = compare(data)
     half = pairs.half_width()
     lines = [
-        f"| entry | {_md(heading(board, metric))} | "
-        + " | ".join(f"− {_md(board.entries[j].label)}" for j in beside)
+        f"| entry | {plain_markdown(heading(board, metric))} | "
+        + " | ".join(f"− {plain_markdown(board.entries[j].label)}" for j in beside)
         + " |"
     ]
     lines.append("|---|---:|" + "---:|" * len(beside))
     for k in rows:
         cells = [f"{pairs.difference[k, j]:+.3g} ± {half[k, j]:.2g}" for j in beside]
-        lines.append(f"| {_md(board.entries[k].label)} | {cell(results.full[metric], k)} | " + " | ".join(cells) + " |")
+        lines.append(
+            f"| {plain_markdown(board.entries[k].label)} | {cell(results.full[metric], k)} | "
+            + " | ".join(cells)
+            + " |"
+        )
     return "\n".join(lines) + "\n"
 
 
@@ -87,7 +97,9 @@ def _immutable(changed: list[tuple[str, str]]) -> list[str]:
         except Refused:
             problems.append(f"`{shown}`: not a name a records repository takes")
             continue
-        if status != "A":
+        parts = path.split("/")
+        is_view = len(parts) > 2 and parts[1] == _GENERATED
+        if status != "A" and not is_view and parts[-1] != _STORY:
             problems.append(f"`{shown}`: records are never changed; add a record that `supersedes` the old one")
     return problems
 
@@ -102,8 +114,8 @@ def _difference(folder: Path, labels: list[str], found: list[Finding]) -> str:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("repository", type=Path)
+    parser = argparse.ArgumentParser(description="Check the records that a pull request adds.")
+    parser.add_argument("repository", type=Path, help="the folder that holds the suites, in a git repository")
     parser.add_argument("--base", required=True)
     parser.add_argument("--head", required=True)
     parser.add_argument("--out", type=Path, required=True)

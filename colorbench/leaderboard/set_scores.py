@@ -1,14 +1,21 @@
-"""FID and KID have no value a photo: their interval over photos comes from drawing the photo set again.
+"""FID and KID have no value per photo: their interval over photos comes from drawing the photo set again.
 
 Each draw takes the same photos, with replacement, for every entry and seed at once, so that differences between entries
 keep the pairing; seeds stay outside. Both distances follow from Gram matrices of the features, so a draw costs one
 look-up instead of a pass over the pictures.
 """
 
-from collections.abc import Sequence
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
+import torch
 from jaxtyping import Float
+from torch import Tensor
+
+from colorbench.leaderboard.entries import Board, Entry, Run
 
 DRAWS, SEED = 200, 0
 
@@ -69,44 +76,33 @@ def kid_from_grams(xx: np.ndarray, yy: np.ndarray, xy: np.ndarray, width: int) -
 _DISTANCES = {"fid": fid_from_grams, "kid": kid_from_grams}
 
 
-def board_features(board, progress=None):
-    """Inception features of every prediction and photo, `(features, truth)`; needs the weights and all pictures.
+def board_features(board: Board, embed: Callable[[Tensor], Tensor] | None = None):
+    """Features of every prediction and photo, `(features, truth)`, as `joint_resampling` takes them; needs all pictures.
+
+    Args:
+        embed: `(n, 3, h, w)` RGB -> `(n, d)`; default: Inception, whose weights are then needed.
 
     Raises:
         WeightsMissing: without the Inception weights.
-        ValueError: an entry that kept no pictures.
+        ValueError: a run that kept no pictures.
     """
     from colorbench.leaderboard.plots.pictures import photo_names, truth
+    from colorbench.metrics.fid import inception_features
 
-    names = sorted(photo_names(board))
-    reference = _features([truth(board, name) for name in names])
-    found = []
-    for entry in board.entries:
-        found.append([_run_features(entry, run, names) for run in entry.runs])
-        if progress:
-            progress(entry.label)
-    return found, reference
+    embed, names = embed or inception_features, sorted(photo_names(board))
+    found = [[_run_features(entry, run, names, embed) for run in entry.runs] for entry in board.entries]
+    return found, _features([truth(board, name) for name in names], embed)
 
 
-def _run_features(entry, run, names: list[str]) -> np.ndarray:
-    from dataclasses import replace
-
+def _run_features(entry: Entry, run: Run, names: list[str], embed) -> np.ndarray:
     from colorbench.leaderboard.plots.pictures import prediction
 
     pictures = [prediction(replace(entry, runs=(run,)), name) for name in names]
     if any(picture is None for picture in pictures):
         raise ValueError(f"{run.name} kept no predictions: its set scores have no interval over photos")
-    return _features(pictures)
+    return _features(pictures, embed)
 
 
-def _features(pictures: list) -> np.ndarray:
-    import torch
-
-    from colorbench.metrics.fid import inception_features
-
-    return np.concatenate(
-        [
-            inception_features(torch.from_numpy(p.transpose(2, 0, 1).copy())[None].float() / 255).numpy()
-            for p in pictures
-        ]
-    )
+def _features(pictures: list, embed) -> np.ndarray:
+    tensors = (torch.from_numpy(picture.transpose(2, 0, 1).copy())[None].float() / 255 for picture in pictures)
+    return np.concatenate([embed(rgb).numpy() for rgb in tensors])

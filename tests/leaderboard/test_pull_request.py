@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from colorbench.leaderboard.review import changes, review
+from colorbench.leaderboard.pull_request import changes, review
 from colorbench.record import read_record, write_record
 
 SMALL = {"generators": ["unet"], "losses": {"l1": 0.0, "mse": 0.3}, "seeds": 2, "photos": 8, "pictures": False}
-WORKFLOWS = Path(__file__).parents[2] / "leaderboards"
+WORKFLOWS = Path(__file__).parents[2] / ".github" / "workflows"
 
 
 def git(folder, *words):
@@ -38,7 +38,16 @@ def ends(root):
 
 def test_a_new_entry_is_set_beside_the_reference_rows(repository, tmp_path):
     base, head = ends(repository)
-    command = [sys.executable, "-m", "colorbench.leaderboard.review", str(repository), "--base", base, "--head", head]
+    command = [
+        sys.executable,
+        "-m",
+        "colorbench.leaderboard.pull_request",
+        str(repository),
+        "--base",
+        base,
+        "--head",
+        head,
+    ]
     done = subprocess.run([*command, "--out", str(tmp_path / "out")], capture_output=True, text=True)
     text = (tmp_path / "out" / "review.md").read_text()
     assert done.returncode == 0, text + done.stderr
@@ -54,6 +63,27 @@ def test_a_changed_record_is_refused(repository):
     text, fine = review(repository, changes(repository, *ends(repository)))
     assert not fine
     assert "records are never changed" in text
+
+
+def test_tables_and_the_story_may_change(repository):
+    added = ("A", "synthetic/unet+mse/seed-0/record.json")
+    text, fine = review(repository, [added, ("M", "synthetic/board/table.md"), ("M", "synthetic/README.md")])
+    assert fine, text
+    assert not review(repository, [added, ("M", "synthetic/suite.json")])[1]
+
+
+def test_a_folder_inside_a_repository(repository, tmp_path):
+    inner = tmp_path / "outer"
+    inner.mkdir()
+    repository.rename(inner / "leaderboards")
+    (inner / "leaderboards" / ".git").rename(inner / "old.git")
+    git(inner, "init", "-q")
+    git(inner, "add", "leaderboards", ":!leaderboards/synthetic/unet+mse")
+    git(inner, "commit", "-qm", "board")
+    git(inner, "add", "leaderboards")
+    git(inner, "commit", "-qm", "entry")
+    changed = changes(inner / "leaderboards", *ends(inner))
+    assert ("A", "synthetic/unet+mse/seed-0/record.json") in changed
 
 
 def test_a_bad_record_is_refused_with_its_reason(repository):
@@ -79,7 +109,7 @@ def test_the_workflow_has_read_only_rights_and_runs_nothing_of_the_pull_request(
     assert "pull_request_target" not in text
     assert re.search(r"^permissions:\n  contents: read\njobs|^permissions:\n  contents: read\nconcurrency", text, re.M)
     assert text.count("persist-credentials: false") == 2
-    assert "-r trusted/requirements.txt" in text
+    assert "pip install ./trusted" in text
     runs = re.findall(r"run: (.*)", text)
     assert not any("${{" in line for line in runs)  # nothing a stranger wrote reaches a shell
     comment = (WORKFLOWS / "comment-records.yml").read_text()
