@@ -15,12 +15,12 @@ from colorbench.batch import Batch, Output
 from colorbench.color import AbPrior
 from colorbench.data.table import DatasetRow
 from colorbench.generators.check import BrokenPromise, CheckResult, ask, check_generator
-from colorbench.generators.plugin import run_file
+from colorbench.generators.row import as_row
 from colorbench.losses import LOSSES, LossRow
 from colorbench.losses.objective import build_objective
 from colorbench.metrics import MetricRow
 from colorbench.photo import decode_photo
-from colorbench.plugins import KINDS
+from colorbench.plugins import read_tables
 
 SIDE_PX = 192  # enough for five scales of MS-SSIM
 
@@ -35,12 +35,11 @@ def check_file(path: str | Path, source: str | None = None) -> list[CheckResult]
     Raises:
         ValueError, FileNotFoundError: no such file, or it does not run, or it defines no table.
     """
-    path = Path(path)
-    module = run_file(path.resolve())
-    tables = {kind: dict(getattr(module, kind.upper())) for kind in KINDS if hasattr(module, kind.upper())}
-    if not tables:
-        raise ValueError(f"{path.name} defines none of {', '.join(kind.upper() for kind in KINDS)}")
-    results = check_generator(path) if "generators" in tables else []
+    tables = read_tables(Path(path).resolve())
+    results = []
+    for key, built in tables.get("generators", {}).items():
+        named = ask(key, "row", partial(as_row, key, built))
+        results += check_generator(as_row(key, built)) if named.passed else [named]
     for key, row in tables.get("losses", {}).items():
         results += _check(key, LOSS_PROMISES, row, {**LOSSES, **tables["losses"]})
     for key, row in tables.get("metrics", {}).items():

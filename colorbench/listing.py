@@ -31,7 +31,7 @@ def print_tables(kind: str | None, plugins: list[Path]) -> None:
 def generators_table() -> Table:
     """Every generator, with its size counted on a meta copy, and the baselines."""
     from colorbench.generators import BASELINES, GENERATORS
-    from colorbench.generators.describe import describe
+    from colorbench.generators.flops import describe
 
     printed = Table(
         "generator", "parameters", "GMACs at 256 px", "head", "source", "pretrained parts", title="generators"

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from colorbench.blocks import NORMS, conv3x3, double_conv, make_norm, start_kaiming, start_normal, up_conv
+from colorbench.blocks import NORMS, Residual, conv3x3, double_conv, make_norm, start_kaiming, start_normal, up_conv
 
 
 @pytest.mark.parametrize("norm", NORMS)
@@ -38,3 +38,12 @@ def test_start_kaiming_keeps_the_signal_through_many_layers():
     layers = [layer for _ in range(12) for layer in (nn.Conv2d(16, 16, 3, padding=1), nn.ReLU())]
     x = torch.randn(2, 16, 32, 32)
     assert 0.1 < nn.Sequential(*layers).apply(start_kaiming)(x).std() / x.std() < 10
+
+
+def test_a_residual_block_adds_to_what_it_was_given():
+    block = Residual(4, "none")
+    with torch.no_grad():
+        block.body[5].weight.zero_()
+        block.body[5].bias.zero_()
+    x = torch.rand(1, 4, 8, 8)
+    assert torch.equal(block(x), x)

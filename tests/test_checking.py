@@ -3,6 +3,7 @@
 import pytest
 
 from colorbench.checking import check_file
+from colorbench.generators import GENERATORS
 
 START = "import torch\nfrom colorbench.losses.row import LossRow\nfrom colorbench.metrics.row import MetricRow\n"
 LOSS = 'LOSSES = {{"mine": LossRow("mine", {function}, view="ab", unit="1", source="me")}}'
@@ -58,3 +59,17 @@ def test_a_file_without_tables_is_refused(tmp_path):
     (tmp_path / "empty.py").write_text("")
     with pytest.raises(ValueError, match="defines none of GENERATORS, LOSSES, METRICS, DATASETS"):
         check_file(tmp_path / "empty.py")
+
+
+def test_generators_are_checked_one_by_one(tmp_path):
+    text = (
+        "from torch import nn\n"
+        "def one(out_channels=2):\n"
+        "    return nn.Conv2d(1, out_channels, 1)\n"
+        "GENERATORS = {'one': one, 'other': nn.Linear, 'Not_Kebab': one}\n"
+    )
+    (tmp_path / "plugin.py").write_text(text)
+    results = check_file(tmp_path / "plugin.py")
+    assert {result.generator for result in results if result.passed} == {"one"}
+    assert {result.name for result in results if not result.passed} >= {"other: plain options", "Not_Kebab: row"}
+    assert "one" not in GENERATORS

@@ -1,10 +1,9 @@
-"""Generators: gray in, color out. One paper a file, one table, one way to build; and baselines that learn nothing."""
+"""Generators: gray in, color out. One paper per file, one table, one way to build; and baselines that learn nothing."""
 
 from colorbench.generators.baselines import BASELINES, BaselineRow
 from colorbench.generators.build import build_generator
 from colorbench.generators.check import CheckResult, check_generator
-from colorbench.generators.describe import Description, describe
-from colorbench.generators.plugin import load_installed, load_plugin
+from colorbench.generators.flops import Description, describe
 from colorbench.generators.row import GeneratorRow
 from colorbench.generators.table import GENERATORS
 
@@ -18,6 +17,4 @@ __all__ = [
     "build_generator",
     "check_generator",
     "describe",
-    "load_installed",
-    "load_plugin",
 ]

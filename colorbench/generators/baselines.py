@@ -21,12 +21,11 @@ MeanAb = Float[Tensor, "2"]
 
 @dataclass(frozen=True)
 class BaselineRow:
-    """One baseline. `is_oracle`: it looks at the truth, so it bounds from above."""
+    """One baseline. The oracles look at the truth, so they bound from above."""
 
     key: str
     function: Callable[..., Ab]
     source: str
-    is_oracle: bool = False
 
 
 def gray(batch: Batch, *, mean_ab: MeanAb, other_ab: Ab) -> Ab:
@@ -68,7 +67,7 @@ BASELINES: dict[str, BaselineRow] = {
         BaselineRow("gray", gray, "true L, ab = 0"),
         BaselineRow("mean-ab", mean, "the train split's mean ab"),
         BaselineRow("shuffled-ab", shuffled, "another photo's ab"),
-        BaselineRow("oracle-quarter", oracle_quarter, "true ab at 1/4 resolution, bilinear", is_oracle=True),
-        BaselineRow("oracle-bins", oracle_bins, "true ab through the 313 bins", is_oracle=True),
+        BaselineRow("oracle-quarter", oracle_quarter, "true ab at 1/4 resolution, bilinear"),
+        BaselineRow("oracle-bins", oracle_bins, "true ab through the 313 bins"),
     )
 }

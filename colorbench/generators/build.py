@@ -1,5 +1,8 @@
 """`build_generator(key, out_channels, **options)`: a fresh network of the table, its options checked."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from torch import nn
 
 from colorbench.generators.row import GeneratorRow
@@ -28,12 +31,23 @@ def build_generator(key: str, out_channels: int = 2, **options) -> nn.Module:
     Raises:
         KeyError: unknown generator or option; lists the known ones.
         ValueError: an option of the wrong kind, or a value the network cannot have.
-        WeightsMissing: `pretrained=` was asked for and the weights cannot be had.
+        WeightsMissing: `pretrained=` was asked for and the weights are unavailable.
 
     >>> sum(p.numel() for p in build_generator("unet", width=4, depth=2).parameters())
     8386
     """
     return build_row(find_row(key), out_channels, **options)
+
+
+def planned_options(key: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """What a new cell states: these options, and those whose default has changed once, at their default."""
+    row = find_row(key)
+    return {**{name: row.options[name] for name in row.formerly}, **options}
+
+
+def recorded_options(key: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """What the options of a cell mean: an option it does not state and whose default has changed has its former value."""
+    return {**find_row(key).formerly, **options}
 
 
 def build_row(row: GeneratorRow, out_channels: int = 2, **options) -> nn.Module:
@@ -50,7 +64,7 @@ def build_row(row: GeneratorRow, out_channels: int = 2, **options) -> nn.Module:
 
 
 def _check_kind(key: str, name: str, value: object, default: object) -> None:
-    """An int stays an int; a number that must be positive is. None as default takes what the builder takes."""
+    """An option is of the kind of its default; ints are at least 1. A default of None takes what the builder takes."""
     kinds = (int, float) if isinstance(default, float) else type(default)
     wrong = default is not None and (
         not isinstance(value, kinds) or isinstance(value, bool) != isinstance(default, bool)

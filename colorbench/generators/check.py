@@ -1,12 +1,13 @@
-"""`check_generator(what)`: does a generator keep the promises of the table? One named result a promise.
+"""`check_generator(what)`: does a generator keep the promises of the table? One named result per promise.
 
-The same checks are asked of every built-in generator by the tests, and of anybody's file by `colorbench check FILE`.
+The tests ask the same of every built-in generator, and `colorbench check FILE` of anybody's. Order of this file: who is
+asked, how a promise is asked, the promises of a row, those of a network.
 """
 
 import inspect
 import re
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,10 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from colorbench.generators.build import build_row
-from colorbench.generators.plugin import as_row, read_plugin
-from colorbench.generators.row import GeneratorRow
+from colorbench.generators.row import GeneratorRow, as_row
 
-Build = Callable[[], nn.Module]
 SIZE_PX, ODD_PX = 64, (37, 51)
 
 
@@ -40,17 +39,15 @@ class BrokenPromise(Exception):
     """What a check saw; its text is the message."""
 
 
-def check_generator(what: str | Path | GeneratorRow | Callable[..., nn.Module] | nn.Module) -> list[CheckResult]:
-    """Results for a plug-in file (all its generators), a row, a builder, or a ready module.
+def check_generator(what: GeneratorRow | Callable[..., nn.Module] | nn.Module) -> list[CheckResult]:
+    """Results for a row, a builder, or a ready module.
 
     A ready module cannot be asked for other heads' channels; everything else is checked. Rows are checked with their
     `small` options, if they have any, so a row should name some.
     """
-    if isinstance(what, str | Path):
-        return [result for row in read_plugin(what).values() for result in check_generator(row)]
     if isinstance(what, nn.Module):
         return _check(type(what).__name__, lambda: what, MODULE_PROMISES)
-    row = what if isinstance(what, GeneratorRow) else as_row(_kebab(what.__name__), what)
+    row = what if isinstance(what, GeneratorRow) else as_row(_kebab(getattr(what, "__name__", "generator")), what)
     results = _check(row.key, lambda: row, ROW_PROMISES)
     if not all(result.passed for result in results):
         return results
@@ -61,7 +58,7 @@ def _kebab(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", name).lower()).strip("-")
 
 
-def _check(name: str, make: Callable[[], object], promises: dict[str, Callable]) -> list[CheckResult]:
+def _check(name: str, make: Callable[[], object], promises: Mapping[str, Callable]) -> list[CheckResult]:
     results = []
     for promise, keep in promises.items():
         with torch.random.fork_rng(devices=[]):
@@ -70,7 +67,8 @@ def _check(name: str, make: Callable[[], object], promises: dict[str, Callable])
     return results
 
 
-def ask(name: str, promise: str, question: Callable[[], None]) -> CheckResult:
+def ask(name: str, promise: str, question: Callable[[], object]) -> CheckResult:
+    """What a check found: it raises BrokenPromise, or whatever the code that it calls raises, or nothing."""
     try:
         question()
     except BrokenPromise as finding:
@@ -80,6 +78,11 @@ def ask(name: str, promise: str, question: Callable[[], None]) -> CheckResult:
         where = f"{Path(place.filename).name}:{place.lineno}"
         return CheckResult(name, promise, False, f"{type(error).__name__} at {where}: {error}")
     return CheckResult(name, promise, True)
+
+
+def _size_of(outputs: list[Tensor]) -> Tensor:
+    """Something to differentiate: the mean squares of all outputs."""
+    return torch.stack([output.float().square().mean() for output in outputs]).sum()
 
 
 def raw_of(output: object) -> Tensor:
@@ -112,7 +115,7 @@ def keeps_options(row: GeneratorRow) -> None:
         raise BrokenPromise("the builder takes no out_channels; write def __init__(self, out_channels: int = 2, ...)")
     for name, default in row.options.items():
         if default is not None and not isinstance(default, bool | int | float | str):
-            raise BrokenPromise(f"option {name}={default!r} is no plain number or name, so no recipe can hold it")
+            raise BrokenPromise(f"option {name}={default!r} is not a plain number or name, so no recipe can hold it")
 
 
 def keeps_channels(row: GeneratorRow) -> None:
@@ -197,11 +200,13 @@ def keeps_gradients(network: nn.Module) -> None:
     network.train().zero_grad()
     if not any(p.requires_grad for p in network.parameters()):
         raise BrokenPromise("no parameter is trainable")
-    sum(output.float().square().mean() for output in outputs_of(network(grays()))).backward()
+    _size_of(outputs_of(network(grays()))).backward()
     for name, parameter in network.named_parameters():
-        if parameter.requires_grad and parameter.grad is None:
+        if not parameter.requires_grad:
+            continue
+        if parameter.grad is None:
             raise BrokenPromise(f"{name} gets no gradient; use it, drop it, or set requires_grad to False")
-        if parameter.requires_grad and not parameter.grad.isfinite().all():
+        if not parameter.grad.isfinite().all():
             raise BrokenPromise(f"{name} gets a gradient that is not finite")
 
 
@@ -255,7 +260,7 @@ def keeps_bf16(network: nn.Module) -> None:
     network.train().zero_grad()
     with torch.autocast("cpu", torch.bfloat16):
         outputs = outputs_of(network(grays()))
-    sum(output.float().square().mean() for output in outputs).backward()
+    _size_of(outputs).backward()
     finite = [p.grad.isfinite().all() for p in network.parameters() if p.grad is not None]
     if not all(output.isfinite().all() for output in outputs) or not all(finite):
         raise BrokenPromise("bf16 autocast gives values that are not finite; compute the delicate part in float32")

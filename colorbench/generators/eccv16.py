@@ -6,14 +6,18 @@ ReLU blocks with batch norm only at their ends: [1, 64, 64 s2] [128, 128 s2] [25
 Unclear, and the reading taken: the authors' demo network carries on with a softmax and a fixed 313 -> 2 projection; here
 the `bins` head decodes, so raw is the logits. Their input is (L - 50) / 100, this project's L / 50 - 1; the first
 convolution learns the factor. Under another head the same layers give that head's channels, at 1/4 as well.
+
+The trunk, seven blocks of 3x3 convolutions, is shared with `siggraph17`.
 """
 
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from colorbench.generators.sizes import cropped, padded
-from colorbench.generators.zhang import trunk
 from colorbench.tensors import Gray
+
+BLOCKS = ((2, 1, 1), (2, 2, 1), (3, 4, 1), (3, 8, 1), (3, 8, 2), (3, 8, 2), (3, 8, 1))
+"""Convolutions, channels in units of `width`, dilation; the first three blocks lead to 1/2, 1/4 and 1/8 of the size."""
 
 
 class Eccv16(nn.Module):
@@ -37,3 +41,23 @@ class Eccv16(nn.Module):
         for block in self.blocks:
             x = block(x)
         return cropped(self.last(x), gray, stride=4)
+
+
+def block(inputs: int, outputs: int, convolutions: int, dilation: int = 1, stride: int = 1) -> nn.Sequential:
+    """So many times 3x3 and ReLU, the last of stride `stride`; then batch norm."""
+    layers: list[nn.Module] = []
+    for place in range(convolutions):
+        steps = stride if place == convolutions - 1 else 1
+        layers.append(nn.Conv2d(inputs, outputs, 3, steps, padding=dilation, dilation=dilation))
+        layers.append(nn.ReLU(inplace=True))
+        inputs = outputs
+    return nn.Sequential(*layers, nn.BatchNorm2d(outputs))
+
+
+def trunk(inputs: int, width: int, strided: bool) -> nn.ModuleList:
+    """The seven blocks; the first three end with stride 2 when `strided`, else the caller subsamples after them."""
+    blocks = nn.ModuleList()
+    for place, (convolutions, times, dilation) in enumerate(BLOCKS):
+        blocks.append(block(inputs, width * times, convolutions, dilation, 2 if strided and place < 3 else 1))
+        inputs = width * times
+    return blocks

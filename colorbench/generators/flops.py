@@ -4,13 +4,13 @@
 every recipe alike: critics, frozen feature networks, color conversions, the optimizer; and what that counter does not
 know: pooling, norms, softmax, FFT. `macs`: multiply-accumulates of one picture, forward. `activations`: numbers that
 convolutions and matrix products write in the forward pass of one batch; with the MACs they predict the step time
-(Radosavovic 2020, arXiv 2003.13678).
+(Radosavovic 2020, arXiv 2003.13678). `describe`: parameters and MACs at 256 px.
 """
 
 import json
 from collections.abc import Callable
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -18,8 +18,11 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode, conv_flop_count
 
 from colorbench.cell import canonical_json
-from colorbench.generators.build import build_generator
+from colorbench.generators.build import build_generator, build_row, find_row
+from colorbench.generators.row import GeneratorRow
 from colorbench.generators.table import GENERATORS
+
+COUNTED_PX = 256
 
 _aten = torch.ops.aten
 _WRITERS = {
@@ -49,6 +52,46 @@ class Arithmetic(NamedTuple):
     macs: int | None = None
     activations: int | None = None
     reason: str = ""
+
+
+class Description(NamedTuple):
+    """Size of one generator. `macs`: multiply-accumulates of one 256 x 256 picture; None if they cannot be counted."""
+
+    parameters: int
+    trainable_parameters: int
+    macs: int | None
+
+    @property
+    def gmacs(self) -> float | None:
+        """Billions of multiply-accumulates."""
+        return None if self.macs is None else self.macs / 1e9
+
+
+def describe(key: str, out_channels: int | None = None, **options) -> Description:
+    """Size of the generator `key` with these options.
+
+    Args:
+        key: of the GENERATORS table.
+        out_channels: default: those of the published head.
+        options: as for `build_generator`.
+
+    >>> describe("linknet").parameters
+    11657538
+    """
+    return describe_row(find_row(key), out_channels, **options)
+
+
+def describe_row(row: GeneratorRow, out_channels: int | None = None, **options) -> Description:
+    """The same for a row that need not be in the table."""
+    with torch.device("meta"):
+        network = build_row(row, out_channels or row.out_channels, **options)
+    parameters = list(network.parameters())
+    trainable = sum(p.numel() for p in parameters if p.requires_grad)
+    try:
+        macs = forward_macs(network, COUNTED_PX)
+    except (RuntimeError, NotImplementedError, ValueError):  # it needs real values
+        macs = None
+    return Description(sum(p.numel() for p in parameters), trainable, macs)
 
 
 def count_arithmetic(key: str, options: dict, out_channels: int, size_px: int, batch: int) -> Arithmetic:
@@ -99,7 +142,7 @@ def _train_step(network: nn.Module, gray: Tensor, frozen: bool) -> tuple[int, in
     return counter.get_total_flops(), written.numbers
 
 
-def _tensors(raw: object) -> list[Tensor]:
+def _tensors(raw: Any) -> list[Tensor]:
     """Every tensor of a raw output that a loss can ask a gradient of."""
     if isinstance(raw, Tensor):
         return [raw]

@@ -3,19 +3,20 @@
 import torch
 from torch import Tensor, nn
 
-IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+from colorbench.features.networks import IMAGENET_MEAN, IMAGENET_STD, imagenet_normalized
+
 PRETRAINED = ("imagenet",)
 
 
 def imagenet(pretrained: str | None) -> bool:
-    """Is pretraining asked for? The one known name is `imagenet`; None starts from scratch."""
+    """Whether pretraining is asked for. The one known name is `imagenet`; None starts from scratch."""
     if pretrained is not None and pretrained not in PRETRAINED:
         raise ValueError(f"unknown pretrained weights {pretrained!r}; known: {', '.join(PRETRAINED)}, or none")
     return pretrained is not None
 
 
 def on_meta() -> bool:
-    """Are networks being built without storage, to be counted only? Then no weights are fetched."""
+    """Whether networks are being built without storage, to be counted only. Then no weights are fetched."""
     return torch.get_default_device().type == "meta"
 
 
@@ -34,17 +35,15 @@ def gray_as_imagenet(gray: Tensor) -> Tensor:
 
 
 def gray_as_rgb(gray: Tensor) -> Tensor:
-    """Lightness in [-1, 1] repeated to the three channels of an ImageNet network, normalised: `(b, 3, h, w)`."""
-    mean = torch.tensor(IMAGENET_MEAN, device=gray.device, dtype=gray.dtype).view(1, 3, 1, 1)
-    std = torch.tensor(IMAGENET_STD, device=gray.device, dtype=gray.dtype).view(1, 3, 1, 1)
-    return ((gray + 1) / 2 - mean) / std
+    """Lightness in [-1, 1] repeated to the three channels of an ImageNet network, normalized: `(b, 3, h, w)`."""
+    return imagenet_normalized(((gray + 1) / 2).expand(-1, 3, -1, -1))
 
 
 def vgg16_state() -> dict[str, Tensor]:
     """torchvision's VGG16 convolutions, keys `0.weight` ..., from the weights folder, the hub's cache or the net.
 
     Raises:
-        WeightsMissing: one line that says how to get them.
+        WeightsMissing: if they are unavailable; the message says how to get them.
     """
     from colorbench.features.load import FEATURES
     from colorbench.features.weights import find_weights, read_state
@@ -58,14 +57,14 @@ def summed_over_rgb(convolution: nn.Conv2d) -> nn.Conv2d:
     summed = nn.Conv2d(
         1,
         convolution.out_channels,
-        convolution.kernel_size,
-        convolution.stride,
-        convolution.padding,
+        convolution.kernel_size,  # pyright: ignore[reportArgumentType] (torch annotates it looser than it takes it)
+        convolution.stride,  # pyright: ignore[reportArgumentType]
+        convolution.padding,  # pyright: ignore[reportArgumentType]
         bias=convolution.bias is not None,
     )
     with torch.no_grad():
         summed.weight.copy_(convolution.weight.sum(1, keepdim=True))
-        if convolution.bias is not None:
+        if summed.bias is not None and convolution.bias is not None:
             summed.bias.copy_(convolution.bias)
     return summed
 
@@ -86,5 +85,5 @@ class Frozen(nn.Module):
 
 
 def frozen_when(frozen: bool | None, network: nn.Module, pretrained: str | None) -> nn.Module:
-    """`network` frozen when asked, by default when it is pretrained: random weights are not frozen by default."""
+    """`network` frozen if asked for, by default if it is pretrained: random weights are not frozen by default."""
     return Frozen(network) if (imagenet(pretrained) if frozen is None else frozen) else network

@@ -2,8 +2,10 @@
 
 import importlib
 import inspect
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any, cast
 
 from torch import nn
 
@@ -23,12 +25,14 @@ class GeneratorRow:
         source: paper or system.
         citation: what to cite, one line.
         head: the head it was published with; any other works as well.
-        parameters: their number at the default options under `head`, frozen ones too; None when unknown.
-        gmacs: billions of multiply-accumulates at 256x256, as specified; None when unknown.
-        small: options of a version that a CPU trains in a blink, for tests.
-        output_stride: 1, or 4 when raw comes at a quarter of the picture's size.
+        parameters: their number at the default options under `head`, frozen ones too; None if unknown.
+        gmacs: billions of multiply-accumulates at 256x256, as specified; None if unknown.
+        small: options of a version that a CPU trains in seconds, for checks.
+        output_stride: 1, or 4 if raw comes at a quarter of the picture's size.
         licence: of the code here.
-        pretrained_licence: of the weights that `pretrained=` fetches; "" when it has no such option.
+        pretrained_licence: of the weights that `pretrained=` fetches; "" if it has no such option.
+        formerly: options whose default has changed, with what they were. A new cell always states them, so a cell
+            recorded before, which does not, keeps its key and its network (`recorded_options`).
     """
 
     key: str
@@ -38,10 +42,11 @@ class GeneratorRow:
     head: str = "ab"
     parameters: int | None = None
     gmacs: float | None = None
-    small: Mapping[str, object] = field(default_factory=dict)
+    small: Mapping[str, Any] = field(default_factory=dict)
     output_stride: int = 1
     licence: str = "MIT"
     pretrained_licence: str = ""
+    formerly: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self):
         if self.head not in HEAD_CHANNELS:
@@ -55,11 +60,6 @@ class GeneratorRow:
         return HEAD_CHANNELS[self.head]
 
     @property
-    def needs_head(self) -> str | None:
-        """Every generator works under every head."""
-        return None
-
-    @property
     def builder(self) -> Builder:
         """The class or function itself."""
         if not isinstance(self.build, str):
@@ -68,7 +68,7 @@ class GeneratorRow:
         return getattr(importlib.import_module(module), name)
 
     @property
-    def options(self) -> dict[str, object]:
+    def options(self) -> dict[str, Any]:
         """The options a recipe may set, with their defaults."""
         parameters = inspect.signature(self.builder).parameters.values()
         return {
@@ -77,7 +77,22 @@ class GeneratorRow:
             if p.name != "out_channels" and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
         }
 
-    @property
-    def pretrained_options(self) -> tuple[str, ...]:
-        """What `pretrained=` may say."""
-        return ("imagenet",) if "pretrained" in self.options else ()
+
+def as_row(key: str, value: Any) -> GeneratorRow:
+    """A table row from what a plug-in gave under this key: a row, or a class or function that builds the network.
+
+    Raises:
+        ValueError: a key that is not kebab-case or not that of the row, or a value that builds nothing.
+    """
+    if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", key):
+        raise ValueError(f"the key {key!r} is not kebab-case; write it like 'my-model'")
+    if isinstance(value, GeneratorRow):
+        if value.key != key:
+            raise ValueError(f"the row under {key!r} calls itself {value.key!r}; give both the same key")
+        return value
+    if not callable(value):
+        raise ValueError(
+            f"{key!r} is a {type(value).__name__}; give a GeneratorRow, or a class or function that builds it"
+        )
+    first_line = (getattr(value, "__doc__", None) or "").strip().partition("\n")[0]
+    return GeneratorRow(key, cast(Builder, value), source=first_line, licence="not stated")

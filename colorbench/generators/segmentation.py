@@ -10,6 +10,8 @@ The input has one channel, so the first convolution has one; a pretrained one is
 with ImageNet's mean and deviation, averaged over RGB.
 """
 
+from typing import Any
+
 from torch import Tensor, nn
 
 from colorbench.generators.pretrained import describe_weights, gray_as_imagenet, imagenet, on_meta, vgg16_state
@@ -79,7 +81,7 @@ def _unet(
     return Segmentation(network, describe_weights(encoder, pretrained))
 
 
-def _drop_unused(encoder: nn.Module, depth: int) -> None:
+def _drop_unused(encoder: Any, depth: int) -> None:
     """The library keeps an encoder's deeper stages whatever the depth; they would be parameters without a gradient."""
     if hasattr(encoder, "layer4"):
         for stage in range(depth, 5):
@@ -98,7 +100,7 @@ def _hub(encoder: str, pretrained: str | None) -> str | None:
     return "imagenet" if imagenet(pretrained) and encoder != "vgg16" and not on_meta() else None
 
 
-def _load_vgg16(features: nn.Module) -> None:
+def _load_vgg16(features: Any) -> None:
     """torchvision's VGG16 convolutions; the first one summed over RGB."""
     state = vgg16_state()
     state["0.weight"] = state["0.weight"].sum(1, keepdim=True)

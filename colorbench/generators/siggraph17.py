@@ -18,8 +18,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu, pad, relu
 
+from colorbench.generators.eccv16 import block, trunk
 from colorbench.generators.sizes import cropped, padded
-from colorbench.generators.zhang import block, trunk
 from colorbench.tensors import Ab, Gray, Raw
 
 AB_UNIT = 110.0
@@ -53,18 +53,19 @@ class Siggraph17(nn.Module):
         if hints is None:
             hints = gray.new_zeros(gray.shape[0], 3, *gray.shape[-2:])
         space = (0, x.shape[-1] - gray.shape[-1], 0, x.shape[-2] - gray.shape[-2])
-        x, logits = self.paint(torch.cat([x, pad(hints, space)], dim=1))
+        x, eight = self.paint(torch.cat([x, pad(hints, space)], dim=1))
         raw = cropped(x, gray)
         if self.classes is None or not self.training:
             return raw
-        return {"raw": raw, "logits_529": cropped(logits, gray, stride=4)}
+        return {"raw": raw, "logits_529": cropped(self.classes(eight), gray, stride=4)}
 
     def colorize_with_hints(self, gray: Gray, ab_hints: Ab, mask: Float[Tensor, "b 1 h w"]) -> Raw:
         """Raw for these hints: `ab_hints` in Lab units, counted where `mask` is 1."""
         raw = self(gray, torch.cat([ab_hints / AB_UNIT * mask, mask], dim=1))
         return raw["raw"] if isinstance(raw, dict) else raw
 
-    def paint(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
+    def paint(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Raw at full size, and the features at 1/4 that the class head reads."""
         one = self.blocks[0](x)
         two = self.blocks[1](one[..., ::2, ::2])
         three = self.blocks[2](two[..., ::2, ::2])
@@ -74,8 +75,7 @@ class Siggraph17(nn.Module):
         eight = self.block8(self.up8(x) + self.short8(three))
         nine = self.block9(self.up9(eight) + self.short9(two))
         ten = leaky_relu(self.block10(relu(self.up10(nine) + self.short10(one))), 0.2)
-        wanted = self.classes is not None and self.training
-        return self.last(ten), self.classes(eight) if wanted else None
+        return self.last(ten), eight
 
 
 def _up(inputs: int, outputs: int) -> nn.ConvTranspose2d:

@@ -167,10 +167,11 @@ GENERATORS: dict[str, GeneratorRow] = {
             f"{_HERE}.ddcolor:DDColor",
             "DDColor 2023",
             "Kang et al. DDColor. ICCV 2023. arXiv 2212.11613",
-            parameters=55_009_200,
+            parameters=55_005_104,
             gmacs=25.2,
             small={"encoder": "convnext_atto", "width": 16, "depth": 3, "queries": 8},
             pretrained_licence=_TIMM,
+            formerly={"version": 1},
         ),
     )
 }

@@ -68,7 +68,7 @@ class UNetPix2pix(nn.Module):
 
 def _down(inputs: int, outputs: int, norm: str, first: bool, innermost: bool) -> nn.Sequential:
     plain = first or innermost
-    layers = [] if first else [nn.LeakyReLU(0.2)]
+    layers: list[nn.Module] = [] if first else [nn.LeakyReLU(0.2)]
     layers.append(nn.Conv2d(inputs, outputs, 4, 2, 1, bias=norm != "batch"))
     return nn.Sequential(*layers) if plain else nn.Sequential(*layers, make_norm(norm, outputs))
 

@@ -35,6 +35,7 @@ def _check_names(suite: Suite) -> None:
 def _checked(recipe: Recipe) -> Recipe:
     """The recipe with its loss in canonical spelling, after asking generator, options, loss and head for their names."""
     from colorbench.generators import GENERATORS
+    from colorbench.generators.build import planned_options
     from colorbench.losses import build_loss
     from colorbench.losses.expression import canonical, parse
     from colorbench.training.setup import choose_head
@@ -48,7 +49,12 @@ def _checked(recipe: Recipe) -> Recipe:
         )
     from colorbench.losses import LOSSES
 
-    spelled = recipe.model_copy(update={"loss": canonical(parse(recipe.loss, LOSSES))})
+    spelled = recipe.model_copy(
+        update={
+            "loss": canonical(parse(recipe.loss, LOSSES)),
+            "options": planned_options(recipe.generator, recipe.options),
+        }
+    )
     if all(LOSSES[term.key].needs != "weights" for term in parse(recipe.loss, LOSSES)):
         choose_head(spelled, build_loss(spelled.loss))
     return spelled

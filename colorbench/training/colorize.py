@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from colorbench.batch import Batch, Output
 from colorbench.cell import Cell
 from colorbench.generators import build_generator
+from colorbench.generators.build import recorded_options
 from colorbench.photo import decode_photo
 from colorbench.training.evaluate import to_uint8
 from colorbench.training.heads import apply_head, head_channels, with_true_lightness
@@ -79,7 +80,8 @@ def load_generator(checkpoint: Path | str, device: torch.device | str = "cpu") -
         raise ValueError(f"{path} has no colorbench cell in its metadata; give a checkpoint.safetensors of a run")
     facts = json.loads(metadata["colorbench"])
     cell, head = Cell.model_validate(facts["cell"]), facts["head"]
-    options = {key: value for key, value in cell.recipe.options.items() if key != "pretrained"}
+    stated = {key: value for key, value in cell.recipe.options.items() if key != "pretrained"}
+    options = recorded_options(cell.recipe.generator, stated)
     model = build_generator(cell.recipe.generator, out_channels=head_channels(head), **options)
     try:
         model.load_state_dict(state)

@@ -9,6 +9,7 @@ import colorbench
 from colorbench.cell import Cell, Recipe
 from colorbench.data import Photos
 from colorbench.generators import BASELINES, GENERATORS, build_generator
+from colorbench.generators.build import recorded_options
 from colorbench.losses import build_loss
 from colorbench.losses.objective import Objective
 from colorbench.record import DataFacts, GeneratorFacts
@@ -46,8 +47,9 @@ def build_parts(recipe: Recipe, seed: int) -> Parts:
     torch.manual_seed(seed)
     objective = build_loss(recipe.loss, recorded=True)
     head = choose_head(recipe, objective)
+    options = recorded_options(recipe.generator, recipe.options)
     with without_compiler():
-        model = build_generator(recipe.generator, out_channels=head_channels(head), **recipe.options)
+        model = build_generator(recipe.generator, out_channels=head_channels(head), **options)
     return Parts(model, head, objective)
 
 

@@ -2,7 +2,7 @@ import pytest
 from torch import nn
 
 from colorbench.generators import GeneratorRow, build_generator
-from colorbench.generators.build import build_row
+from colorbench.generators.build import build_row, planned_options, recorded_options
 
 
 def test_an_unknown_generator_lists_the_known():
@@ -38,3 +38,11 @@ def test_out_channels_must_be_a_number(channels):
 def test_a_float_option_takes_an_int():
     row = GeneratorRow("m", lambda out_channels=2, share=0.5: nn.Conv2d(1, out_channels, 1))
     assert build_row(row, share=1).out_channels == 2
+
+
+def test_an_option_whose_default_changed_is_planned_with_it_and_recorded_cells_keep_the_former():
+    assert planned_options("ddcolor-tiny", {"depth": 3}) == {"depth": 3, "version": 2}
+    assert recorded_options("ddcolor-tiny", {"depth": 3}) == {"depth": 3, "version": 1}
+    for stated in ({"version": 1}, {"version": 2}):
+        assert planned_options("ddcolor-tiny", stated) == recorded_options("ddcolor-tiny", stated) == stated
+    assert planned_options("unet", {}) == recorded_options("unet", {}) == {}

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from colorbench.generators import GENERATORS, GeneratorRow, check_generator
+from colorbench.generators import GeneratorRow, check_generator
 
 
 class Good(nn.Module):
@@ -195,25 +195,6 @@ def test_good_ones_pass(what):
 def test_a_broken_promise_is_named(builder, promise, message):
     found = broken(builder)
     assert message in found.get(promise, f"nothing; found {found}")
-
-
-def test_a_file_is_checked_generator_by_generator(tmp_path):
-    path = tmp_path / "two.py"
-    path.write_text(
-        "from torch import nn\n"
-        "class One(nn.Module):\n"
-        "    def __init__(self, out_channels: int = 2):\n"
-        "        super().__init__()\n"
-        "        self.layer = nn.Conv2d(1, out_channels, 1)\n"
-        "    def forward(self, gray):\n"
-        "        return self.layer(gray)\n"
-        "GENERATORS = {'one': One, 'other': lambda out_channels=2: nn.Conv2d(1, out_channels, 3, padding=1)}\n"
-    )
-    results = check_generator(path)
-    assert {result.generator for result in results} == {"one", "other"}
-    assert all(result.passed for result in results)
-    assert results[0].name == "one: plain options"
-    assert "one" not in GENERATORS
 
 
 def test_checking_leaves_the_random_state_alone():

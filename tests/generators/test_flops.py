@@ -6,7 +6,7 @@ from torch import nn
 
 from colorbench.generators import GENERATORS
 from colorbench.generators.build import build_generator
-from colorbench.generators.flops import count_arithmetic, forward_macs
+from colorbench.generators.flops import count_arithmetic, describe, describe_row, forward_macs
 from colorbench.generators.row import GeneratorRow
 
 
@@ -77,3 +77,20 @@ def test_what_cannot_be_counted_says_why():
     counted = count("stubborn")
     assert (counted.flops, counted.macs, counted.activations) == (None, None, None)
     assert "stubborn cannot run on the meta device" in counted.reason
+
+
+@pytest.mark.parametrize("key", [key for key, row in GENERATORS.items() if row.gmacs])
+def test_gmacs_are_those_of_the_specification(key):
+    assert describe(key).gmacs == pytest.approx(GENERATORS[key].gmacs, rel=0.011)
+
+
+def test_a_frozen_pretrained_encoder_is_counted_without_weights(monkeypatch, tmp_path):
+    monkeypatch.setenv("COLORBENCH_WEIGHTS", str(tmp_path))
+    size = describe("vgg16-cnn", pretrained="imagenet")
+    assert (size.parameters, size.trainable_parameters) == (GENERATORS["vgg16-cnn"].parameters, 1_572_114)
+
+
+def test_a_row_outside_the_table_is_described_too():
+    size = describe_row(GeneratorRow("mine", lambda out_channels=2: nn.Conv2d(1, out_channels, 1)))
+    assert (size.parameters, size.macs, size.gmacs) == (4, 2 * 256 * 256, 2 * 256 * 256 / 1e9)
+    assert describe_row(GeneratorRow("stubborn", Stubborn)).macs is None
