@@ -11,11 +11,12 @@ import numpy as np
 from colorbench.cell import Protocol
 from colorbench.data.build import Plan, Progress, build
 from colorbench.data.fit import make_preprocessing
+from colorbench.data.mixtures import Mixtures
 from colorbench.data.photoset import EXACT_GRAY, PhotoSet
 from colorbench.data.sources import Found, Source, cache_folder, content_hashes
 from colorbench.data.split import SIDES, SPLIT_RULE, side_by_hash
 from colorbench.data.store import Index, Store, open_or_build, read_index
-from colorbench.data.table import find_photos
+from colorbench.data.table import dataset_row, find_photos
 from colorbench.files import bytes_sha256
 from colorbench.photo import DECODER
 
@@ -107,6 +108,10 @@ def load_dataset_photos(
         ValueError, FileNotFoundError, ConnectionError: nothing usable there; the message says what to do.
         OSError: no room or no right to write the decoded photos.
     """
+    row = dataset_row(dataset, options)
+    if row.generated:
+        wanted = row.find(source, size_px=size_px, store_px=store_px, limit_train=limit_train, limit_test=limit_test)
+        return _generated(wanted, cache_folder(cache_dir), on_progress)
     request = _request(
         dataset,
         source=source,
@@ -143,6 +148,8 @@ def load_protocol_photos(
 
 def data_hash(dataset: str, **settings) -> str:
     """`load_dataset_photos(dataset, **settings).hash`; nothing is decoded when the photos were before."""
+    if dataset_row(dataset).generated:
+        return load_dataset_photos(dataset, **settings).hash
     request = _request(dataset, **settings)
     index = read_index(request.folder)
     return load_dataset_photos(dataset, **settings).hash if index is None else request.data_hash(index)
@@ -237,6 +244,22 @@ def _by_content(found: Found, cache: Path) -> tuple[dict[str, Source], list, lis
 
 def _json_sha256(content: dict) -> str:
     return bytes_sha256(json.dumps(content, sort_keys=True).encode())
+
+
+def _generated(wanted: Mixtures, cache: Path, on_progress: Progress | None) -> Photos:
+    """Scenes drawn into a store at the first call, with what they were made of."""
+    folder = cache / "photos" / wanted.sha256[:32]
+    store = open_or_build(folder, partial(wanted.build, on_progress=on_progress))
+    sets = {}
+    for side in SIDES:
+        content = list(store.index.photos[side])
+        flags = np.array(store.index.flags[side], dtype=np.uint8)
+        names = [f"{side} scene {number}" for number in range(len(content))]
+        ids = [content_hash[:16] for content_hash in content]
+        sets[side] = PhotoSet(store.pixels[side], ids, names, flags, wanted.truth(side))
+    count = sum(len(one) for one in sets.values())
+    whole = _json_sha256({"scenes": wanted.sha256, "photos": {side: list(store.index.photos[side]) for side in SIDES}})
+    return Photos(sets["train"], sets["test"], whole, Report(count, count, [], [], count, 0, 0, 0))
 
 
 def _photos(request: _Request, store: Store) -> Photos:

@@ -8,12 +8,16 @@ images", 2003, on 0..255).
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from jaxtyping import UInt8
 
 from colorbench.color import rgb_to_lab
+
+if TYPE_CHECKING:
+    from colorbench.data.mixtures import Truth
 
 EXACT_GRAY, NARROW, DULL = 1, 2, 4  # bits of a flag
 NARROW_BELOW = 5.0
@@ -30,12 +34,14 @@ class PhotoSet:
         ids: one per row, from the content: 16 hex digits of the file's sha256, followed by "-t<number>" for a tile.
         names: where each row came from, for people; never part of a hash or a record.
         flags: uint8 per row, bits EXACT_GRAY, NARROW, DULL.
+        truth: of generated scenes, what they were made of: for baselines and analyses, never for a generator.
     """
 
     pixels: np.ndarray
     ids: list[str]
     names: list[str]
     flags: np.ndarray
+    truth: "Truth | None" = None
 
     def __len__(self) -> int:
         return len(self.ids)

@@ -1,12 +1,13 @@
 """DATASETS: where photos can come from. Adding one takes a file with a `find_...` function and a line here."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from colorbench.data.embedded import find_embedded
 from colorbench.data.folder import find_folder, find_paired, find_train_val
 from colorbench.data.hub import find_hub
+from colorbench.data.mixtures import Mixtures, find_mixtures
 from colorbench.data.sources import Found
 
 
@@ -15,18 +16,21 @@ class DatasetRow:
     """One kind of dataset.
 
     Attributes:
-        find: `(source, **options) -> Found`; lists the pictures, decodes nothing.
+        find: `(source, **options) -> Found`; lists the pictures, decodes nothing. Of a generated dataset
+            `(source, size_px, store_px, limit_train, limit_test) -> Mixtures`.
         needs_source: what `--data` must give; "" when nothing.
         options: keyword arguments of `find`.
         source: where the pictures come from, with their license.
+        generated: the pictures are drawn, not found.
     """
 
     key: str
-    find: Callable[..., Found]
+    find: Callable[..., Found | Mixtures]
     needs_source: str
     options: tuple[str, ...]
     description: str
     source: str
+    generated: bool = False
 
 
 DATASETS: dict[str, DatasetRow] = {
@@ -39,6 +43,15 @@ DATASETS: dict[str, DatasetRow] = {
             (),
             "eight photos inside scikit-image, scikit-learn and matplotlib: smoke tests, no ranking",
             "scikit-image data/README.txt, scikit-learn datasets/images/README.txt, matplotlib sample_data/README.txt",
+        ),
+        DatasetRow(
+            "mixtures",
+            find_mixtures,
+            "",
+            (),
+            "generated scenes whose distribution of color is known, so the best possible is; --data MATERIALS.toml",
+            "drawn by colorbench/data/scenes.py",
+            generated=True,
         ),
         DatasetRow("folder", find_folder, "a folder", (), "any tree of pictures", "the user's"),
         DatasetRow(
@@ -69,12 +82,11 @@ DATASETS: dict[str, DatasetRow] = {
 }
 
 
-def find_photos(dataset: str, source: str | Path | None, options: dict) -> Found:
-    """What the dataset has.
+def dataset_row(dataset: str, options: Iterable[str] = ()) -> DatasetRow:
+    """The row of a dataset that takes these options.
 
     Raises:
         KeyError: unknown dataset, or an option that it does not take.
-        ValueError: the source is missing or has no pictures.
     """
     if dataset not in DATASETS:
         raise KeyError(f"unknown dataset {dataset!r}; known: {', '.join(DATASETS)}")
@@ -82,6 +94,17 @@ def find_photos(dataset: str, source: str | Path | None, options: dict) -> Found
     if unknown := sorted(set(options) - set(row.options)):
         known = ", ".join(row.options) or "none"
         raise KeyError(f"dataset {dataset!r} takes no option {', '.join(unknown)}; its options: {known}")
+    return row
+
+
+def find_photos(dataset: str, source: str | Path | None, options: dict) -> Found:
+    """What the dataset has.
+
+    Raises:
+        KeyError: unknown dataset, or an option that it does not take.
+        ValueError: the source is missing or has no pictures.
+    """
+    row = dataset_row(dataset, options)
     if row.needs_source and source is None:
         raise ValueError(f"dataset {dataset!r} needs {row.needs_source}: --data ..., or source=...")
     return row.find(source, **options)

@@ -1,7 +1,8 @@
 """Baselines: colorizers that learn nothing, on every board. They bound each score from below and above.
 
 Each is `function(batch, *, mean_ab, other_ab) -> ab`: the photos, the train split's mean ab `(2,)`, and the ab of other
-photos `(b, 2, h, w)`.
+photos `(b, 2, h, w)`. Those of `needs_truth` are `function(truth) -> ab` and exist where the distribution of color is
+known: see `bayes`.
 """
 
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from torch.nn.functional import avg_pool2d, interpolate
 
 from colorbench.batch import Batch
 from colorbench.color import ab_bins, soft_encode
+from colorbench.generators import bayes
 from colorbench.tensors import Ab
 
 MeanAb = Float[Tensor, "2"]
@@ -21,11 +23,16 @@ MeanAb = Float[Tensor, "2"]
 
 @dataclass(frozen=True)
 class BaselineRow:
-    """One baseline. The oracles look at the truth, so they bound from above."""
+    """One baseline. The oracles look at the truth, so they bound from above.
+
+    Attributes:
+        needs_truth: it knows what the pictures are made of, which only a generated data set can tell.
+    """
 
     key: str
     function: Callable[..., Ab]
     source: str
+    needs_truth: bool = False
 
 
 def gray(batch: Batch, *, mean_ab: MeanAb, other_ab: Ab) -> Ab:
@@ -69,5 +76,13 @@ BASELINES: dict[str, BaselineRow] = {
         BaselineRow("shuffled-ab", shuffled, "another photo's ab"),
         BaselineRow("oracle-quarter", oracle_quarter, "true ab at 1/4 resolution, bilinear"),
         BaselineRow("oracle-bins", oracle_bins, "true ab through the 313 bins"),
+        BaselineRow("bayes-mean", bayes.mean, "mean of each material: least squared error", needs_truth=True),
+        BaselineRow("bayes-median", bayes.median, "median of each material: least absolute error", needs_truth=True),
+        BaselineRow("bayes-delta-e", bayes.delta_e, "ab of least expected CIEDE2000, per material", needs_truth=True),
+        BaselineRow("bayes-mode", bayes.mode, "likeliest color of each material", needs_truth=True),
+        BaselineRow(
+            "bayes-annealed", bayes.annealed, "annealed mean of the exact posterior, T = 0.38", needs_truth=True
+        ),
+        BaselineRow("bayes-sample", bayes.sample, "a draw per object from its material's colors", needs_truth=True),
     )
 }

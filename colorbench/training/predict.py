@@ -8,6 +8,7 @@ from colorbench.batch import Batch, Output
 from colorbench.cell import Cell
 from colorbench.data.photoset import PhotoSet
 from colorbench.generators import BASELINES
+from colorbench.generators.bayes import HiddenTruth
 from colorbench.training.evaluate import Predict
 from colorbench.training.heads import apply_head, with_true_lightness
 
@@ -38,7 +39,13 @@ def model_predict(model: nn.Module, head: str, cell: Cell) -> Predict:
 
 
 def baseline_predict(key: str, photos: PhotoSet, seed: int, mean_ab: Tensor, device: torch.device) -> Predict:
-    """A baseline on these photos. `mean_ab`: of the photos that the board trains on, `(2,)`."""
+    """A baseline on these photos. `mean_ab`: of the photos that the board trains on, `(2,)`.
+
+    Raises:
+        ValueError: the baseline needs to know what the pictures are made of, and nobody knows that of photos.
+    """
+    if BASELINES[key].needs_truth:
+        return _bayes_predict(key, photos, device)
     pixels = photos.pixels
     order = np.random.default_rng(seed).permutation(len(pixels))
     other = np.empty_like(order)
@@ -48,5 +55,19 @@ def baseline_predict(key: str, photos: PhotoSet, seed: int, mean_ab: Tensor, dev
     def predict(truth: Batch, rows: list[int]) -> Output:
         others = Batch.from_rgb(torch.from_numpy(np.array(pixels[other[rows]])).to(device))
         return Output.from_ab(BASELINES[key].function(truth, mean_ab=mean_ab, other_ab=others.ab), truth.lightness)
+
+    return predict
+
+
+def _bayes_predict(key: str, photos: PhotoSet, device: torch.device) -> Predict:
+    if photos.truth is None:
+        raise ValueError(f"{key} needs pictures whose colors' distribution is known: use the dataset 'mixtures'")
+    truth = photos.truth
+    maps = truth.material_maps, np.stack([scene.objects for scene in truth.scenes])
+
+    def predict(batch: Batch, rows: list[int]) -> Output:
+        materials, objects = (torch.from_numpy(part[rows]).long() for part in maps)
+        hidden = HiddenTruth(materials, objects, truth.mixtures, tuple(rows))
+        return Output.from_ab(BASELINES[key].function(hidden).to(device), batch.lightness)
 
     return predict

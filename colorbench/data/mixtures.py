@@ -1,0 +1,168 @@
+"""`mixtures`: generated scenes whose distribution of color given gray is written down, so the best possible is known.
+
+Nothing is downloaded; the set is as large as one likes. A scene's colors are drawn per object from the mixture of its
+material, which gray shows by its texture and which no generator is told. Test scenes are numbers 0, 1, 2 ... of seed 1,
+training scenes those of seed 0. A TOML file as the source gives other materials:
+
+    [[materials]]
+    name = "sky"
+    texture = "gradient"
+    modes = [[-3, -28], [30, 10]]
+    weights = [0.7, 0.3]
+    jitter = 2
+"""
+
+import hashlib
+import json
+import tomllib
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from colorbench.color.mixture import Mixture
+from colorbench.data.scenes import Material, Scene, draw_scene
+from colorbench.data.split import SIDES
+from colorbench.data.store import Index
+from colorbench.data.write import sync
+
+TRAIN_SCENES, TEST_SCENES = 2000, 200
+SEEDS = {"train": 0, "test": 1}
+VERSION = 1
+"""Changes whenever a scene's pixels do; part of the store's key and of the data hash."""
+
+MATERIALS = (
+    Material("sky", "gradient", Mixture(((-3, -28),), (1.0,))),
+    Material("grass", "grain", Mixture(((-24, 28),), (1.0,))),
+    Material("shirt", "stripes", Mixture(((27, -8), (-26, 8)), (0.5, 0.5))),
+    Material("balloon", "dots", Mixture(((-6, 34), (8, -32)), (0.5, 0.5))),
+    Material("table", "checks", Mixture(((28, 22), (-2, -27)), (0.7, 0.3))),
+    Material("wall", "bricks", Mixture(((22, 26), (0, 0)), (0.6, 0.4))),
+    Material("cloth", "waves", Mixture(((32, -10), (-24, 20), (4, -30)), (0.4, 0.35, 0.25))),
+    Material("mosaic", "blocks", Mixture(((29, 18), (-26, 6), (-2, 34), (14, -28)), (0.3, 0.3, 0.2, 0.2))),
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Truth:
+    """What the scenes of one side were made of. For baselines and analyses; no generator ever sees it.
+
+    Attributes:
+        materials: what objects can be made of.
+    """
+
+    materials: tuple[Material, ...]
+    seed: int
+    count: int
+    size_px: int
+
+    @cached_property
+    def scenes(self) -> list[Scene]:
+        """Every scene with its objects, drawn again."""
+        return [draw_scene(self.seed, index, self.size_px, self.materials) for index in range(self.count)]
+
+    @cached_property
+    def material_maps(self) -> np.ndarray:
+        """uint8 `(n, s, s)`: the material at each pixel of each scene."""
+        return np.stack([scene.material_map for scene in self.scenes])
+
+    @property
+    def mixtures(self) -> tuple[Mixture, ...]:
+        """The distribution of ab, per material."""
+        return tuple(material.mixture for material in self.materials)
+
+
+@dataclass(frozen=True, eq=False)
+class Mixtures:
+    """A set of scenes, wanted: what `load_dataset_photos` stores once and maps afterwards.
+
+    Attributes:
+        counts, sizes_px: scenes, and side of their pictures, per side of the split.
+    """
+
+    materials: tuple[Material, ...]
+    counts: dict[str, int]
+    sizes_px: dict[str, int]
+
+    def canonical(self) -> dict:
+        """Names and numbers that decide every pixel, for hashing."""
+        materials = [asdict(material) for material in self.materials]
+        return {"mixtures": VERSION, "materials": materials, "counts": self.counts, "sizes_px": self.sizes_px}
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(json.dumps(self.canonical(), sort_keys=True).encode()).hexdigest()
+
+    def truth(self, side: str) -> Truth:
+        """Of the "train" or "test" scenes."""
+        return Truth(self.materials, SEEDS[side], self.counts[side], self.sizes_px[side])
+
+    def build(self, folder: Path, on_progress: Callable[[int, int], None] | None = None) -> Index:
+        """Write `train.u8` and `test.u8` into the folder and say what they hold; nothing is flagged: that a scene came out
+        gray is part of its distribution."""
+        photos: dict[str, dict[str, int]] = {side: {} for side in SIDES}
+        checksums: dict[str, list[int]] = {side: [] for side in SIDES}
+        done, total = 0, sum(self.counts.values())
+        for side in SIDES:
+            with open(folder / f"{side}.u8", "wb") as file:
+                for index in range(self.counts[side]):
+                    pixels = draw_scene(SEEDS[side], index, self.sizes_px[side], self.materials).pixels
+                    file.write(pixels.data)
+                    photos[side][hashlib.sha256(pixels.data).hexdigest()] = 1
+                    checksums[side].append(zlib.crc32(pixels.data))
+                    done += 1
+                    if on_progress is not None:
+                        on_progress(done, total)
+                sync(file)
+        zeros = {side: [0] * self.counts[side] for side in SIDES}
+        return Index(photos, zeros, zeros, checksums, self.sizes_px, skipped={})
+
+
+def find_mixtures(
+    source: str | Path | None = None,
+    *,
+    size_px: int,
+    store_px: int | None = None,
+    limit_train: int | None = None,
+    limit_test: int | None = None,
+    materials: Sequence[Material] = MATERIALS,
+) -> Mixtures:
+    """The scenes that a call for photos asks for; nothing is drawn yet.
+
+    Args:
+        source: a TOML file of materials; None for `materials`.
+        size_px, store_px: side of the test pictures, and of the training pictures when it is another.
+        limit_train, limit_test: how many scenes; default 2000 and 200.
+
+    Raises:
+        ValueError: the file is absent or describes no materials.
+    """
+    chosen = tuple(materials) if source is None else read_materials(Path(source))
+    counts = {"train": limit_train or TRAIN_SCENES, "test": limit_test or TEST_SCENES}
+    return Mixtures(chosen, counts, {"train": store_px or size_px, "test": size_px})
+
+
+def read_materials(path: Path) -> tuple[Material, ...]:
+    """The materials in a TOML file, as the head of this module shows them.
+
+    Raises:
+        ValueError: no such file, no TOML, or not two materials with a texture, modes and weights.
+    """
+    if path.suffix != ".toml" or not path.is_file():
+        raise ValueError(f"the dataset 'mixtures' takes a .toml file of materials as its source, got {path}")
+    try:
+        rows = tomllib.loads(path.read_text(encoding="utf-8")).get("materials", [])
+        made = tuple(_material(**row) for row in rows)
+    except (tomllib.TOMLDecodeError, TypeError) as error:
+        raise ValueError(f"{path.name}: {error}; a material has name, texture, modes, weights and jitter") from None
+    if len(made) < 2:
+        raise ValueError(f"{path.name} describes {len(made)} materials; scenes need at least two [[materials]]")
+    return made
+
+
+def _material(name: str, texture: str, modes: list, weights: list, jitter: float = 2.0) -> Material:
+    pairs = tuple((float(a), float(b)) for a, b in modes)
+    return Material(name, texture, Mixture(pairs, tuple(map(float, weights)), float(jitter)))
