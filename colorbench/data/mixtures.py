@@ -35,14 +35,16 @@ VERSION = 1
 """Changes whenever a scene's pixels do; part of the store's key and of the data hash."""
 
 MATERIALS = (
-    Material("sky", "gradient", Mixture(((-3, -28),), (1.0,))),
-    Material("grass", "grain", Mixture(((-24, 28),), (1.0,))),
-    Material("shirt", "stripes", Mixture(((27, -8), (-26, 8)), (0.5, 0.5))),
-    Material("balloon", "dots", Mixture(((-6, 34), (8, -32)), (0.5, 0.5))),
-    Material("table", "checks", Mixture(((28, 22), (-2, -27)), (0.7, 0.3))),
-    Material("wall", "bricks", Mixture(((22, 26), (0, 0)), (0.6, 0.4))),
-    Material("cloth", "waves", Mixture(((32, -10), (-24, 20), (4, -30)), (0.4, 0.35, 0.25))),
-    Material("mosaic", "blocks", Mixture(((29, 18), (-26, 6), (-2, 34), (14, -28)), (0.3, 0.3, 0.2, 0.2))),
+    Material("sky", "gradient", Mixture(((-3.0, -28.0),), (1.0,))),
+    Material("grass", "grain", Mixture(((-24.0, 28.0),), (1.0,))),
+    Material("shirt", "stripes", Mixture(((27.0, -8.0), (-26.0, 8.0)), (0.5, 0.5))),
+    Material("balloon", "dots", Mixture(((-6.0, 34.0), (8.0, -32.0)), (0.5, 0.5))),
+    Material("table", "checks", Mixture(((28.0, 22.0), (-2.0, -27.0)), (0.7, 0.3))),
+    Material("wall", "bricks", Mixture(((22.0, 26.0), (0.0, 0.0)), (0.6, 0.4))),
+    Material("cloth", "waves", Mixture(((32.0, -10.0), (-24.0, 20.0), (4.0, -30.0)), (0.4, 0.35, 0.25))),
+    Material(
+        "mosaic", "blocks", Mixture(((29.0, 18.0), (-26.0, 6.0), (-2.0, 34.0), (14.0, -28.0)), (0.3, 0.3, 0.2, 0.2))
+    ),
 )
 
 
@@ -163,6 +165,6 @@ def read_materials(path: Path) -> tuple[Material, ...]:
     return made
 
 
-def _material(name: str, texture: str, modes: list, weights: list, jitter: float = 2.0) -> Material:
+def _material(name: str, texture: str, modes: list, weights: list, jitter: float | int = 2.0) -> Material:
     pairs = tuple((float(a), float(b)) for a, b in modes)
     return Material(name, texture, Mixture(pairs, tuple(map(float, weights)), float(jitter)))

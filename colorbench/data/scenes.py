@@ -20,7 +20,7 @@ LIGHTNESS = (42.0, 74.0)
 OBJECTS = (2, 5)
 LINEAR_FROM_CUBES = tuple(tuple(round(part, 10) for part in row) for row in _LINEAR_FROM_CUBES)
 """Rounded: the inverse of a matrix differs in its last bit between machines."""
-_CONTRAST = (5.0, 8.0)  # largest distance from an object's middle lightness
+_CONTRAST = (8.0, 12.0)  # largest distance from an object's middle lightness
 _PERIOD = (0.11, 0.15)  # of a texture, as a share of the picture's side
 _RADIUS = (0.16, 0.32)
 _CENTER = (0.12, 0.88)
@@ -135,7 +135,7 @@ class _Draws:
 
     def normal(self) -> float:
         """The sum of twelve uniform numbers less 6: mean 0, standard deviation 1."""
-        return sum(self.unit() for _ in range(12)) - 6
+        return sum(self.unit() for _ in range(12)) - 6.0
 
     def choice(self, weights: tuple[float, ...]) -> int:
         left = self.unit()
@@ -152,7 +152,7 @@ class _Draws:
 
     def direction(self) -> tuple[float, float]:
         """A unit vector: a point of the square beside the middle, scaled."""
-        x, y = self.between(-1, 1), self.between(-1, 1)
+        x, y = self.between(-1.0, 1.0), self.between(-1.0, 1.0)
         length = float(np.sqrt(x * x + y * y))
         return (x / length, y / length) if length > 0.01 else (1.0, 0.0)
 

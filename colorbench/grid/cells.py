@@ -8,7 +8,7 @@ def expand_suite(suite: Suite, data_hash: str) -> list[Cell]:
 
     Raises:
         KeyError: an unknown generator, loss, option, baseline or metric; lists the known ones.
-        ValueError: a loss under a head it cannot use.
+        ValueError: a loss under a head it cannot use; a baseline that needs a truth which photos do not have.
     """
     _check_names(suite)
     recipes = [_checked(recipe) for recipe in suite.recipes]
@@ -23,6 +23,7 @@ def expand_suite(suite: Suite, data_hash: str) -> list[Cell]:
 
 
 def _check_names(suite: Suite) -> None:
+    from colorbench.data import DATASETS
     from colorbench.generators import BASELINES
     from colorbench.metrics import METRICS
 
@@ -30,6 +31,14 @@ def _check_names(suite: Suite) -> None:
         for name in names:
             if name not in table:
                 raise KeyError(f"unknown {kind} {name!r}; known {kind}s: {', '.join(table)}")
+    dataset = suite.protocol.dataset
+    if dataset in DATASETS and not DATASETS[dataset].generated:
+        for name in suite.baselines:
+            if BASELINES[name].needs_truth:
+                raise ValueError(
+                    f"baseline {name!r} needs pictures whose colors' distribution is known (dataset 'mixtures'); "
+                    f"of the photos of {dataset!r} nobody knows it: leave it out"
+                )
 
 
 def _checked(recipe: Recipe) -> Recipe:

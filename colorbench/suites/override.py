@@ -4,6 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from colorbench.cell import Budget, Protocol, Recipe, Suite
+from colorbench.generators import BASELINES
+
+OWN = ("embedded", "mixtures")
+"""Datasets that need no source: with one, a suite's recipes train on the user's photos instead."""
 
 
 def override_suite(
@@ -23,14 +27,17 @@ def override_suite(
 
     Generators and losses span a new matrix: what is not given is taken from the suite's recipes. A pair that the suite has is
     the suite's own recipe, the same cell; a generator that it has with another loss keeps its options there. A source for
-    a suite of embedded photos makes the dataset `folder`, or `hub` when there is no such folder.
+    a suite of embedded photos or generated scenes makes the dataset `folder`, or `hub` when there is no such folder;
+    baselines that photos cannot have are left out.
     """
     protocol = _protocol(suite.protocol, source, dataset, budget, size_px, batch)
     recipes = suite.recipes
     if generators or losses:
         recipes = tuple(_matrix(suite.recipes, generators, losses, head))
-    own = suite.protocol.dataset == "embedded" and protocol.dataset != "embedded"
+    own = suite.protocol.dataset in OWN and protocol.dataset not in OWN
     words = {"title": f"Own photos under the protocol of {suite.name}", "note": "", "rankable": True} if own else {}
+    if protocol.dataset != suite.protocol.dataset:
+        words["baselines"] = tuple(key for key in suite.baselines if not BASELINES[key].needs_truth)
     return Suite(
         **{
             **dict(suite),
@@ -46,10 +53,12 @@ def _protocol(protocol: Protocol, source, dataset, budget, size_px, batch) -> Pr
     changed: dict = {}
     if dataset:
         changed["dataset"] = dataset
-    elif source is not None and protocol.dataset == "embedded":
+    elif source is not None and protocol.dataset in OWN and not str(source).endswith(".toml"):
         changed["dataset"] = "folder" if Path(source).exists() or str(source).startswith((".", "/", "~")) else "hub"
     if changed.get("dataset", protocol.dataset) != "embedded" and protocol.fit == "tiles":
         changed["fit"] = "crop"
+    if "dataset" in changed and protocol.dataset == "mixtures":
+        changed |= {"limit_train": None, "limit_test": None}
     if budget is not None:
         changed["budget"] = Budget.parse(budget)
         if changed["budget"].kind != "reference-seconds":

@@ -32,7 +32,8 @@ def wanted(request, tmp_path, monkeypatch):
     if request.param == "hub":
         datasets = pytest.importorskip("datasets")
         monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "hf")
-    return {"dataset": request.param, "source": source, "size_px": 32}
+    few = {"limit_train": 6, "limit_test": 2} if DATASETS[request.param].generated else {}
+    return {"dataset": request.param, "source": source, "size_px": 32, **few}
 
 
 @pytest.mark.parametrize("key", KEYS)

@@ -13,7 +13,7 @@ def context():
     return batch, {"mean_ab": torch.tensor([3.0, -4.0]), "other_ab": batch.ab.flip(0)}
 
 
-@pytest.mark.parametrize("key", BASELINES)
+@pytest.mark.parametrize("key", [key for key, row in BASELINES.items() if not row.needs_truth])
 def test_each_gives_ab_of_the_photos(key, context):
     batch, more = context
     ab = BASELINES[key].function(batch, **more)

@@ -45,3 +45,9 @@ def test_unknown_metric_and_baseline():
         expand_suite(mini(metrics=("pnsr",)), HASH)
     with pytest.raises(KeyError, match="unknown baseline 'grey'; known baselines: gray"):
         expand_suite(mini(baselines=("grey",)), HASH)
+
+
+def test_a_baseline_that_needs_a_truth_is_refused_on_photos():
+    protocol = load_suite("smoke").protocol
+    with pytest.raises(ValueError, match=r"'bayes-mean' needs .*of the photos of 'embedded' nobody knows it"):
+        expand_suite(mini(protocol=protocol, baselines=("gray", "bayes-mean")), HASH)

@@ -20,10 +20,13 @@ def test_shipped_suites_name_real_things(name):
     assert len({cell.folder for cell in cells}) == len(cells)
 
 
-def test_mini_does_not_rank():
-    suite = load_suite("mini")
-    assert not suite.rankable
-    assert "do not rank" in suite.note
+def test_mini_is_the_short_form_of_ambiguity():
+    mini, whole = load_suite("mini"), load_suite("ambiguity")
+    assert mini.protocol.dataset == whole.protocol.dataset == "mixtures"
+    assert mini.baselines == whole.baselines
+    assert mini.protocol.size_px <= 48
+    losses = {recipe.loss for recipe in whole.recipes}
+    assert {recipe.loss for recipe in mini.recipes if recipe.generator == "unet"} <= losses
 
 
 def test_smoke_runs_every_generator_and_every_loss_that_fits_32_px():

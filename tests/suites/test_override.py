@@ -13,7 +13,7 @@ def test_nothing_given_changes_nothing():
 def test_a_generator_keeps_its_options_and_losses():
     suite = override_suite(load_suite("mini"), generators=["unet"], losses=["l1", "ssim"])
     assert [recipe.label for recipe in suite.recipes] == ["unet+l1", "unet+ssim"]
-    assert all(recipe.options == {"width": 16, "depth": 3} for recipe in suite.recipes)
+    assert all(recipe.options == {"width": 8, "depth": 3} for recipe in suite.recipes)
 
 
 def test_an_outside_generator_takes_the_losses_asked_for():
@@ -22,11 +22,20 @@ def test_an_outside_generator_takes_the_losses_asked_for():
 
 
 def test_a_folder_replaces_the_embedded_photos(tmp_path):
-    suite = override_suite(load_suite("mini"), source=tmp_path)
+    suite = override_suite(load_suite("smoke"), source=tmp_path)
     assert (suite.protocol.dataset, suite.protocol.fit) == ("folder", "crop")
     assert suite.rankable
     assert suite.note == ""
+
+
+def test_photos_replace_generated_scenes_and_have_no_bayes_baselines(tmp_path):
+    suite = override_suite(load_suite("mini"), source=tmp_path)
+    assert suite.protocol.dataset == "folder"
+    assert suite.protocol.limit_train is None
+    assert suite.baselines == ("gray", "mean-ab", "shuffled-ab")
+    assert suite.recipes == load_suite("mini").recipes
     assert override_suite(load_suite("mini"), source="someone/photos").protocol.dataset == "hub"
+    assert override_suite(load_suite("mini"), source="own.toml").protocol.dataset == "mixtures"
 
 
 def test_budget_and_sizes():
