@@ -26,8 +26,7 @@ import numpy as np
 from colorbench.color.mixture import Mixture
 from colorbench.data.scenes import Material, Scene, draw_scene
 from colorbench.data.split import SIDES
-from colorbench.data.store import Index
-from colorbench.data.write import sync
+from colorbench.data.store import Index, sync
 
 TRAIN_SCENES, TEST_SCENES = 2000, 200
 SEEDS = {"train": 0, "test": 1}

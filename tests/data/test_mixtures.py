@@ -116,7 +116,7 @@ def test_materials_from_a_file(tmp_path):
         '[[materials]]\nname = "sand"\ntexture = "grain"\nmodes = [[5, 20]]\nweights = [1]\njitter = 1\n'
     )
     wanted = find_mixtures(file, size_px=32, limit_test=4)
-    assert wanted.materials[0.0] == Material("sea", "waves", Mixture(((-3.0, -28.0), (30.0, 10.0)), (0.7, 0.3)))
+    assert wanted.materials[0] == Material("sea", "waves", Mixture(((-3.0, -28.0), (30.0, 10.0)), (0.7, 0.3)))
     assert wanted.materials[1].mixture.jitter == 1
     assert wanted.counts["test"] == 4
     photos = load_dataset_photos("mixtures", source=file, size_px=32, limit_train=3, limit_test=2, cache_dir=tmp_path)
