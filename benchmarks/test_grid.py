@@ -16,7 +16,7 @@ import pytest
 from colorbench.grid.local import LocalExecutor
 from colorbench.grid.run import plan_run, run
 from colorbench.grid.status import cell_statuses
-from colorbench.running import plan_table
+from colorbench.running import plan_rows
 from tests.grid.noop import NoProcess, many_cells
 
 SIZES = (1_000, 10_000)
@@ -92,7 +92,7 @@ def test_the_plan_of_a_finished_grid(measure, finished, cells):
 @pytest.mark.parametrize("cells", SIZES)
 def test_the_dry_run_table(measure, finished, cells):
     plan = plan_run(many_cells(cells), out=finished(cells))
-    measure("table of --dry-run", cells, lambda: plan_table(plan))
+    measure("table of --dry-run", cells, lambda: plan_rows(plan))
 
 
 @pytest.mark.parametrize("cells", SIZES)

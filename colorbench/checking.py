@@ -1,4 +1,4 @@
-"""`check_file(plug-in)`: do its generators, losses, metrics and datasets keep the promises of their tables?
+"""`colorbench check FILE`: do the plug-in's generators, losses, metrics and datasets keep the promises of their tables?
 
 The promises of generators are in `colorbench.generators.check`; here are those of the three other tables.
 """
@@ -9,10 +9,12 @@ from functools import partial
 from pathlib import Path
 
 import torch
+from rich.text import Text
 from torch import Tensor
 
 from colorbench.batch import Batch, Output
 from colorbench.color import AbPrior
+from colorbench.console import note, show_table
 from colorbench.data.table import DatasetRow
 from colorbench.generators.check import BrokenPromise, CheckResult, ask, check_generator
 from colorbench.generators.row import as_row
@@ -20,9 +22,20 @@ from colorbench.losses import LOSSES, LossRow
 from colorbench.losses.objective import build_objective
 from colorbench.metrics import MetricRow
 from colorbench.photo import decode_photo
-from colorbench.plugins import read_tables
+from colorbench.plugins import load_plugins, read_tables
 
 SIDE_PX = 192  # enough for five scales of MS-SSIM
+
+
+def check_and_print(path: Path, source: str | None = None) -> int:
+    """Print one line per promise; return the exit status, 1 when one is broken."""
+    load_plugins([])
+    findings = check_file(path, source)
+    rows = [(each.name, "yes" if each.passed else Text("no", "red"), each.message) for each in findings]
+    show_table(["promise", "kept", "what was seen"], rows, title=path.name)
+    broken = sum(not each.passed for each in findings)
+    note(f"{len(findings) - broken} of {len(findings)} promises are kept.")
+    return 1 if broken else 0
 
 
 def check_file(path: str | Path, source: str | None = None) -> list[CheckResult]:

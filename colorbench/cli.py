@@ -1,21 +1,67 @@
-"""The command line: each verb is one public function. Heavy imports wait until a verb needs them."""
+"""The command line: each verb is one public function. Heavy imports wait until a verb needs them.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 130 stopped by Ctrl-C.
+"""
 
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer.core import TyperGroup
+
+from colorbench import __version__
+
+_RESUMES = ("run", "calibrate", "retest", "score", "colorize")
+_EVERYWHERE = ("-q", "--quiet", "-v", "--verbose")
+_EXIT_CODES = "Exit codes: 0 done, 1 failed, 2 wrong usage, 130 stopped by Ctrl-C."
+
+
+class Stopped(Exception):
+    """Ctrl-C, and the verb that it stopped."""
+
+
+class _Verbs(TyperGroup):
+    def invoke(self, ctx):
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:  # typer itself would end without a word
+            raise Stopped(ctx.invoked_subcommand or "") from None
+
 
 app = typer.Typer(
+    cls=_Verbs,
     help="Train every colorization generator with every loss for the same money, and publish the board.",
+    epilog=_EXIT_CODES,
     no_args_is_help=True,
-    add_completion=False,
+    rich_markup_mode=None,  # plain help: three times as fast, and nothing is cut
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-boards = typer.Typer(help="Build, check, submit, publish or look at a board.", no_args_is_help=True)
+boards = typer.Typer(help="Build, check, export, submit, publish or serve a board.", no_args_is_help=True)
 app.add_typer(boards, name="leaderboard")
 
+_TABLES = ("generators", "losses", "metrics", "datasets", "suites")
+_EXECUTORS = ("local", "ray", "slurm")
+
+
+def _suites() -> list[str]:
+    return sorted(path.stem for path in (Path(__file__).parent / "suites").glob("*.toml"))
+
+
+def _beginning(names):
+    """Shell completion from a list of names."""
+    return lambda incomplete: [name for name in (names() if callable(names) else names) if name.startswith(incomplete)]
+
+
+SuiteName = Annotated[
+    str,
+    typer.Argument(
+        metavar="SUITE",
+        help="A shipped suite (see `colorbench list suites`) or a .toml file.",
+        autocompletion=_beginning(_suites),
+    ),
+]
 Plugins = Annotated[
     list[Path] | None, typer.Option("--plugin", help="Python file with tables of your own; repeatable.")
 ]
@@ -25,25 +71,52 @@ TableFile = Annotated[
     Path | None,
     typer.Option("--table", help="A step table, which turns a budget in reference seconds (8rs) into steps."),
 ]
-Device = Annotated[str | None, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")]
+Device = Annotated[str | None, typer.Option("--device", help="auto, cpu, cuda or cuda:N; default auto.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Metrics = Annotated[list[str] | None, typer.Option("--metrics", help="Names, repeatable or with commas.")]
+Resize = Annotated[bool, typer.Option("--resize", help="Bring predictions of another size to the photo's size.")]
+Size = Annotated[int | None, typer.Option("--size", min=16, help="Side of the pictures in pixels.")]
+Batch = Annotated[int | None, typer.Option("--batch", min=1, help="Photos per step.")]
+
+
+def _version(wanted: bool) -> bool:
+    if wanted:
+        typer.echo(f"colorbench {__version__}")
+        raise typer.Exit
+    return wanted
+
+
+@app.callback()
+def everywhere(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version.", callback=_version, is_eager=True)
+    ] = False,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print results and errors only.")] = False,
+    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Show where an error comes from.")] = False,
+) -> None:
+    if quiet:
+        from colorbench.console import notes
+
+        notes.quiet = True
 
 
 @app.command("list")
 def list_tables(
     kind: Annotated[
-        str | None, typer.Argument(help="generators, losses, metrics, datasets or suites; default all.")
+        str | None, typer.Argument(help=f"{', '.join(_TABLES)}; default all.", autocompletion=_beginning(_TABLES))
     ] = None,
+    as_json: Json = False,
     plugin: Plugins = None,
 ) -> None:
-    """What there is to choose from."""
-    from colorbench.listing import print_tables
+    """List the generators, losses, metrics, datasets and suites."""
+    from colorbench.listing import list_tables
 
-    print_tables(kind, plugin or [])
+    list_tables(kind, plugin or [], as_json)
 
 
 @app.command()
 def run(
-    suite: Annotated[str, typer.Argument(help="A shipped suite (see `colorbench list suites`) or a .toml file.")],
+    suite: SuiteName,
     data: Source = None,
     generator: Annotated[list[str] | None, typer.Option(help="Only this generator; repeatable.")] = None,
     loss: Annotated[
@@ -53,13 +126,16 @@ def run(
     seeds: Annotated[int | None, typer.Option(min=1, help="Seeds per recipe.")] = None,
     budget: Annotated[str | None, typer.Option(help="60s, 500steps, 20000samples, 1e15flops or 8rs.")] = None,
     table: TableFile = None,
-    size: Annotated[int | None, typer.Option(min=16, help="Side of the pictures in pixels.")] = None,
-    batch: Annotated[int | None, typer.Option(min=1, help="Photos a step.")] = None,
+    size: Size = None,
+    batch: Batch = None,
     dataset: Annotated[
-        str | None, typer.Option(help="embedded, folder, paired, train-val or hub; default as the suite says.")
+        str | None, typer.Option(help="A name of `colorbench list datasets`; default as the suite says.")
     ] = None,
     out: Out = Path("runs"),
-    executor: Annotated[str, typer.Option(help="Who runs the cells: local, ray or slurm.")] = "local",
+    executor: Annotated[
+        str,
+        typer.Option(help="What runs the cells: local, ray or slurm.", autocompletion=_beginning(_EXECUTORS)),
+    ] = "local",
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", help="KEY=VALUE for ray or slurm, such as partition=gpu or time=4:00:00; repeatable."),
@@ -68,13 +144,17 @@ def run(
     jobs: Annotated[int, typer.Option(min=1, help="Cells side by side on the CPU.")] = 1,
     plugin: Plugins = None,
     rescore: Annotated[
-        bool, typer.Option(help="Score stored predictions again, for instance once weights are there.")
+        bool, typer.Option("--rescore", help="Score stored predictions again, for instance once weights are there.")
     ] = False,
     dry_run: Annotated[
-        bool, typer.Option(help="Show the cells, what is done and the expected time; start nothing.")
+        bool, typer.Option("--dry-run", help="Check everything, show the cells and the expected time, start nothing.")
     ] = False,
+    as_json: Json = False,
 ) -> None:
-    """Train a suite's cells under its budget, score them, and build the board. Run it again to finish what is left."""
+    """Train a suite's cells, score them and build the board.
+
+    Run it again to finish what is left.
+    """
     from colorbench.running import run_suite
 
     overrides = {
@@ -101,98 +181,49 @@ def run(
             plugins=plugin or [],
             rescore=rescore,
             dry_run=dry_run,
+            as_json=as_json,
         )
     )
 
 
 @app.command()
-def calibrate(
-    suite: Annotated[str, typer.Argument(help="A shipped suite or a .toml file.")],
-    data: Source = None,
-    generator: Annotated[list[str] | None, typer.Option(help="Only this generator; repeatable.")] = None,
-    loss: Annotated[list[str] | None, typer.Option(help="Only this loss expression; repeatable.")] = None,
-    size: Annotated[int | None, typer.Option(min=16, help="Side of the pictures in pixels.")] = None,
-    batch: Annotated[int | None, typer.Option(min=1, help="Photos a step.")] = None,
-    out: Annotated[Path | None, typer.Option("--out", help="The table's file; default SUITE-steps.json.")] = None,
-    device: Device = None,
-    warmup: Annotated[int | None, typer.Option(min=0, help="Steps before a model's first block.")] = None,
-    block_steps: Annotated[int | None, typer.Option(min=1, help="Steps in each of the five blocks.")] = None,
-    plugin: Plugins = None,
-) -> None:
-    """Time a step of every recipe on this device and write the step table. Run it again to finish what is left."""
-    from colorbench.calibrating import calibrate_suite
-
-    overrides = {"generators": generator or (), "losses": loss or (), "size_px": size, "batch": batch}
-    steps = {"warmup_steps": warmup, "block_steps": block_steps}
-    raise typer.Exit(
-        calibrate_suite(suite, source=data, overrides=overrides, out=out, device=device, plugins=plugin or [], **steps)
-    )
-
-
-@app.command()
-def schema(
-    kind: Annotated[str, typer.Argument(help="record, suite or table (a step table).")] = "record",
-) -> None:
-    """The JSON Schema of a record, for validators in other languages."""
-    from colorbench.listing import print_schema
-
-    print_schema(kind)
-
-
-@app.command()
 def status(
     folder: Annotated[Path, typer.Argument(help="An output folder of `colorbench run`.")] = Path("runs"),
-    watch: Annotated[bool, typer.Option(help="Show it again every second until all is done.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Show it again every second until all is done.")] = False,
+    as_json: Json = False,
 ) -> None:
-    """What every cell under a folder is doing now."""
+    """Show what every cell under a folder is doing."""
     from colorbench.running import show_status
 
-    show_status(folder, watch)
+    show_status(folder, watch, as_json)
 
 
 @app.command()
 def score(
     predictions: Annotated[Path, typer.Argument(help="Folder of a colorizer's pictures.")],
     references: Annotated[Path, typer.Argument(help="Folder of the true photos; matched by file name without ending.")],
-    metrics: Annotated[
-        list[str] | None, typer.Option("--metrics", help="Keys, repeatable or with commas; default all per-image ones.")
+    metrics: Metrics = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Write one row per picture to this .csv or .parquet file.")
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Write one row a picture to this .csv or .parquet file.")] = None,
-    resize: Annotated[bool, typer.Option(help="Bring predictions of another size to the photo's size.")] = False,
+    resize: Resize = False,
     device: Device = None,
     plugin: Plugins = None,
+    as_json: Json = False,
 ) -> None:
     """Score any colorizer's pictures, folder against folder."""
     from colorbench.scoring import score_and_print
 
-    keys = [key.strip() for group in metrics or [] for key in group.split(",") if key.strip()]
-    score_and_print(predictions, references, keys or None, out=out, resize=resize, device=device, plugins=plugin or [])
-
-
-@app.command()
-def retest(
-    folder: Annotated[Path, typer.Argument(help="A finished suite's folder, such as runs/mini.")],
-    name: Annotated[str, typer.Option(help="Name of this test set, such as kodak; the board is called SUITE-NAME.")],
-    data: Source = None,
-    dataset: Annotated[
-        str | None, typer.Option(help="embedded, folder, paired or hub; default folder, or hub for an id.")
-    ] = None,
-    metrics: Annotated[
-        list[str] | None, typer.Option("--metrics", help="Keys, repeatable or with commas; default the suite's.")
-    ] = None,
-    train_data: Annotated[
-        str | None,
-        typer.Option(help="The photos trained on, which mean-ab asks for; default where the run found them."),
-    ] = None,
-    device: Device = None,
-    plugin: Plugins = None,
-) -> None:
-    """Test a finished board's generators on all photos of another set; a board beside it. Run it again to go on."""
-    from colorbench.scoring import retest_and_print
-
-    keys = [key.strip() for group in metrics or [] for key in group.split(",") if key.strip()]
-    options = {"dataset": dataset, "metrics": keys or None, "train_source": train_data}
-    raise typer.Exit(retest_and_print(folder, data, name, device=device, plugins=plugin or [], **options))
+    score_and_print(
+        predictions,
+        references,
+        _names(metrics),
+        out=out,
+        resize=resize,
+        device=device,
+        plugins=plugin or [],
+        as_json=as_json,
+    )
 
 
 @app.command()
@@ -203,28 +234,100 @@ def colorize(
     size: Annotated[
         int | None, typer.Option(min=16, help="Short side that the generator sees; default as trained.")
     ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace pictures of an earlier call.")] = False,
     device: Device = None,
 ) -> None:
-    """Colour your own photos with a trained generator."""
+    """Colorize your own photos with a trained generator."""
     from colorbench.scoring import colorize_and_print
 
-    colorize_and_print(checkpoint, photos, out=out, size_px=size, device=device)
+    raise typer.Exit(colorize_and_print(checkpoint, photos, out=out, size_px=size, overwrite=overwrite, device=device))
+
+
+@app.command()
+def retest(
+    folder: Annotated[Path, typer.Argument(help="A finished suite's folder, such as runs/mini.")],
+    name: Annotated[str, typer.Option(help="Name of this test set, such as kodak; the board is called SUITE-NAME.")],
+    data: Source = None,
+    dataset: Annotated[
+        str | None, typer.Option(help="A name of `colorbench list datasets`; default folder, or hub for an id.")
+    ] = None,
+    metrics: Metrics = None,
+    train_data: Annotated[
+        str | None,
+        typer.Option(help="The photos trained on, which mean-ab asks for; default where the run found them."),
+    ] = None,
+    device: Device = None,
+    plugin: Plugins = None,
+) -> None:
+    """Test a finished board's generators on another set of photos.
+
+    Makes a board beside the first. Run it again to finish what is left.
+    """
+    from colorbench.scoring import retest_and_print
+
+    options = {"dataset": dataset, "metrics": _names(metrics), "train_source": train_data}
+    raise typer.Exit(retest_and_print(folder, data, name, device=device, plugins=plugin or [], **options))
+
+
+@app.command()
+def calibrate(
+    suite: SuiteName,
+    data: Source = None,
+    generator: Annotated[list[str] | None, typer.Option(help="Only this generator; repeatable.")] = None,
+    loss: Annotated[list[str] | None, typer.Option(help="Only this loss expression; repeatable.")] = None,
+    size: Size = None,
+    batch: Batch = None,
+    out: Annotated[Path | None, typer.Option("--out", help="The table's file; default SUITE-steps.json.")] = None,
+    device: Device = None,
+    warmup: Annotated[int | None, typer.Option(min=0, help="Steps before a model's first block.")] = None,
+    block_steps: Annotated[int | None, typer.Option(min=1, help="Steps in each of the five blocks.")] = None,
+    plugin: Plugins = None,
+) -> None:
+    """Time a step of every recipe; write the step table.
+
+    Run it again to finish what is left.
+    """
+    from colorbench.calibrating import calibrate_suite
+
+    overrides = {"generators": generator or (), "losses": loss or (), "size_px": size, "batch": batch}
+    steps = {"warmup_steps": warmup, "block_steps": block_steps}
+    raise typer.Exit(
+        calibrate_suite(suite, source=data, overrides=overrides, out=out, device=device, plugins=plugin or [], **steps)
+    )
+
+
+@app.command()
+def check(
+    file: Annotated[Path, typer.Argument(help="A Python file with generators, losses, metrics or datasets.")],
+    data: Source = None,
+) -> None:
+    """Check that a plug-in keeps the promises of its tables."""
+    from colorbench.checking import check_and_print
+
+    raise typer.Exit(check_and_print(file, data))
 
 
 @app.command()
 def doctor() -> None:
-    """What this machine has, what is missing, and what to do about it."""
+    """Show what this machine has, what is missing, and what to do."""
     from colorbench.doctor import examine
 
     raise typer.Exit(examine())
 
 
 @app.command()
-def check(file: Annotated[Path, typer.Argument(help="A plug-in file.")]) -> None:
-    """Does this plug-in keep the promises of its table?"""
-    from colorbench.listing import check_plugin
+def schema(
+    kind: Annotated[str, typer.Argument(help="record, suite or table (a step table).")] = "record",
+) -> None:
+    """Print the JSON Schema of a record, a suite or a step table."""
+    from colorbench.listing import print_schema
 
-    raise typer.Exit(check_plugin(file))
+    print_schema(kind)
+
+
+def _names(groups: list[str] | None) -> list[str] | None:
+    """`--metrics a,b --metrics c` as a list; None when nothing was given."""
+    return [name.strip() for group in groups or [] for name in group.split(",") if name.strip()] or None
 
 
 Board = Annotated[Path, typer.Argument(help="A suite's folder, such as runs/mini.")]
@@ -245,7 +348,10 @@ def build_board(
         bool, typer.Option(help="FID and KID intervals over photos too: every prediction passes through Inception.")
     ] = False,
 ) -> None:
-    """Tables, plots and pages from the records; of a folder of suites, every board and a page that lists them (--out)."""
+    """Make tables, plots and pages from the records.
+
+    With --out, a folder of suites gives every board and a page that lists them.
+    """
     from colorbench.leaderboard import build, publish_all
     from colorbench.leaderboard.entries import record_files
 
@@ -261,7 +367,10 @@ def export_board(
     folder: Board,
     target: Annotated[Path, typer.Argument(help="Such as leaderboards/mini.")],
 ) -> None:
-    """Copy what is worth keeping: records, scores, curves, suite, tables and two plots; no pictures, weights or pages."""
+    """Copy what is worth keeping: records, scores, curves, suite, tables and two plots.
+
+    Leaves out pictures, weights and pages.
+    """
     from colorbench.leaderboard import export
 
     typer.echo(f"written to {export(folder, target)}")
@@ -271,15 +380,23 @@ def export_board(
 def check_board(
     folder: Board,
     rescore: Annotated[bool, typer.Option(help="Compute scores again from the stored pictures.")] = True,
-    infer: Annotated[bool, typer.Option(help="Compute pictures again from the checkpoints.")] = False,
-    rerun: Annotated[bool, typer.Option(help="Train again from seeds of the checker; takes the board's time.")] = False,
+    infer: Annotated[bool, typer.Option("--infer", help="Compute pictures again from the checkpoints.")] = False,
+    rerun: Annotated[
+        bool, typer.Option("--rerun", help="Train again from seeds of the checker; takes the board's time.")
+    ] = False,
     data: Source = None,
     only: Annotated[list[str] | None, typer.Option(help="Only this recipe; repeatable.")] = None,
+    as_json: Json = False,
 ) -> None:
-    """How far each record can be believed: valid, plausible, re-scored, re-inferred, re-run."""
+    """Check how far each record can be believed.
+
+    The steps: valid, plausible, re-scored, re-inferred, re-run.
+    """
     from colorbench.publishing import check_and_print
 
-    raise typer.Exit(check_and_print(folder, rescore=rescore, infer=infer, rerun=rerun, source=data, only=only))
+    raise typer.Exit(
+        check_and_print(folder, rescore=rescore, infer=infer, rerun=rerun, source=data, only=only, as_json=as_json)
+    )
 
 
 @boards.command("submit")
@@ -287,10 +404,10 @@ def submit_board(
     predictions: Annotated[Path, typer.Argument(help="Folder of a colorizer's pictures of the board's test photos.")],
     folder: Board,
     name: Annotated[str, typer.Option(help="Name on the board, kebab-case.")],
-    licence: Annotated[str, typer.Option(help="Licence of the colorizer.")],
+    licence: Annotated[str, typer.Option("--license", "--licence", help="License of the colorizer.")],
     citation: Annotated[str, typer.Option(help="What to cite.")] = "",
     source: Annotated[str, typer.Option(help="Where it comes from.")] = "",
-    resize: Annotated[bool, typer.Option(help="Bring predictions of another size to the photo's size.")] = False,
+    resize: Resize = False,
 ) -> None:
     """Score an outside colorizer's pictures and enter them, marked as not trained under the budget."""
     from colorbench.leaderboard import submit
@@ -326,22 +443,35 @@ def serve_board(folder: Board, port: Annotated[int, typer.Option(min=0, max=6553
 
 
 def main() -> None:
-    """Entry point. Expected errors are one line on standard error and status 1 (2 for unknown names), never a traceback."""
+    """Run the command line. An error is one line on standard error; `-v` shows where it comes from."""
+    arguments = _everywhere_first(sys.argv[1:])
     try:
-        app()
-    except KeyboardInterrupt:
-        _say("stopped; the same command goes on from here")
+        app(arguments, prog_name="colorbench")
+    except Stopped as stopped:
+        goes_on = stopped.args[0] in _RESUMES
+        _say("stopped; the same command goes on from here" if goes_on else "stopped")
         sys.exit(130)
-    except KeyError as error:
-        _say(str(error.args[0]) if error.args else str(error))
-        sys.exit(2)
-    except (ValueError, OSError, RuntimeError) as error:
-        import os
+    except Exception as error:
+        from colorbench.errors import explain
 
-        if os.environ.get("COLORBENCH_TRACEBACK"):
-            raise
-        _say(f"{type(error).__name__}: {error}" if isinstance(error, OSError) else str(error))
-        sys.exit(1)
+        if {"-v", "--verbose"} & set(arguments):
+            import traceback
+
+            traceback.print_exc()
+        text, status = explain(error)
+        _say(text)
+        sys.exit(status)
+
+
+def _everywhere_first(arguments: list[str]) -> list[str]:
+    """-q and -v may stand before the verb or behind it.
+
+    >>> _everywhere_first(["run", "mini", "-q", "--", "-v"])
+    ['-q', 'run', 'mini', '--', '-v']
+    """
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    first = [argument for argument in arguments[:end] if argument in _EVERYWHERE]
+    return [*first, *(argument for argument in arguments[:end] if argument not in _EVERYWHERE), *arguments[end:]]
 
 
 def _say(text: str) -> None:

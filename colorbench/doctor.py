@@ -1,4 +1,4 @@
-"""`colorbench doctor`: what this machine has, what is missing, and what to do."""
+"""`colorbench doctor`: show what this machine has, what is missing, and what to do."""
 
 import importlib.util
 import os
@@ -6,10 +6,11 @@ import shutil
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from rich.console import Console
-from rich.table import Table
+from rich.text import Text
 
-_EXTRAS = {"torchmetrics": "torchmetrics", "pynvml": "gpu"}
+from colorbench.console import show_table
+
+_EXTRAS = {"torchmetrics": "torchmetrics", "pynvml": "gpu", "ray": "ray", "submitit": "slurm"}
 
 
 class Finding(NamedTuple):
@@ -21,14 +22,12 @@ class Finding(NamedTuple):
 
 
 def examine() -> int:
-    """Print all findings; 1 when something is broken."""
+    """Print all findings; return 1 when something is broken."""
     findings = list(_findings())
     colors = {"ok": "green", "missing": "yellow", "broken": "red"}
-    table = Table("what", "state", "seen", title="colorbench doctor")
-    for finding in findings:
-        table.add_row(finding.what, f"[{colors[finding.state]}]{finding.state}[/]", finding.seen)
-    Console(highlight=False).print(table)
-    return 1 if any(finding.state == "broken" for finding in findings) else 0
+    rows = [(each.what, Text(each.state, colors[each.state]), each.seen) for each in findings]
+    show_table(["what", "state", "seen"], rows)
+    return 1 if any(each.state == "broken" for each in findings) else 0
 
 
 def _findings() -> Iterator[Finding]:
@@ -48,16 +47,16 @@ def _findings() -> Iterator[Finding]:
     for module, extra in _EXTRAS.items():
         found = importlib.util.find_spec(module) is not None
         yield Finding(
-            module, "ok" if found else "missing", "installed" if found else f"pip install 'colorbench\\[{extra}]'"
+            module, "ok" if found else "missing", "installed" if found else f"pip install 'colorbench[{extra}]'"
         )
 
 
 def _compiler() -> Finding:
     found = shutil.which(os.environ.get("CXX", "g++")) or shutil.which("clang++")
     if found:
-        return Finding("C++ compiler", "ok", "colour conversions and metrics can be compiled")
+        return Finding("C++ compiler", "ok", "color conversions and metrics can be compiled")
     return Finding(
-        "C++ compiler", "missing", "without g++ colour conversions and metrics run eagerly: slower, same values"
+        "C++ compiler", "missing", "without g++ color conversions and metrics run eagerly: slower, same values"
     )
 
 
@@ -68,7 +67,7 @@ def _weights() -> Iterator[Finding]:
     for name, spec in FEATURES.items():
         file = spec.file()
         here = next((path for path in candidates(file) if path.is_file()), None)
-        cure = f"a download of {file.megabytes:g} MB at first use; offline: put it where COLORBENCH_WEIGHTS says"
+        cure = f"downloaded at first use ({file.megabytes:g} MB); offline: put it into the folder COLORBENCH_WEIGHTS"
         yield Finding(f"weights {name}", "ok" if here else "missing", str(here or cure))
 
 
@@ -90,7 +89,7 @@ def _cache() -> Finding:
         folder.mkdir(parents=True, exist_ok=True)
         free = shutil.disk_usage(folder).free
     except OSError as error:
-        cure = "set COLORBENCH_CACHE to a folder that can"
+        cure = "set COLORBENCH_CACHE to another folder"
         return Finding("cache", "broken", f"{folder} cannot be written ({error.strerror}); {cure}")
     if not os.access(folder, os.W_OK):
         return Finding(

@@ -1,93 +1,159 @@
-"""`colorbench list` and `check` for people: the tables, printed."""
+"""`colorbench list` and `schema`: the tables, as text or JSON."""
 
 import json
 from pathlib import Path
+from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-
+from colorbench.console import results, show, show_json, show_table
+from colorbench.names import unknown_name
 from colorbench.plugins import KINDS, load_plugins
 
-console = Console(highlight=False)
-_ALL = (*KINDS, "suites")
+TABLES = (*KINDS, "suites")
+GROUPS = {
+    "First steps": ("mini", "ambiguity", "smoke"),
+    "Boards on the CPU": ("generators-cpu", "losses-cpu", "scenery-cpu", "color-space-cpu"),
+    "Boards on a GPU": ("systems", "generators", "losses", "scenery", "color-space"),
+    "Published protocols": ("imagenet-val5k", "coco-stuff", "ade20k", "ctest10k"),
+    "Tiers": ("nano", "s", "m", "l"),
+}
+"""How `list suites` groups the shipped suites."""
 
 
-def print_tables(kind: str | None, plugins: list[Path]) -> None:
+def list_tables(kind: str | None, plugins: list[Path], as_json: bool = False) -> None:
     """Print one table of names, or all of them."""
-    if kind is not None and kind not in _ALL:
-        raise KeyError(f"unknown table {kind!r}; known tables: {', '.join(_ALL)}")
+    if kind is not None and kind not in TABLES:
+        raise unknown_name("table", kind, TABLES)
     load_plugins(plugins)
-    printers = {
-        "generators": generators_table,
-        "losses": losses_table,
-        "metrics": metrics_table,
-        "datasets": datasets_table,
-        "suites": suites_table,
+    makers = {
+        "generators": generators,
+        "losses": losses,
+        "metrics": metrics,
+        "datasets": datasets,
+        "suites": suites,
     }
-    for each in [kind] if kind else _ALL:
-        console.print(printers[each]())
+    kinds = [kind] if kind else list(TABLES)
+    found = {each: makers[each]() for each in kinds}
+    if as_json:
+        show_json(found[kind] if kind else found)
+        return
+    for each, rows in found.items():
+        if each == "suites" and results.is_terminal:
+            _show_suites(rows)
+        else:
+            cells = [[_text(value) for value in row.values()] for row in rows]
+            cells = cells if kind or results.is_terminal else [[each, *row] for row in cells]
+            show_table([name.replace("_", " ") for name in rows[0]], cells, title=each)
 
 
-def generators_table() -> Table:
+def _text(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name}={setting!r}" for name, setting in value.items()) or "-"
+    if isinstance(value, float):
+        return f"{value:.2f}"
+    return "-" if value is None or value == "" else str(value)
+
+
+def generators() -> list[dict]:
     """Every generator, with its size counted on a meta copy, and the baselines."""
     from colorbench.generators import BASELINES, GENERATORS
     from colorbench.generators.flops import describe
 
-    printed = Table(
-        "generator", "parameters", "GMACs at 256 px", "head", "source", "pretrained parts", title="generators"
-    )
+    rows = []
     for key, row in GENERATORS.items():
         facts = describe(key)
-        macs = "-" if facts.gmacs is None else f"{facts.gmacs:.1f}"
-        printed.add_row(
-            key, f"{facts.parameters / 1e6:.2f} M", macs, row.head, row.source, row.pretrained_licence or "-"
+        rows.append(
+            {
+                "generator": key,
+                "million_parameters": facts.parameters / 1e6,
+                "GMACs_at_256_px": facts.gmacs,
+                "head": row.head,
+                "source": row.source,
+                "pretrained_parts": row.pretrained_licence or None,
+            }
         )
-    for key, row in BASELINES.items():
-        printed.add_row(key, "baseline", "-", "-", row.source, "-")
-    return printed
+    empty = dict.fromkeys(("million_parameters", "GMACs_at_256_px", "head"))
+    rows += [
+        {"generator": key, **empty, "source": f"baseline: {row.source}", "pretrained_parts": None}
+        for key, row in BASELINES.items()
+    ]
+    return rows
 
 
-def losses_table() -> Table:
+def losses() -> list[dict]:
+    """Every loss, with what it looks at and the settings that an expression may give."""
     from colorbench.losses import LOSSES
 
-    printed = Table("loss", "looks at", "needs", "unit", "settings", "source", title="losses")
-    for key, row in LOSSES.items():
-        needs = ", ".join(filter(None, (row.needs, row.needs_head and f"head {row.needs_head}"))) or "-"
-        settings = ", ".join(f"{name}={value!r}" for name, value in row.settings.items()) or "-"
-        printed.add_row(key, row.view, needs, row.unit, settings, row.source)
-    return printed
+    return [
+        {
+            "loss": key,
+            "looks_at": row.view,
+            "needs": ", ".join(filter(None, (row.needs, row.needs_head and f"head {row.needs_head}"))) or None,
+            "unit": row.unit,
+            "settings": dict(row.settings),
+            "source": row.source,
+        }
+        for key, row in LOSSES.items()
+    ]
 
 
-def metrics_table() -> Table:
+def metrics() -> list[dict]:
+    """Every metric, with its unit and direction."""
     from colorbench.metrics import METRICS
 
-    arrows = {True: "higher", False: "lower", None: "-"}
-    printed = Table("metric", "better", "unit", "per", "weights", "source", title="metrics")
-    for key, row in METRICS.items():
-        per = "image" if row.per_image else "set"
-        printed.add_row(key, arrows[row.higher_is_better], row.unit or "-", per, row.needs or "-", row.source)
-    return printed
+    better = {True: "higher", False: "lower", None: None}
+    return [
+        {
+            "metric": key,
+            "better": better[row.higher_is_better],
+            "unit": row.unit or None,
+            "per": "picture" if row.per_image else "set",
+            "weights": row.needs,
+            "source": row.source,
+        }
+        for key, row in METRICS.items()
+    ]
 
 
-def datasets_table() -> Table:
+def datasets() -> list[dict]:
+    """Every kind of dataset, with what `--data` must give."""
     from colorbench.data import DATASETS
 
-    printed = Table("dataset", "--data", "what", title="datasets")
-    for key, row in DATASETS.items():
-        printed.add_row(key, row.needs_source or "-", row.description)
-    return printed
+    return [
+        {"dataset": key, "data": row.needs_source or None, "what": row.description} for key, row in DATASETS.items()
+    ]
 
 
-def suites_table() -> Table:
+def suites() -> list[dict]:
+    """Every shipped suite, group by group."""
     from colorbench.suites import SUITES, load_suite
 
-    printed = Table("suite", "dataset", "size", "budget", "recipes", "seeds", "what", title="suites")
-    for key in SUITES:
-        suite = load_suite(key)
-        protocol = suite.protocol
-        size, budget = f"{protocol.size_px} px", str(protocol.budget)
-        printed.add_row(key, protocol.dataset, size, budget, str(len(suite.recipes)), str(suite.seeds), suite.title)
-    return printed
+    grouped = {name: group for group, names in GROUPS.items() for name in names}
+    rows = []
+    for name in sorted(SUITES, key=lambda name: (list(grouped).index(name) if name in grouped else len(grouped), name)):
+        suite = load_suite(name)
+        rows.append(
+            {
+                "suite": name,
+                "group": grouped.get(name, "Others"),
+                "dataset": suite.protocol.dataset,
+                "size_px": suite.protocol.size_px,
+                "budget": str(suite.protocol.budget),
+                "recipes": len(suite.recipes),
+                "seeds": suite.seeds,
+                "what": suite.title,
+            }
+        )
+    return rows
+
+
+def _show_suites(rows: list[dict]) -> None:
+    """One line per suite under the head of its group."""
+    width = max(len(row["suite"]) for row in rows)
+    for group in dict.fromkeys(row["group"] for row in rows):
+        show(group, style="bold")
+        for row in rows:
+            if row["group"] == group:
+                show(f"  {row['suite']:{width}}  {row['what'].partition(': ')[2] or row['what']}")
 
 
 def print_schema(kind: str) -> None:
@@ -98,18 +164,5 @@ def print_schema(kind: str) -> None:
 
     models = {"record": Record, "suite": Suite, "table": StepTable}
     if kind not in models:
-        raise KeyError(f"unknown schema {kind!r}; known schemas: {', '.join(models)}")
+        raise unknown_name("schema", kind, models)
     print(json.dumps(models[kind].model_json_schema(), indent=1))
-
-
-def check_plugin(path: Path, source: str | None = None) -> int:
-    """Ask a plug-in's rows for the promises of their tables; return the exit status."""
-    from colorbench.checking import check_file
-
-    load_plugins([])
-    findings = check_file(path, source)
-    printed = Table("promise", "kept", "what was seen", title=path.name)
-    for finding in findings:
-        printed.add_row(finding.name, "yes" if finding.passed else "[red]no[/]", finding.message)
-    console.print(printed)
-    return 0 if all(finding.passed for finding in findings) else 1

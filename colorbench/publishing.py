@@ -1,29 +1,33 @@
-"""`colorbench leaderboard check` for people, with the two rungs that need a trainer."""
+"""`colorbench leaderboard check`, with the two rungs that need a trainer."""
 
 import tempfile
 from functools import cache
 from pathlib import Path
 
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
+from rich.text import Text
 
 from colorbench.cell import Cell
+from colorbench.console import note, show, show_json, show_table
 from colorbench.record import Record
-
-console = Console(highlight=False)
 
 
 def check_and_print(
-    folder: Path, *, rescore: bool, infer: bool, rerun: bool, source: str | None, only: list[str] | None
+    folder: Path,
+    *,
+    rescore: bool,
+    infer: bool,
+    rerun: bool,
+    source: str | None,
+    only: list[str] | None,
+    as_json: bool = False,
 ) -> int:
-    """Print one line per record; return 1 when a check failed."""
+    """Print one line per record; return the exit status, 1 when a check failed."""
     from colorbench.leaderboard import check
 
     @cache
     def trained(key: str) -> Record:  # the records of one recipe are held against the same re-runs
         cell = asked[key]
-        console.print(f"training {cell.recipe.label} again from seed {cell.seed}")
+        note(f"training {cell.recipe.label} again from seed {cell.seed}")
         return run_again(cell, source, folder)
 
     def again(cell: Cell) -> Record:
@@ -35,13 +39,21 @@ def check_and_print(
         raise ValueError("--infer and --rerun rest on computed scores: leave out --no-rescore")
     infer_or_not = infer_again if infer or rerun else None  # each rung rests on the one below
     findings = check(folder, rescore=rescore, infer=infer_or_not, rerun=again if rerun else None, only=only)
-    table = Table("record", "badges", "remark", title=f"{folder.name}: {len(findings)} records")
-    for finding in findings:
-        remark = f"[red]{escape(finding.remark)}[/]" if finding.problems else escape(finding.remark)
-        table.add_row(finding.place, " ".join(finding.badges) or "-", remark or "-")
-    console.print(table)
     wrong = sum(not finding.ok for finding in findings)
-    console.print(f"{len(findings) - wrong} of {len(findings)} records are clean.")
+    if as_json:
+        show_json(
+            [
+                {"record": each.place, "ok": each.ok, "badges": list(each.badges), "remark": each.remark}
+                for each in findings
+            ]
+        )
+    else:
+        rows = [
+            (each.place, " ".join(each.badges) or "-", Text(each.remark or "-", "red" if each.problems else ""))
+            for each in findings
+        ]
+        show_table(["record", "badges", "remark"], rows, title=f"{folder.name}: {len(findings)} records")
+        show(f"{len(findings) - wrong} of {len(findings)} records are clean.")
     return 1 if wrong or not findings else 0
 
 

@@ -1,22 +1,25 @@
-"""`colorbench run` and `status` for people: tables, bars and sentences around colorbench.grid."""
+"""`colorbench run` and `status`: tables, bars and sentences around colorbench.grid."""
 
+import os
 import time
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from rich.console import Console
+from rich.console import Group
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from rich.text import Text
 
+from colorbench.console import fail, note, notes, progress, results, rich_table, show, show_json, show_table, warn
 from colorbench.grid.executors import make_executor
 from colorbench.grid.run import Plan, RunReport, adopt, plan_run, run, worker_environment
 from colorbench.plugins import load_plugins
 from colorbench.suites import load_suite, override_suite
 from colorbench.suites.load import suite_table
 from colorbench.suites.step_table import read_table
+from colorbench.summary import read_summary, show_summary
 
-console = Console(highlight=False)
 MOST_ROWS = 60  # of `colorbench status`
 _LEFT = ("running", "interrupted", "waiting", "unreadable record")
 
@@ -35,66 +38,102 @@ def run_suite(
     dry_run: bool,
     table: Path | None = None,
     settings: Sequence[str] = (),
+    as_json: bool = False,
 ) -> int:
-    """Run a suite and say what happened; returns the exit status: 0, or 1 when cells are left over."""
+    """Run a suite and say what happened; return the exit status: 0, or 1 when cells are left over.
+
+    A dry run makes every check that a run makes, shows the plan, and starts and writes nothing.
+    """
     load_plugins(plugins)
     suite = override_suite(load_suite(name), source=source, **overrides)
     began = time.monotonic()
     steps = read_table(table) if table else suite_table(name)
     options = {"device": device, "jobs": jobs, "environment": worker_environment(suite), "out": out}
-    runner = None if dry_run else make_executor(executor, settings=settings, **options)
-    with console.status("looking at the photos"):
+    runner = make_executor(executor, settings=settings, **options)
+    _check_writable(out)
+    with notes.status("looking at the photos"):
         plan = plan_run(suite, out=out, source=source, table=steps)
     suite = plan.suite
-    console.print(f"[bold]{suite.name}[/]: {suite.title}", f"{plan.photos}.", sep="\n")
+    note(f"{suite.name}: {suite.title}", style="bold")
+    note(f"{plan.photos}.")
     if suite.note:
-        console.print(f"[yellow]{suite.note}[/]")
+        warn(suite.note)
     if dry_run:
-        console.print(plan_table(plan))
+        show_plan(plan, as_json)
         return 0
     todo, plan = len(plan.todo), adopt(plan)
     if todo > len(plan.todo):
-        console.print(f"{todo - len(plan.todo)} cells copied from other suites in {out}.")
-    with _bars() as bars:
-        watcher = _Watcher(bars, len(plan.todo))
+        note(f"{todo - len(plan.todo)} cells copied from other suites in {out}.")
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TextColumn("{task.fields[note]}", markup=False),
+    )
+    with progress(*columns, TimeElapsedColumn()) as bars:
         report = run(
             suite, out=out, source=source, plan=plan, executor=runner, plugins=[str(p) for p in plugins],
-            rescore=rescore, on_event=watcher,
+            rescore=rescore, on_event=_Watcher(bars, len(plan.todo)), build=False,
         )  # fmt: skip
-    _tell(report, time.monotonic() - began)
+    if report.records:
+        from colorbench.leaderboard import build
+
+        with notes.status("building the board"):
+            report = replace(report, board=build(out / suite.name))
+    _tell(report, time.monotonic() - began, as_json)
     return 1 if report.problems else 0
 
 
-def plan_table(plan: Plan) -> Table:
-    """Cells, keys, states and expected device time."""
-    table = Table("cell", "key", "state", "expected", title=f"{len(plan.todo)} of {len(plan.states)} cells to run")
-    total = 0.0
-    for cell, state in plan.states:
-        seconds = plan.expected_seconds(cell)
-        todo = state.name != "done"
-        total += (seconds or 0.0) if todo else 0.0
-        expected = "-" if not todo else "unknown" if seconds is None else f"{seconds:.0f} s"
-        if todo and cell.provisional:
-            expected += ", provisional"
-        table.add_row(f"{cell.recipe.label} seed {cell.seed}", cell.key[:12], state.name, expected)
-    table.caption = f"known device time: {total:.0f} s"
+def _check_writable(out: Path) -> None:
+    """Refuse an output folder that cannot be made, before anything is computed."""
+    place = next(path for path in (out.absolute(), *out.absolute().parents) if path.exists())
+    if not place.is_dir():
+        raise ValueError(f"{place} is a file, and --out needs a folder: choose another --out")
+    if not os.access(place, os.W_OK):
+        raise ValueError(f"{place} cannot be written: choose another --out")
+
+
+def show_plan(plan: Plan, as_json: bool = False) -> None:
+    """Print cells, keys, states and expected device time."""
+    rows = plan_rows(plan)
+    if as_json:
+        show_json({"suite": plan.suite.name, "photos": plan.photos, "cells": rows})
+        return
+    known = sum(row["expected_seconds"] or 0.0 for row in rows)
+    caption = f"{len(plan.todo)} of {len(rows)} cells to run; known device time: {known:.0f} s"
     if plan.table is not None:
-        table.caption += f", on {plan.table.reference.device} (step table {plan.table.sha256[:12]})"
-    return table
+        caption += f", on {plan.table.reference.device} (step table {plan.table.sha256[:12]})"
+    cells = [(row["cell"], row["key"][:12], row["state"], _expected(row)) for row in rows]
+    show_table(["cell", "key", "state", "expected"], cells, caption=caption)
 
 
-def _bars() -> Progress:
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[note]}"), TimeElapsedColumn())
-    return Progress(*columns, console=console, transient=True)
+def plan_rows(plan: Plan) -> list[dict]:
+    """One row per cell: key, state, and the device time that is expected when it is not done."""
+    return [
+        {
+            "cell": f"{cell.recipe.label} seed {cell.seed}",
+            "key": cell.key,
+            "state": state.name,
+            "expected_seconds": plan.expected_seconds(cell) if state.name != "done" else None,
+            "provisional": state.name != "done" and cell.provisional,
+        }
+        for cell, state in plan.states
+    ]
+
+
+def _expected(row: dict) -> str:
+    if row["state"] == "done":
+        return "-"
+    seconds = row["expected_seconds"]
+    return ("unknown" if seconds is None else f"{seconds:.0f} s") + (", provisional" if row["provisional"] else "")
 
 
 class _Watcher:
-    """Turns an executor's events into one bar a running cell and one for the whole."""
+    """Turns an executor's events into one bar per running cell, and one for all of them with the time that is left."""
 
     def __init__(self, bars: Progress, cells: int):
-        self.bars, self.tasks = bars, {}
-        self.whole = bars.add_task("all cells", total=max(1, cells), note=f"0/{cells}")
-        self.cells, self.done = cells, 0
+        self.bars, self.tasks, self.shares = bars, {}, {}
+        self.cells, self.done, self.began = cells, 0, time.monotonic()
+        self.whole = bars.add_task("all cells", total=max(1, cells), note=f"0 of {cells}") if cells else None
 
     def __call__(self, event) -> None:
         key = str(event.job.folder)
@@ -102,57 +141,112 @@ class _Watcher:
             if key not in self.tasks:
                 self.tasks[key] = self.bars.add_task(event.job.name, total=1.0, note="starting")
         elif event.kind == "progress":
-            self.bars.update(self.tasks[key], completed=event.share, note=event.text)
+            self.shares[key] = event.share
+            trained = event.share >= 1.0  # the bar pulses while the cell is scored
+            self.bars.update(
+                self.tasks[key],
+                completed=event.share,
+                total=None if trained else 1.0,
+                note="scoring" if trained else event.text,
+            )
         else:
             self.bars.remove_task(self.tasks.pop(key))
+            self.shares.pop(key, None)
             self.done += 1
-            self.bars.update(self.whole, completed=self.done, note=f"{self.done}/{self.cells}")
             if event.kind == "problem":
-                self.bars.console.print(f"[red]{event.text}[/]")
-            elif not self.bars.console.is_terminal:
-                self.bars.console.print(f"{event.job.name} recorded ({self.done}/{self.cells})")
+                fail(event.text)
+            elif not notes.is_terminal:
+                note(f"{event.job.name} recorded ({self.done} of {self.cells})")
+        self._show_whole()
+
+    def _show_whole(self) -> None:
+        if self.whole is None:
+            return
+        through = self.done + sum(self.shares.values())
+        text = f"{self.done} of {self.cells}"
+        if through > 0.05 and self.done < self.cells:
+            left = (time.monotonic() - self.began) * (self.cells - through) / through
+            text += f", about {duration(left)} left"
+        self.bars.update(self.whole, completed=through, note=text)
 
 
-def _tell(report: RunReport, seconds: float) -> None:
+def duration(seconds: float) -> str:
+    """
+    >>> [duration(seconds) for seconds in (3.0, 300.0, 5400.0, 200000.0)]
+    ['3 s', '5 min', '1.5 h', '2.3 days']
+    """
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h" if seconds < 172800 else f"{seconds / 86400:.1f} days"
+
+
+def _tell(report: RunReport, seconds: float, as_json: bool) -> None:
     plan = report.plan
     left = len(plan.states) - len(report.records)
-    console.print(f"{len(report.records)} of {len(plan.states)} cells recorded, {report.ran} run now, {seconds:.0f} s.")
+    if as_json:
+        show_json(_facts(report, seconds))
+    else:
+        show(f"{len(report.records)} of {len(plan.states)} cells recorded, {report.ran} run now, {seconds:.0f} s.")
     for record in report.records:
         if record.status != "done":
-            console.print(
-                f"[yellow]{record.cell.recipe.label} seed {record.cell.seed}: {record.status}[/]: {record.message}"
-            )
+            warn(f"{record.cell.recipe.label} seed {record.cell.seed}: {record.status}: {record.message}")
     for key, reason in report.missing.items():
-        console.print(f"[yellow]{key} is an empty column[/]: {reason}")
+        warn(f"{key} is an empty column: {reason}")
     for problem in report.problems:
-        console.print(f"[red]{problem}[/]")
+        fail(problem)
     if left:
-        console.print(f"{left} cells are left; the same command goes on from here.")
-    if report.board:
-        markdown = report.board / "table.md" if report.board.is_dir() else report.board.parent / "table.md"
-        if markdown.exists():
-            console.print(markdown.read_text(), markup=False, soft_wrap=True)
-        console.print(f"Board: {markdown.parent / 'index.html'}")
+        note(f"{left} cells are left; the same command goes on from here.")
+    if report.board and not as_json:
+        show_summary(report.board)
 
 
-def show_status(folder: Path, watch: bool) -> None:
-    """A table of all cells under a folder, from their records and progress files."""
+def _facts(report: RunReport, seconds: float) -> dict:
+    frame = read_summary(report.board) if report.board else None
+    return {
+        "suite": report.plan.suite.name,
+        "cells": len(report.plan.states),
+        "recorded": len(report.records),
+        "run_now": report.ran,
+        "seconds": seconds,
+        "not_done": [
+            {"cell": f"{r.cell.recipe.label} seed {r.cell.seed}", "status": r.status, "message": r.message}
+            for r in report.records
+            if r.status != "done"
+        ],
+        "missing": report.missing,
+        "problems": list(report.problems),
+        "board": str(report.board) if report.board else None,
+        "primary": None if frame is None else frame.attrs["primary"],
+        "entries": [] if frame is None else frame.to_dict("records"),
+    }
+
+
+def show_status(folder: Path, watch: bool, as_json: bool = False) -> None:
+    """Print all cells under a folder, from their records and progress files."""
     from rich.live import Live
 
     known: dict = {}
-    table, left = status_table(folder, known)
-    if not watch:
-        console.print(table)
-        return
-    with Live(table, console=console) as live:
-        while left:
-            time.sleep(1.0)
-            table, left = status_table(folder, known)
-            live.update(table)
+    status = read_status(folder, known)
+    if as_json:
+        show_json(status)
+    elif not watch:
+        rows = _under_way(status) if results.is_terminal else status["cells"]
+        show_table(_HEADS, _status_cells(rows), caption=_counted(status))
+    else:
+        with Live(_live(status), console=results) as live:
+            while status["left"]:
+                time.sleep(1.0)
+                status = read_status(folder, known)
+                live.update(_live(status))
 
 
-def status_table(folder: Path, known: dict | None = None) -> tuple[Table, int]:
-    """The table, and how many cells are not recorded. Of many cells only those are shown that are under way.
+_HEADS = ("cell", "state", "share", "step", "loss")
+
+
+def read_status(folder: Path, known: dict | None = None) -> dict:
+    """The cells, how many there are in each state, and how many are left to record.
 
     Args:
         folder: an output folder, or one in it.
@@ -160,6 +254,8 @@ def status_table(folder: Path, known: dict | None = None) -> tuple[Table, int]:
     """
     from colorbench.grid.status import cell_statuses, expected_cells
 
+    if not folder.exists():
+        raise ValueError(f"{folder} does not exist; give the --out folder of a run")
     rows = cell_statuses(folder, known)
     if not rows:
         raise ValueError(f"no cells under {folder}; give the --out folder of a run")
@@ -167,9 +263,37 @@ def status_table(folder: Path, known: dict | None = None) -> tuple[Table, int]:
     total = max(expected_cells(folder), len(rows))
     if total > len(rows):
         counts["waiting"] += total - len(rows)
-    table = Table("cell", "state", "share", "step", "loss", title=str(folder))
-    table.caption = f"{total} cells: " + ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
-    for row in rows if total <= MOST_ROWS else [row for row in rows if row.state in _LEFT]:
-        loss = "" if row.loss is None else f"{row.loss:.4g}"
-        table.add_row(row.name, row.state, f"{row.share:.0%}", "" if row.step is None else str(row.step), loss)
-    return table, sum(counts[state] for state in _LEFT)
+    return {
+        "folder": str(folder),
+        "total": total,
+        "counts": dict(sorted(counts.items())),
+        "left": sum(counts[state] for state in _LEFT),
+        "cells": [
+            {"cell": row.name, "state": row.state, "share": row.share, "step": row.step, "loss": row.loss}
+            for row in rows
+        ],
+    }
+
+
+def _status_cells(rows: list[dict]) -> list[list]:
+    def known(value, text):
+        return "" if value is None else format(value, text)
+
+    return [
+        [row["cell"], row["state"], f"{row['share']:.0%}", known(row["step"], "d"), known(row["loss"], ".4g")]
+        for row in rows
+    ]
+
+
+def _counted(status: dict) -> str:
+    return f"{status['total']} cells: " + ", ".join(f"{count} {state}" for state, count in status["counts"].items())
+
+
+def _live(status: dict) -> Group:
+    return Group(rich_table(_HEADS, _status_cells(_under_way(status))), Text(_counted(status)))
+
+
+def _under_way(status: dict) -> list[dict]:
+    """What a screen holds: of many cells those that are not recorded yet."""
+    rows = status["cells"]
+    return rows if status["total"] <= MOST_ROWS else [row for row in rows if row["state"] in _LEFT]

@@ -1,15 +1,15 @@
-"""`colorbench score`, `retest` and `colorize` for people: progress, tables and sentences around the public functions."""
+"""`colorbench score`, `retest` and `colorize`: progress, tables and sentences around the public functions."""
 
+from collections import Counter
 from pathlib import Path
 
-from rich.console import Console
-from rich.progress import Progress
-from rich.table import Table
-
-from colorbench.files import PICTURE_ENDINGS, bytes_sha256, write_atomically
+from colorbench.console import fail, note, notes, progress, show, show_json, show_table, warn
+from colorbench.files import bytes_sha256, write_atomically
 from colorbench.plugins import load_plugins
+from colorbench.summary import show_summary
 
-console = Console(highlight=False)
+MOST_NAMED = 10
+"""Files that are named one by one; the rest is counted."""
 
 
 def score_and_print(
@@ -21,14 +21,21 @@ def score_and_print(
     resize: bool,
     device: str | None,
     plugins: list[Path],
+    as_json: bool = False,
 ) -> None:
-    """Score a folder, print the means, write the rows. Stopped, the same call goes on where it was."""
+    """Score a folder, print the means, write the rows. After a stop the same call goes on."""
+    from colorbench.grid.local import find_devices
     from colorbench.leaderboard.scoring import forget_parts, score_folders_in_parts
 
     if out is not None and out.suffix not in (".csv", ".parquet"):
         raise ValueError(f"--out {out} ends in {out.suffix!r}; write .csv or .parquet")
+    for folder in (predictions, references):
+        if not folder.is_dir():
+            what = "is a file, not a folder" if folder.exists() else "does not exist"
+            raise ValueError(f"{folder} {what}; give the folder that holds the pictures")
     load_plugins(plugins)
-    with Progress(console=console, transient=True) as bars:
+    device = find_devices(device)[0] if device else None
+    with progress() as bars:
         task, parts = bars.add_task("scoring", total=None), _parts_folder(predictions, references, metrics, resize)
 
         def watch(done: int, total: int) -> None:
@@ -37,12 +44,21 @@ def score_and_print(
         frame = score_folders_in_parts(
             predictions, references, metrics, parts, resize=resize, device=device, on_progress=watch
         )
-    console.print(means_table(frame))
+    rows = mean_rows(frame)
+    if as_json:
+        show_json({"metrics": rows, **{key: frame.attrs[key] for key in _FACTS if key in frame.attrs}})
+    else:
+        cells = [[row["metric"], *map(_number, (row["mean"], row["sd"])), *list(row.values())[3:]] for row in rows]
+        cells = [["-" if cell is None else cell for cell in row] for row in cells]
+        show_table(["metric", "mean", "sd over pictures", "pictures", "better", "unit"], cells)
     _tell_attributes(frame)
     if out is not None:
         write_atomically(out, _as_bytes(frame, out.suffix))
-        console.print(f"{len(frame)} rows written to {out}")
+        note(f"{len(frame)} rows written to {out}")
     forget_parts(parts)
+
+
+_FACTS = ("missing", "notes", "identical", "unreadable", "unmatched", "versions")
 
 
 def _parts_folder(*request) -> Path:
@@ -53,36 +69,53 @@ def _parts_folder(*request) -> Path:
     return cache_folder() / "scores" / bytes_sha256(named.encode())[:32]
 
 
-def means_table(frame) -> Table:
-    """Mean, spread over pictures and count of every metric."""
+def mean_rows(frame) -> list[dict]:
+    """Mean, spread over pictures, count, direction and unit of every metric."""
     from colorbench.metrics import METRICS
     from colorbench.metrics.score import mean_scores
 
-    printed = Table("metric", "mean", "sd over pictures", "pictures", "better", "unit")
-    means = mean_scores(frame)
+    words = {True: "higher", False: "lower", None: None}
+    rows, means = [], mean_scores(frame)
     for key in frame.columns:
-        row, finite = METRICS[key], frame[key].replace([float("inf")], float("nan")).dropna()
-        better = {True: "higher", False: "lower", None: "-"}[row.higher_is_better]
-        printed.add_row(key, f"{means[key]:.4f}", f"{finite.std():.4f}", str(len(finite)), better, row.unit or "-")
+        finite = frame[key].replace([float("inf")], float("nan")).dropna()
+        rows.append({"metric": key, "mean": means[key], "sd": float(finite.std()), "pictures": len(finite)})
     for key, value in frame.attrs["set"].items():
-        printed.add_row(key, f"{value:.4f}", "-", str(len(frame)), "lower", "-")
-    return printed
+        rows.append({"metric": key, "mean": value, "sd": None, "pictures": len(frame)})
+    for row in rows:
+        known = METRICS[row["metric"]]
+        row |= {"better": words[known.higher_is_better], "unit": known.unit or None}
+    return rows
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None or value != value else f"{value:.4f}"
 
 
 def _tell_attributes(frame) -> None:
     attributes = frame.attrs
     for key, reason in attributes["missing"].items():
-        console.print(f"[yellow]{key} is empty[/]: {reason}")
-    for key, note in attributes["notes"].items():
-        console.print(f"[yellow]{key}[/]: {note}")
-    if attributes["identical"]:
-        console.print(
-            f"{attributes['identical']} pictures equal their photo; their psnr is infinite and left out of the mean"
+        warn(f"{key} is empty: {reason}")
+    for key, caution in attributes["notes"].items():
+        warn(f"{key}: {caution}")
+    if count := attributes.get("identical"):
+        what = (
+            "1 picture equals its photo; its psnr is"
+            if count == 1
+            else f"{count} pictures equal their photos; their psnr is"
         )
-    for name, reason in list(attributes["unreadable"].items())[:10]:
-        console.print(f"[yellow]{name} is left out[/]: {reason}")
+        note(f"{what} infinite and left out of the mean")
+    _name(attributes["unreadable"].items(), "left out")
     if unmatched := attributes["unmatched"]:
-        console.print(f"[yellow]{len(unmatched)} names stand in one folder only[/], such as {', '.join(unmatched[:3])}")
+        warn(f"{len(unmatched)} names are in one folder only, such as {', '.join(unmatched[:3])}")
+
+
+def _name(problems, word: str) -> None:
+    """Name the first few files with their reasons, count the others by reason."""
+    problems = list(problems)
+    for name, reason in problems[:MOST_NAMED]:
+        warn(f"{name} is {word}: {reason}")
+    for reason, count in Counter(reason for _, reason in problems[MOST_NAMED:]).items():
+        warn(f"{count} more are {word}: {reason}")
 
 
 def _as_bytes(frame, ending: str) -> bytes:
@@ -112,51 +145,43 @@ def retest_and_print(
     from colorbench.grid.retest import plan_retest, retest
 
     load_plugins(plugins)
-    with console.status("looking at the photos"):
+    with notes.status("looking at the photos"):
         plan = plan_retest(folder, source, name, dataset=dataset, metrics=metrics, train_source=train_source)
     for sentence in plan.told:
-        console.print(f"{sentence}.")
-    with Progress(console=console, transient=True) as bars:
+        note(f"{sentence}.")
+    with progress() as bars:
         task = bars.add_task("testing", total=len(plan.todo) or 1)
         report = retest(
             plan, device=device, on_cell=lambda name, done, _: bars.update(task, description=name, completed=done)
         )
-    console.print(f"{len(report.records)} records tested on {len(plan.photos)} photos, {report.done} were done before.")
+    show(f"{len(report.records)} records tested on {len(plan.photos)} photos, {report.done} were done before.")
     for sentence in report.left_out:
-        console.print(f"[yellow]left out[/]: {sentence}")
+        warn(f"left out: {sentence}")
     if report.board:
-        console.print((report.board / "table.md").read_text(), markup=False, soft_wrap=True)
-        console.print(f"Board: {report.board / 'index.html'}")
-        console.print(f"`colorbench leaderboard build {folder}` links the two boards.")
+        show_summary(report.board)
+        note(f"`colorbench leaderboard build {folder}` links the two boards.")
     return 1 if report.left_out else 0
 
 
 def colorize_and_print(
-    checkpoint: Path, photos: list[Path], *, out: Path, size_px: int | None, device: str | None
-) -> None:
-    """Colour photos and say where they are."""
+    checkpoint: Path, photos: list[Path], *, out: Path, size_px: int | None, device: str | None, overwrite: bool = False
+) -> int:
+    """Colorize photos and say where they are; return the exit status, 1 when one gave no picture."""
+    from colorbench.grid.local import find_devices
     from colorbench.training.colorize import colorize
-
-    files = list(_files(photos))
-    if not files:
-        raise ValueError(f"no pictures in {', '.join(map(str, photos))}; give photo files or folders that hold some")
-    refused: list[str] = []
 
     def tell(path: Path, target: Path | None, problem: str) -> None:
         if target is None:
-            refused.append(path.name)
-            console.print(f"[red]{path.name}[/]: {problem}")
+            fail(f"{path}: {problem}")
         else:
-            console.print(f"{path.name} -> {target}")
+            show(f"{path} -> {target}")
 
-    written = colorize(checkpoint, files, out, device=device or "cpu", size_px=size_px, on_photo=tell)
-    if not written:
-        raise ValueError(f"none of the {len(files)} pictures could be coloured")
-
-
-def _files(paths: list[Path]):
-    for path in paths:
-        if path.is_dir():
-            yield from sorted(p for p in path.rglob("*") if p.suffix.lower() in PICTURE_ENDINGS and p.is_file())
-        else:
-            yield path
+    report = colorize(
+        checkpoint, photos, out, device=find_devices(device)[0], size_px=size_px, overwrite=overwrite, on_photo=tell
+    )
+    _name(((path, reason) for path, reason in report.passed_over.items()), "passed over")
+    if report.kept:
+        note(f"{len(report.kept)} pictures were in {out} already and are kept; --overwrite makes them anew.")
+    if report.refused:
+        fail(f"{len(report.refused)} pictures could not be colorized.")
+    return 1 if report.refused else 0

@@ -4,7 +4,6 @@ import json
 
 import pytest
 
-from colorbench import calibrating
 from colorbench.calibrating import calibrate_suite
 from colorbench.listing import print_schema
 from colorbench.suites.step_table import read_table
@@ -30,11 +29,11 @@ losses = ["l1", "100*l1 + patchgan(width=8, layers=5)"]
 def test_a_table_is_written_and_what_failed_is_said(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("COLORBENCH_COMPILE", "0")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(calibrating.console, "file", None)
     (tmp_path / "two.toml").write_text(SUITE)
     options = {"source": None, "out": None, "device": "cpu", "warmup_steps": 1, "block_steps": 1, "plugins": []}
     assert calibrate_suite("two.toml", overrides={}, **options) == 1
-    said = capsys.readouterr().out
+    printed = capsys.readouterr()
+    said = printed.out + printed.err
     table = read_table("two-steps.json")
     assert len(table.rows) == 1
     assert table.sha256 in said

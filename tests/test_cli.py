@@ -1,13 +1,22 @@
-"""The command line, as a user meets it: real processes, real photos, a small budget."""
+"""The command line: real photos, a small budget; what ends a process or starts one, in a process of its own."""
 
+import json
 import os
+import signal
 import subprocess
 import sys
+import time
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from colorbench import __version__, cli
+from colorbench.console import notes
+
+ROOT = str(Path(__file__).parents[1])
 SUITE = """
 title = "A small suite"
 note = "A note of its own."
@@ -36,23 +45,33 @@ options = { width = 4, depth = 2 }
 """
 
 
-def colorbench(*arguments, cwd, **environment):
-    variables = os.environ | {"PYTHONPATH": os.getcwd(), "OMP_NUM_THREADS": "1", "COLUMNS": "160"} | environment
-    for name in [name for name, value in variables.items() if value is None]:
-        variables.pop(name)
-    return subprocess.run(
-        [sys.executable, "-m", "colorbench.cli", *map(str, arguments)],
-        cwd=cwd,
-        env=variables,
-        capture_output=True,
-        text=True,
-        timeout=240,
-    )
+class Result(NamedTuple):
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def colorbench(capsys, monkeypatch, tmp_path):
+    """The command line in this process: `colorbench(*arguments, cwd=...)`."""
+
+    def call(*arguments, cwd=tmp_path, **environment):
+        monkeypatch.chdir(cwd)
+        monkeypatch.setattr(sys, "argv", ["colorbench", *map(str, arguments)])
+        monkeypatch.setattr(notes, "quiet", False)
+        for name, value in environment.items():
+            monkeypatch.delenv(name, raising=False) if value is None else monkeypatch.setenv(name, value)
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+        return Result(end.value.code or 0, *capsys.readouterr())
+
+    return call
 
 
 @pytest.fixture(scope="module")
 def board(tmp_path_factory):
-    """The main job, once: no weights, no network."""
+    """The main job, once, as a user meets it: a process of its own, no weights, no network."""
     folder = tmp_path_factory.mktemp("main")
     (folder / "small.toml").write_text(SUITE)
     weightless = {
@@ -60,13 +79,17 @@ def board(tmp_path_factory):
         "TORCH_HOME": str(folder / "hub"),
         "COLORBENCH_CACHE": str(folder / "cache"),
     }
-    return folder, colorbench("run", "small.toml", cwd=folder, **weightless), weightless
+    variables = os.environ | {"PYTHONPATH": ROOT, "OMP_NUM_THREADS": "1"} | weightless
+    command = [sys.executable, "-m", "colorbench.cli", "run", "small.toml"]
+    environment = {name: value for name, value in variables.items() if value is not None}
+    result = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=280)
+    return folder, result, weightless
 
 
 def test_the_main_job_leaves_a_board(board):
     folder, result, _ = board
     assert result.returncode == 0, result.stderr
-    assert "A note of its own." in result.stdout
+    assert "A note of its own." in result.stderr
     left = folder / "runs" / "small"
     assert {"table.csv", "table.md", "table.parquet", "index.html"} <= {p.name for p in (left / "board").iterdir()}
     assert list((left / "board" / "plots").glob("*.png"))
@@ -75,19 +98,19 @@ def test_the_main_job_leaves_a_board(board):
 
 def test_what_needs_weights_is_named_and_empty(board):
     _, result, _ = board
-    assert "unet+perceptual seed 0: skipped" in result.stdout
-    assert "lpips-vgg is an empty column" in result.stdout
-    assert "COLORBENCH_WEIGHTS" in result.stdout
+    assert "unet+perceptual seed 0: skipped" in result.stderr
+    assert "lpips-vgg is an empty column" in result.stderr
+    assert "COLORBENCH_WEIGHTS" in result.stderr
 
 
-def test_a_second_call_finds_all_done(board):
+def test_a_second_call_finds_all_done(colorbench, board):
     folder, _, weightless = board
     dry = colorbench("run", "small.toml", "--dry-run", cwd=folder, **weightless)
     assert dry.returncode == 0
-    assert "1 of 4 cells to run" in dry.stdout  # the skipped one is tried again
+    assert "1 of 4 cells to run" in dry.stderr  # the skipped one is tried again
 
 
-def test_another_budget_into_the_same_folder_is_refused(board):
+def test_another_budget_into_the_same_folder_is_refused(colorbench, board):
     folder, _, weightless = board
     result = colorbench("run", "small.toml", "--budget", "4steps", cwd=folder, **weightless)
     assert result.returncode == 1
@@ -95,7 +118,7 @@ def test_another_budget_into_the_same_folder_is_refused(board):
     assert "Traceback" not in result.stderr
 
 
-def test_colorize_with_its_checkpoint(board):
+def test_colorize_with_its_checkpoint(colorbench, board):
     folder, _, weightless = board
     Image.fromarray(np.full((50, 40, 3), 120, np.uint8)).save(folder / "old.png")
     checkpoint = next((folder / "runs").rglob("checkpoint.safetensors"))
@@ -105,7 +128,7 @@ def test_colorize_with_its_checkpoint(board):
         assert colored.size == (40, 50)
 
 
-def test_score_folder_against_folder(board):
+def test_score_folder_against_folder(colorbench, board):
     folder, _, weightless = board
     cell = next((folder / "runs").rglob("predictions"))
     references = folder / "runs" / "small" / "references"
@@ -117,7 +140,7 @@ def test_score_folder_against_folder(board):
     assert len((folder / "rows.csv").read_text().splitlines()) == 5
 
 
-def test_status_of_a_finished_run(board):
+def test_status_of_a_finished_run(colorbench, board):
     folder, _, weightless = board
     result = colorbench("status", "runs", cwd=folder, **weightless)
     assert "done" in result.stdout
@@ -140,7 +163,10 @@ def test_status_of_a_finished_run(board):
         ),
         (["run", "mini", "--plugin", "none.py"], 1, "no plug-in file"),
         (["score", "empty", "empty"], 1, "empty"),
-        (["colorize", "none.safetensors", "x.png"], 1, "no checkpoint at none.safetensors"),
+        (["colorize", "none.safetensors", "x.png"], 1, "no such file or folder: x.png"),
+        (["colorize", "none.safetensors", "photo.png"], 1, "no checkpoint at none.safetensors"),
+        (["score", "photoos", "empty"], 1, "photoos does not exist"),
+        (["status", "rnus"], 1, "rnus does not exist"),
         (["run", "nano", "--data", "./empty"], 1, "run `colorbench calibrate nano --data ...` on the reference GPU"),
         (["run", "mini", "--table", "none.json"], 1, "there is no step table none.json"),
         (["run", "ade20k", "--data", "./empty"], 1, "put (or link) its training photos into train/"),
@@ -150,15 +176,17 @@ def test_status_of_a_finished_run(board):
         (["list", "sweets"], 2, "unknown table 'sweets'"),
     ],
 )
-def test_wrong_arguments_get_one_line(tmp_path, arguments, status, message):
+def test_wrong_arguments_get_one_line(colorbench, tmp_path, arguments, status, message):
     (tmp_path / "empty").mkdir()
+    Image.new("RGB", (20, 20)).save(tmp_path / "photo.png")
     result = colorbench(*arguments, cwd=tmp_path)
     assert result.returncode == status, result.stderr + result.stdout
     assert message in result.stderr
+    assert result.stderr.splitlines()[-1].startswith("colorbench: ")
     assert "Traceback" not in result.stderr
 
 
-def test_a_folder_that_cannot_be_written(tmp_path):
+def test_a_folder_that_cannot_be_written(colorbench, tmp_path):
     (tmp_path / "runs").write_text("a file where a folder should be")
     result = colorbench("run", "mini", "--generator", "unet", "--loss", "l1", "--budget", "1steps", cwd=tmp_path)
     assert result.returncode == 1
@@ -166,11 +194,84 @@ def test_a_folder_that_cannot_be_written(tmp_path):
     assert "Traceback" not in result.stderr
 
 
-def test_list_and_help_are_quick_and_complete(tmp_path):
+def test_list_and_help_are_quick_and_complete(colorbench, tmp_path):
     listed = colorbench("list", "losses", cwd=tmp_path)
     assert "patchgan" in listed.stdout
     code = "import sys, colorbench.cli; print(sorted({'torch', 'pandas', 'pydantic', 'numpy'} & set(sys.modules)))"
     result = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, env=os.environ | {"PYTHONPATH": os.getcwd()}
+        [sys.executable, "-c", code], capture_output=True, text=True, env=os.environ | {"PYTHONPATH": ROOT}
     )
     assert result.stdout.strip() == "[]"
+
+
+def test_the_end_of_a_run_is_a_short_table_and_a_verdict(board):
+    _, result, _ = board
+    rows = [line.split("\t") for line in result.stdout.splitlines() if "\t" in line]
+    assert [row[0] for row in rows] == ["unet+100xl1+patchgan-layers-1-width-8", "gray", "mean-ab"]
+    assert all(len(row) <= 5 for row in rows)
+    assert "This suite ranks nothing" in result.stdout
+    assert f"Board: {os.path.join('runs', 'small', 'board', 'index.html')}" in result.stderr
+
+
+def test_json_and_quiet(colorbench, board):
+    folder, _, weightless = board
+    run = colorbench("run", "small.toml", "--json", "-q", cwd=folder, **weightless)
+    facts = json.loads(run.stdout)
+    assert (facts["cells"], facts["run_now"], facts["primary"]) == (4, 1, "psnr")
+    assert len(facts["entries"]) == 3
+    assert run.stderr == ""
+    status = json.loads(colorbench("status", "runs", "--json", cwd=folder, **weightless).stdout)
+    assert status["counts"] == {"done": 3, "skipped": 1}
+    checked = json.loads(colorbench("leaderboard", "check", "runs/small", "--json", cwd=folder, **weightless).stdout)
+    assert {row["ok"] for row in checked} == {True}
+    predictions = next((folder / "runs").rglob("predictions"))
+    scored = colorbench(
+        "score", predictions, "runs/small/references", "--metrics", "psnr", "--json", cwd=folder, **weightless
+    )
+    assert json.loads(scored.stdout)["metrics"][0]["metric"] == "psnr"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (["--device", "gpu"], 1, "unknown device 'gpu'"),
+        (["--executor", "slrum"], 2, "did you mean 'slurm'?"),
+        (["--set", "foo=1"], 2, "the local executor has no settings, and foo was set"),
+        (["--executor", "ray", "--set", "foo=1"], 2, "the ray executor has no setting foo"),
+        (["--out", "small.toml"], 1, "small.toml is a file, and --out needs a folder"),
+    ],
+)
+def test_a_dry_run_makes_the_checks_of_a_run(colorbench, board, arguments, status, message):
+    folder, _, weightless = board
+    result = colorbench("run", "small.toml", "--dry-run", *arguments, cwd=folder, **weightless)
+    assert result.returncode == status, result.stderr
+    assert message in result.stderr
+
+
+def test_ctrl_c_says_that_the_same_command_goes_on(tmp_path):
+    (tmp_path / "slow.py").write_text("import os, pathlib, time\npathlib.Path('loaded').touch()\ntime.sleep(60)\n")
+    command = [sys.executable, "-m", "colorbench.cli", "run", "mini", "--plugin", "slow.py"]
+    environment = os.environ | {"PYTHONPATH": ROOT}
+    with subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True) as process:
+        while not (tmp_path / "loaded").exists():
+            assert process.poll() is None, process.stderr.read()
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        said = process.stderr.read()
+    assert process.returncode == 130
+    assert said == "colorbench: stopped; the same command goes on from here\n"
+
+
+def test_verbose_shows_where_an_error_comes_from(colorbench, tmp_path):
+    quiet = colorbench("run", "mini", "--budget", "soon", cwd=tmp_path)
+    verbose = colorbench("run", "mini", "--budget", "soon", "-v", cwd=tmp_path)
+    assert quiet.stderr.count("\n") == 1
+    assert "Traceback" in verbose.stderr
+    assert verbose.stderr.splitlines()[-1] == quiet.stderr.strip()
+
+
+def test_version_and_a_mistyped_verb(colorbench, tmp_path):
+    assert colorbench("--version", cwd=tmp_path).stdout == f"colorbench {__version__}\n"
+    wrong = colorbench("rnu", cwd=tmp_path)
+    assert wrong.returncode == 2
+    assert "Did you mean 'run'?" in wrong.stderr

@@ -9,6 +9,7 @@ from colorbench.data.folder import find_folder, find_paired, find_train_val
 from colorbench.data.hub import find_hub
 from colorbench.data.mixtures import Mixtures, find_mixtures
 from colorbench.data.sources import Found
+from colorbench.names import unknown_name
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ def dataset_row(dataset: str, options: Iterable[str] = ()) -> DatasetRow:
         KeyError: unknown dataset, or an option that it does not take.
     """
     if dataset not in DATASETS:
-        raise KeyError(f"unknown dataset {dataset!r}; known: {', '.join(DATASETS)}")
+        raise unknown_name("dataset", dataset, DATASETS)
     row = DATASETS[dataset]
     if unknown := sorted(set(options) - set(row.options)):
         known = ", ".join(row.options) or "none"

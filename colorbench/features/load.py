@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from colorbench.features import networks
 from colorbench.features.inception import FidInception
 from colorbench.features.weights import WeightFile, WeightsMissing, find_weights, read_state
+from colorbench.names import unknown_name
 
 INCEPTION_FILE = WeightFile(
     name="inception",
@@ -98,7 +99,7 @@ def load_features(name: str, device: torch.device | str | None = None) -> nn.Mod
         WeightsMissing: when the weights are neither here nor to be fetched; one line that says how to get them.
     """
     if name not in FEATURES:
-        raise KeyError(f"unknown network {name!r}; known networks: {', '.join(FEATURES)}")
+        raise unknown_name("network", name, FEATURES)
     path = find_weights(FEATURES[name].file())
     return _loaded(name, path, str(torch.device(device or "cpu")))
 

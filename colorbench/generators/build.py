@@ -7,6 +7,7 @@ from torch import nn
 
 from colorbench.generators.row import GeneratorRow
 from colorbench.generators.table import GENERATORS
+from colorbench.names import unknown_name
 
 
 def find_row(key: str) -> GeneratorRow:
@@ -16,7 +17,7 @@ def find_row(key: str) -> GeneratorRow:
         KeyError: unknown key; lists the known ones.
     """
     if key not in GENERATORS:
-        raise KeyError(f"unknown generator {key!r}; known generators: {', '.join(GENERATORS)}")
+        raise unknown_name("generator", key, GENERATORS)
     return GENERATORS[key]
 
 

@@ -1,6 +1,7 @@
 """The cells of a suite: recipes x seeds, and the baselines once. Everything that can be refused by name is refused here."""
 
 from colorbench.cell import Cell, Recipe, Suite
+from colorbench.names import unknown_name
 
 
 def expand_suite(suite: Suite, data_hash: str) -> list[Cell]:
@@ -30,7 +31,7 @@ def _check_names(suite: Suite) -> None:
     for kind, names, table in (("metric", suite.metrics, METRICS), ("baseline", suite.baselines, BASELINES)):
         for name in names:
             if name not in table:
-                raise KeyError(f"unknown {kind} {name!r}; known {kind}s: {', '.join(table)}")
+                raise unknown_name(kind, name, table)
     dataset = suite.protocol.dataset
     if dataset in DATASETS and not DATASETS[dataset].generated:
         for name in suite.baselines:
@@ -50,7 +51,7 @@ def _checked(recipe: Recipe) -> Recipe:
     from colorbench.training.setup import choose_head
 
     if recipe.generator not in GENERATORS:
-        raise KeyError(f"unknown generator {recipe.generator!r}; known generators: {', '.join(GENERATORS)}")
+        raise unknown_name("generator", recipe.generator, GENERATORS)
     known = GENERATORS[recipe.generator].options
     if unknown := sorted(set(recipe.options) - set(known)):
         raise KeyError(

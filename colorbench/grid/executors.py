@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from colorbench.names import unknown_name
+
 EXECUTORS = ("local", "ray", "slurm")
 _RAY_SETTINGS = ("address", "cpus", "window")
 
@@ -32,7 +34,7 @@ def make_executor(
         RuntimeError: its package is not installed; says how to.
     """
     if name not in EXECUTORS:
-        raise KeyError(f"unknown executor {name!r}; known executors: {', '.join(EXECUTORS)}")
+        raise unknown_name("executor", name, EXECUTORS)
     pairs = _pairs(settings)
     if name == "ray":
         return _on_ray(device, environment, pairs)

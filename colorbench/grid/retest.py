@@ -13,6 +13,7 @@ from colorbench.grid.job import JOB_NAME, read_job
 from colorbench.grid.run import REFERENCES, SUITE_NAME
 from colorbench.grid.state import hold, state_of
 from colorbench.leaderboard.entries import Board, Run, read_board, record_files
+from colorbench.names import unknown_name
 from colorbench.record import Record, read_record
 from colorbench.suites.load import read_written_suite
 from colorbench.training.checkpoint import WEIGHTS_NAME
@@ -186,7 +187,7 @@ def _suite(before: Suite, protocol: Protocol, name: str, count: int, metrics: Se
 
     wanted = tuple(metrics or before.metrics)
     if unknown := [key for key in wanted if key not in METRICS]:
-        raise KeyError(f"unknown metric {unknown[0]!r}; known metrics: {', '.join(METRICS)}")
+        raise unknown_name("metric", unknown[0], METRICS)
     note = f"The generators of {before.name}, as they were trained there, tested on {count} other photos ({name})."
     facts = {
         "name": f"{before.name}-{name}",

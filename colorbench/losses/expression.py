@@ -19,6 +19,7 @@ from itertools import pairwise
 from typing import NamedTuple, NoReturn
 
 from colorbench.losses.row import LossRow
+from colorbench.names import unknown_name
 
 _TERM = re.compile(r"\s*(?:(?P<weight>[0-9.][0-9.eE]*(?:(?<=[eE])[+-]?[0-9]+)?)\s*\*\s*)?(?P<key>[A-Za-z][\w-]*)\s*")
 
@@ -76,7 +77,7 @@ def _read_term(text: str, at: int, table: Mapping[str, LossRow], recorded: bool)
         _refuse(text, at, "expected a loss such as l1 or 100*l1")
     key = found["key"]
     if key not in table:
-        raise KeyError(f"unknown loss {key!r}; known losses: {', '.join(sorted(table))}")
+        raise unknown_name("loss", key, sorted(table))
     weight, at, given = _weight(found["weight"], text), found.end(), {}
     if text[at : at + 1] == "(":
         call, end = _call(text, at)

@@ -14,6 +14,7 @@ from colorbench.metrics.references import References, as_float
 from colorbench.metrics.row import MetricRow
 from colorbench.metrics.shapes import PictureTooSmall
 from colorbench.metrics.table import METRICS
+from colorbench.names import unknown_name
 from colorbench.photo import PhotoError
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ def metric_rows(metrics: Sequence[str | MetricRow] | None) -> list[MetricRow]:
         raise TypeError(f"metrics is the text {metrics!r}, wanted a list of keys: [{metrics!r}]")
     for metric in metrics:
         if not isinstance(metric, MetricRow) and metric not in METRICS:
-            raise KeyError(f"unknown metric {metric!r}; known metrics: {', '.join(METRICS)}")
+            raise unknown_name("metric", metric, METRICS)
     return [metric if isinstance(metric, MetricRow) else METRICS[metric] for metric in metrics]
 
 
@@ -179,7 +180,7 @@ class _Aligned:
         if not self.resize:
             raise ValueError(
                 f"prediction {name} is {picture.shape[-2]} x {picture.shape[-1]}, its reference {size[0]} x {size[1]}: "
-                "save it at the reference's size, or pass resize=True"
+                "save it at the reference's size, or ask for resizing (--resize, in Python resize=True)"
             )
         mode = {"mode": "bilinear", "antialias": True, "align_corners": False}
         return torch.nn.functional.interpolate(picture, tuple(size), **mode).clamp(0, 1)

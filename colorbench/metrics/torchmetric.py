@@ -13,6 +13,7 @@ from torch import Tensor
 from colorbench.metrics.fid import inception_features
 from colorbench.metrics.row import MetricRow
 from colorbench.metrics.table import METRICS
+from colorbench.names import unknown_name
 
 if TYPE_CHECKING:
     import torchmetrics
@@ -35,7 +36,7 @@ def as_torchmetric(name: str) -> "torchmetrics.Metric":
     20.0
     """
     if name not in METRICS:
-        raise KeyError(f"unknown metric {name!r}; known metrics: {', '.join(METRICS)}")
+        raise unknown_name("metric", name, METRICS)
     row = METRICS[name]
     image_mean, set_distance = _classes()
     return image_mean(row) if row.per_image else set_distance(row)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from colorbench.cell import Budget, Recipe, Suite
+from colorbench.names import unknown_name
 
 if TYPE_CHECKING:
     from colorbench.suites.step_table import StepTable
@@ -36,7 +37,7 @@ def load_suite(name: str | Path) -> Suite:
             raise ValueError(f"there is no suite file {path}")
         return read_suite(path)
     if str(name) not in SUITES:
-        raise KeyError(f"unknown suite {str(name)!r}; known suites: {', '.join(SUITES)}, or the path of a .toml file")
+        raise unknown_name("suite", str(name), SUITES, ", or the path of a .toml file")
     return read_suite(SUITES[str(name)])
 
 

@@ -1,8 +1,8 @@
 """Colorize photos of any size with a finished checkpoint. Nothing in the file is executed: safetensors and names."""
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from colorbench.batch import Batch, Output
 from colorbench.cell import Cell
+from colorbench.files import PICTURE_ENDINGS, write_atomically
 from colorbench.generators import build_generator
 from colorbench.generators.build import recorded_options
 from colorbench.photo import decode_photo
@@ -28,7 +29,7 @@ class Colorizer:
 
     @torch.inference_mode()
     def __call__(self, photo: np.ndarray, size_px: int | None = None) -> np.ndarray:
-        """Colour one photo, uint8 `(h, w, 3)` in and out.
+        """Colorize one photo, uint8 `(h, w, 3)` in and out.
 
         The generator sees it with its short side at `size_px` (default: as trained); the ab it gives is enlarged to the
         photo and put under the photo's own lightness, so no detail is lost.
@@ -90,30 +91,120 @@ def load_generator(checkpoint: Path | str, device: torch.device | str = "cpu") -
     return model.to(device).eval(), head, cell
 
 
+@dataclass
+class Colorized:
+    """What became of the photos: pictures written now, pictures that were there, and why the others gave none."""
+
+    written: list[Path] = field(default_factory=list)
+    kept: list[Path] = field(default_factory=list)
+    refused: dict[Path, str] = field(default_factory=dict)
+    passed_over: dict[Path, str] = field(default_factory=dict)
+
+
 def colorize(
     checkpoint: Path | str,
-    photos: list[Path],
+    photos: Sequence[Path],
     out: Path,
     *,
     device: torch.device | str = "cpu",
     size_px: int | None = None,
+    overwrite: bool = False,
     on_photo: Callable[[Path, Path | None, str], None] | None = None,
-) -> list[Path]:
-    """Colour photo files into `out/<stem>.png`. Unreadable ones are reported through `on_photo` and left out."""
+) -> Colorized:
+    """Colorize photo files and all photos of folders into PNG files below `out`.
+
+    A photo of a folder keeps its path below that folder. What is in `out` already is kept, unless `overwrite`.
+
+    Args:
+        on_photo: told (photo, its picture or None, why there is none) for each.
+
+    Raises:
+        ValueError: no checkpoint, no photo, or a picture would be written onto one of the photos.
+    """
+    import io
+
     from PIL import Image
 
-    colorizer, written = load_colorizer(checkpoint, device), []
-    out.mkdir(parents=True, exist_ok=True)
-    for path in photos:
+    report = Colorized()
+    targets = plan_pictures(photos, out, report.passed_over)
+    colorizer = load_colorizer(checkpoint, device)
+    tell = on_photo or (lambda photo, target, problem: None)
+    for path, target in targets.items():
+        if target.exists() and not overwrite:
+            report.kept.append(target)
+            continue
         try:
             colored = colorizer(decode_photo(path), size_px)
         except ValueError as error:
-            if on_photo:
-                on_photo(path, None, str(error))
+            report.refused[path] = str(error)
+            tell(path, None, str(error))
             continue
-        target = out / f"{path.stem}.png"
-        Image.fromarray(colored).save(target)
-        written.append(target)
-        if on_photo:
-            on_photo(path, target, "")
-    return written
+        picture = io.BytesIO()
+        Image.fromarray(colored).save(picture, format="PNG")
+        write_atomically(target, picture.getvalue(), durable=False)
+        report.written.append(target)
+        tell(path, target, "")
+    return report
+
+
+def plan_pictures(photos: Sequence[Path], out: Path, passed_over: dict[Path, str] | None = None) -> dict[Path, Path]:
+    """Which picture each photo becomes. Photos of one name get numbers: `a.png`, `a-2.png`.
+
+    Args:
+        photos: files, and folders that are searched through.
+        out: where the pictures go; when it lies in one of the folders, what it holds is no photo.
+        passed_over: gets the files of folders that are no photos, each with the reason.
+
+    Raises:
+        ValueError: a path that does not exist, no photo at all, or a picture that would be written onto a photo.
+    """
+    if absent := [str(path) for path in photos if not path.exists()]:
+        raise ValueError(f"no such file or folder: {', '.join(absent)}")
+    several = sum(path.is_dir() for path in photos) > 1
+    wanted: dict[Path, Path] = {}
+    for path in photos:
+        if path.is_dir():
+            start = Path(path.resolve().name) if several else Path()
+            for photo in _photos_in(path, out, {} if passed_over is None else passed_over):
+                wanted.setdefault(photo, start / photo.relative_to(path))
+        else:
+            wanted.setdefault(path, Path(path.name))
+    if not wanted:
+        raise ValueError(f"no photos in {', '.join(map(str, photos))}; give photo files or folders that hold some")
+    targets = _numbered({photo: out / relative.with_suffix(".png") for photo, relative in wanted.items()})
+    inputs = {(status.st_dev, status.st_ino) for status in (photo.stat() for photo in targets)}
+    for target in targets.values():
+        if target.exists() and ((status := target.stat()).st_dev, status.st_ino) in inputs:
+            raise ValueError(f"{target} is one of the photos and would be replaced: choose another --out")
+    return targets
+
+
+def _photos_in(folder: Path, out: Path, passed_over: dict[Path, str]) -> Iterator[Path]:
+    """Photos of a tree in order of their names, without hidden files and without what `out` in it holds."""
+    own = out.resolve() if folder.resolve() in out.resolve().parents else None
+    for path in sorted(folder.rglob("*")):
+        relative = path.relative_to(folder)
+        if path.is_dir() or (own is not None and own in path.resolve().parents):
+            continue
+        if any(part.startswith(".") for part in relative.parts):
+            passed_over[path] = "hidden"
+        elif path.suffix.lower() not in PICTURE_ENDINGS:
+            passed_over[path] = f"{path.suffix} is no ending of a picture" if path.suffix else "it has no ending"
+        elif not path.is_file():
+            passed_over[path] = "a broken link" if path.is_symlink() else "no plain file"
+        else:
+            yield path
+
+
+def _numbered(targets: dict[Path, Path]) -> dict[Path, Path]:
+    """The targets, a number added where two are one; also on file systems that take `A` and `a` for the same."""
+    taken: set[str] = set()
+    found = {}
+    for photo, target in targets.items():
+        candidate, number = target, 1
+        while str(candidate).casefold() in taken:
+            number += 1
+            candidate = target.with_name(f"{target.stem}-{number}{target.suffix}")
+        taken.add(str(candidate).casefold())
+        found[photo] = candidate
+    return found

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from colorbench.batch import Batch, Output
 from colorbench.color import luv_to_xyz, rgb_to_lab, xyz_to_lab
+from colorbench.names import unknown_name
 from colorbench.tensors import Raw
 
 AB_RANGE = 110.0
@@ -78,5 +79,5 @@ def with_true_lightness(output: Output, batch: Batch) -> Output:
 
 def _row(head: str) -> tuple[int, Callable]:
     if head not in HEADS:
-        raise KeyError(f"unknown head {head!r}; known heads: {', '.join(HEADS)}")
+        raise unknown_name("head", head, HEADS)
     return HEADS[head]

@@ -203,7 +203,7 @@ def test_writing_to_pixels_never_reaches_the_file(tree, cache):
 @pytest.mark.parametrize(
     ("dataset", "settings", "error", "message"),
     [
-        ("folders", {}, KeyError, "unknown dataset 'folders'; known: embedded, mixtures, folder, paired, train-val, hub"),
+        ("folders", {}, KeyError, "unknown dataset 'folders'; known datasets: embedded, mixtures, folder, paired"),
         ("folder", {"half": "left"}, KeyError, "takes no option half; its options: none"),
         ("paired", {"side": 1}, KeyError, "takes no option side; its options: half"),
         ("folder", {"source": None}, ValueError, "needs a folder: --data"),

@@ -1,5 +1,7 @@
 """colorbench status: what every cell is doing, from files alone."""
 
+import json
+
 import pytest
 
 from colorbench.grid.job import Job
@@ -7,7 +9,7 @@ from colorbench.grid.local import LocalExecutor
 from colorbench.grid.run import run
 from colorbench.grid.state import hold
 from colorbench.grid.status import cell_statuses, expected_cells
-from colorbench.running import show_status, status_table
+from colorbench.running import read_status, show_status
 from colorbench.training.progress import Progress
 from tests.grid.noop import NoProcess, many_cells
 
@@ -34,7 +36,7 @@ def test_states_follow_the_files(out):
         assert states(folder) == {".": "running"}
     (folder / "record.json").write_text("{")
     assert states(out)["many/unet+l1/seed-3"] == "unreadable record"
-    assert status_table(out)[1] == 1
+    assert read_status(out)["left"] == 1
 
 
 def test_recorded_cells_are_read_once_and_copies_without_a_job_are_seen(out):
@@ -48,17 +50,21 @@ def test_recorded_cells_are_read_once_and_copies_without_a_job_are_seen(out):
     assert len(cell_statuses(out)) == 20
 
 
-def test_cells_that_nobody_started_are_counted_and_many_are_not_listed(out, monkeypatch):
+def test_cells_that_nobody_started_are_counted(out, capsys):
     import shutil
 
     shutil.rmtree(out / "many" / "unet+l1" / "seed-0")
-    table, left = status_table(out)
-    assert left == 1
-    assert "20 cells: 19 done, 1 waiting" in table.caption
-    assert table.row_count == 19
-    monkeypatch.setattr("colorbench.running.MOST_ROWS", 5)
-    assert status_table(out)[0].row_count == 0
-    with pytest.raises(ValueError, match="give the --out folder"):
+    status = read_status(out)
+    assert status["left"] == 1
+    assert status["counts"] == {"done": 19, "waiting": 1}
+    assert len(status["cells"]) == 19
+    show_status(out, watch=False)
+    said = capsys.readouterr()
+    assert len(said.out.splitlines()) == 19
+    assert "20 cells: 19 done, 1 waiting" in said.err
+    show_status(out, watch=False, as_json=True)
+    assert json.loads(capsys.readouterr().out)["total"] == 20
+    with pytest.raises(ValueError, match="absent does not exist; give the --out folder"):
         show_status(out / "absent", watch=False)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from colorbench.training.colorize import colorize, load_colorizer
+from colorbench.training.colorize import colorize, load_colorizer, plan_pictures
 from colorbench.training.train import train
 from tests.training.cells import small_cell
 
@@ -33,11 +33,68 @@ def test_unreadable_photos_are_named_and_left_out(checkpoint, tmp_path):
     Image.new("L", (20, 20), 99).save(tmp_path / "old.png")
     (tmp_path / "text.jpg").write_text("no picture")
     told = []
-    written = colorize(
+    report = colorize(
         checkpoint, [tmp_path / "old.png", tmp_path / "text.jpg"], tmp_path / "out", on_photo=lambda *t: told.append(t)
     )
-    assert [path.name for path in written] == ["old.png"]
-    assert "not a picture" in told[1][2]
+    assert [path.name for path in report.written] == ["old.png"]
+    assert "not a picture" in report.refused[tmp_path / "text.jpg"] == told[1][2]
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """Photos of one name in several folders, and what is no photo."""
+    for name in ("a.jpg", "one/a.png", "one/a.JPG", "two/deep/a.webp", "two/[x].png"):
+        path = tmp_path / "photos" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (18, 20), "gray").save(path)
+    (tmp_path / "photos" / "notes.txt").write_text("no photo")
+    (tmp_path / "photos" / ".hidden.png").write_bytes(b"")
+    return tmp_path / "photos"
+
+
+def test_a_photo_keeps_its_path_and_none_is_lost(checkpoint, tree, tmp_path):
+    report = colorize(checkpoint, [tree], tmp_path / "out")
+    made = {path.relative_to(tmp_path / "out").as_posix() for path in report.written}
+    assert made == {"a.png", "one/a.png", "one/a-2.png", "two/deep/a.png", "two/[x].png"}
+    assert {path.name: reason for path, reason in report.passed_over.items()} == {
+        "notes.txt": ".txt is no ending of a picture",
+        ".hidden.png": "hidden",
+    }
+
+
+def test_a_second_call_keeps_what_is_there(checkpoint, tree, tmp_path):
+    first = colorize(checkpoint, [tree], tmp_path / "out").written
+    first[0].unlink()
+    again = colorize(checkpoint, [tree], tmp_path / "out")
+    assert again.written == first[:1]
+    assert set(again.kept) == set(first[1:])
+    assert len(colorize(checkpoint, [tree], tmp_path / "out", overwrite=True).written) == 5
+
+
+def test_two_folders_keep_their_names_and_a_photo_given_twice_is_one(tree, tmp_path):
+    targets = plan_pictures([tree / "one", tree / "two", tree / "two" / "[x].png"], tmp_path / "out")
+    made = sorted(path.relative_to(tmp_path / "out").as_posix() for path in targets.values())
+    assert made == ["one/a-2.png", "one/a.png", "two/[x].png", "two/deep/a.png"]
+
+
+def test_no_picture_goes_onto_a_photo(tree, tmp_path):
+    with pytest.raises(ValueError, match=r"would be replaced: choose another --out"):
+        plan_pictures([tree], tree)
+    (tmp_path / "link").symlink_to(tree)
+    with pytest.raises(ValueError, match="would be replaced"):
+        plan_pictures([tree], tmp_path / "link")
+
+
+def test_an_output_folder_inside_the_photos_is_no_photo(checkpoint, tree):
+    first = colorize(checkpoint, [tree], tree / "colorized").written
+    assert len(plan_pictures([tree], tree / "colorized")) == len(first) == 5
+
+
+@pytest.mark.parametrize(("names", "message"), [(["photos", "absent"], "no such file or folder: .*absent"), ([], "")])
+def test_what_is_absent_or_empty_is_said(tree, tmp_path, names, message):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ValueError, match=message or "no photos in .*empty"):
+        plan_pictures([tmp_path / name for name in names or ["empty"]], tmp_path / "out")
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 a pickle", b"\x08\x00\x00\x00\x00\x00\x00\x00{}      "])

@@ -1,0 +1,41 @@
+"""An error as one line for the terminal, and its exit code. Imports nothing: it is needed when imports fail, too."""
+
+_NETWORK = ("httpx", "httpx2", "httpcore", "httpcore2", "requests", "urllib3", "huggingface_hub", "aiohttp")
+
+
+def explain(error: BaseException) -> tuple[str, int]:
+    """`(line, exit code)`: 2 for names that no table has, else 1.
+
+    >>> explain(FileNotFoundError(2, "No such file or directory", "runs"))
+    ('runs: no such file or directory', 1)
+    """
+    text = _text(error)
+    if _from(error, _NETWORK) and not isinstance(error, ValueError):
+        return f"network: {text}; check the name and the connection, then run the same command again", 1
+    if isinstance(error, KeyError) and " " in text:
+        return text, 2
+    if isinstance(error, ValueError | OSError | RuntimeError | MemoryError) and text:
+        return text, 1
+    kind = type(error).__name__
+    return f"unexpected {kind}: {text}; this is a fault of colorbench or of a plug-in (-v shows where)", 1
+
+
+def _text(error: BaseException) -> str:
+    """The message, one line."""
+    if _from(error, ("pydantic", "pydantic_core")) and hasattr(error, "errors"):
+        found = error.errors()
+        lines = [f"{'.'.join(map(str, each['loc'])) or 'value'}: {each['msg']}" for each in found[:5]]
+        more = f"; and {len(found) - 5} more" if len(found) > 5 else ""
+        return "; ".join(lines).replace("Value error, ", "") + more
+    if isinstance(error, OSError) and error.strerror:
+        where = f"{error.filename}: " if error.filename is not None else ""
+        return f"{where}{error.strerror[:1].lower()}{error.strerror[1:]}"
+    if isinstance(error, KeyError) and error.args:
+        return str(error.args[0])
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else ""
+
+
+def _from(error: BaseException, packages: tuple[str, ...]) -> bool:
+    """Is the error, or what it inherits from, of one of these packages?"""
+    return any(kind.__module__.partition(".")[0] in packages for kind in type(error).__mro__)

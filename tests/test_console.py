@@ -1,0 +1,65 @@
+"""What is printed on a terminal of 80 columns and on a pipe."""
+
+import io
+import json
+
+import pytest
+from rich.text import Text
+
+from colorbench import console
+
+NAME = "unet-resnet18+100xl1+patchgan-mode-hinge-width-16"
+ROWS = [(NAME, "[red]not markup[/]", 1.5), ("b", Text("fine", "green"), 2.0)]
+
+
+@pytest.fixture
+def terminal(monkeypatch):
+    """A terminal of 80 columns; gives what was printed."""
+    file = io.StringIO()
+    monkeypatch.setattr(
+        console, "results", type(console.results)(file=file, width=80, force_terminal=True, **console._PLAIN)
+    )
+    return file.getvalue
+
+
+def test_a_pipe_gets_one_line_of_tabs_per_row(capsys):
+    console.show_table(["name", "text", "value"], ROWS, caption="two rows")
+    said = capsys.readouterr()
+    assert said.out == f"{NAME}\t[red]not markup[/]\t1.5\nb\tfine\t2.0\n"
+    assert said.err == "two rows\n"
+
+
+def test_a_terminal_shows_whole_names_and_brackets(terminal):
+    console.show_table(["name", "text", "value"], ROWS, title="[title]", caption="two rows")
+    said = terminal()
+    assert NAME in said
+    assert "[title]" in said
+    assert "[red]" in said
+    assert "…" not in said
+    assert max(len(line) for line in said.splitlines() if "\x1b" not in line) <= 80
+
+
+def test_a_name_wider_than_the_screen_goes_on_in_the_next_line(terminal):
+    console.show_table(["name", "text"], [("z" * 100, "y" * 100)])
+    assert terminal().count("z") == 100
+
+
+def test_brackets_in_remarks_are_printed(capsys):
+    for say in (console.note, console.warn, console.fail, console.show):
+        say("[x].png [/] [bold]")
+    said = capsys.readouterr()
+    assert (said.out + said.err).count("[x].png [/] [bold]") == 4
+
+
+def test_json_has_null_for_what_is_not_finite(capsys):
+    console.show_json({"a": float("nan"), "b": [float("inf"), 1.5], 3: None})
+    assert json.loads(capsys.readouterr().out) == {"a": None, "b": [None, 1.5], "3": None}
+
+
+def test_quiet_leaves_results_and_errors(capsys, monkeypatch):
+    monkeypatch.setattr(console.notes, "quiet", True)
+    console.note("a remark")
+    console.show("a result")
+    console.fail("an error")
+    said = capsys.readouterr()
+    assert (said.out, said.err) == ("a result\n", "an error\n")

@@ -1,0 +1,27 @@
+"""`colorbench list`: whole names, groups of suites, JSON."""
+
+import json
+
+import pytest
+
+from colorbench.listing import TABLES, list_tables, suites
+from colorbench.suites import SUITES
+
+
+@pytest.mark.parametrize("kind", TABLES)
+def test_a_pipe_gets_whole_names(kind, capsys):
+    list_tables(kind, [])
+    names = [line.split("\t")[0] for line in capsys.readouterr().out.splitlines()]
+    list_tables(kind, [], as_json=True)
+    rows = json.loads(capsys.readouterr().out)
+    assert [next(iter(row.values())) for row in rows] == names
+    assert len(set(names)) == len(names) > 3
+
+
+def test_every_suite_is_listed_once():
+    assert sorted(row["suite"] for row in suites()) == sorted(SUITES)
+
+
+def test_an_unknown_table_gets_a_hint():
+    with pytest.raises(KeyError, match=r"unknown table 'loses'; known tables: .*; did you mean 'losses'"):
+        list_tables("loses", [])
