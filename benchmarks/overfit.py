@@ -1,9 +1,9 @@
-"""Can every generator learn eight photos by heart? One row a generator, as a Markdown table.
+"""Can every generator overfit eight photos? One row per generator, as a Markdown table.
 
     python benchmarks/overfit.py FOLDER [--steps 120] [--default] [--only KEY ...] [--seed 0]
 
-Parameters, GMACs at 256x256 and seconds a step (64 px, batch 8, AdamW) are those of the default options; the overfitting runs
-on narrow versions unless `--default` is given, because the widest need minutes a step on a CPU. Loss: L1 on ab / 110 under
+Parameters, GMACs at 256x256 and seconds per step (64 px, batch 8, AdamW) are those of the default options; the overfitting runs
+on narrow versions unless `--default` is given, because the widest need minutes per step on a CPU. Loss: L1 on ab / 110 under
 the ab head; `eccv16` also with the cross-entropy to soft-encoded bins under its own head.
 """
 
@@ -17,6 +17,7 @@ from PIL import Image
 
 from colorbench.batch import Batch, Output
 from colorbench.color import soft_encode
+from colorbench.files import PICTURE_ENDINGS
 from colorbench.generators import GENERATORS, build_generator, describe
 from colorbench.metrics import delta_e_2000
 from colorbench.training.heads import apply_head, head_channels
@@ -45,8 +46,8 @@ NARROW: dict[str, dict[str, object]] = {
 
 
 def load_photos(folder: Path) -> Batch:
-    """The first eight photos by name, centre-cropped to a square, at 64 px."""
-    paths = sorted(p for p in folder.iterdir() if p.suffix.lower() in (".jpg", ".jpeg", ".png", ".webp"))
+    """The first eight photos by name, center-cropped to a square, at 64 px."""
+    paths = sorted(p for p in folder.iterdir() if p.suffix.lower() in PICTURE_ENDINGS)
     if len(paths) < PHOTOS:
         raise ValueError(f"{folder} has {len(paths)} photos; {PHOTOS} are needed")
     return Batch.from_rgb(torch.stack([_photo(path) for path in paths[:PHOTOS]]))

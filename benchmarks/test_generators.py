@@ -1,4 +1,4 @@
-"""One training step a generator. CPU: small versions at 64 px, beside the same step of a peer's U-Net. CUDA, where there is
+"""One training step per generator. CPU: small versions at 64 px, beside the same step of a peer's U-Net. CUDA, where there is
 one: default options at 256 px, bf16, channels_last, eager and compiled, with images/s in the benchmark's extra information.
 """
 

@@ -176,7 +176,7 @@ def keeps_determinism(network: nn.Module) -> None:
 
 
 def keeps_independence(network: nn.Module) -> None:
-    """In eval mode a picture's raw does not depend on its neighbours in the batch."""
+    """In eval mode a picture's raw does not depend on the other pictures of the batch."""
     gray = grays(3)
     together = raw_of(_painted(network, gray))
     alone = torch.cat([raw_of(_painted(network, one)) for one in gray.split(1)])

@@ -122,7 +122,7 @@ def forward_macs(network: nn.Module, size_px: int) -> int:
     """Multiply-accumulates of one picture. The network must be on the meta device, and is spent.
 
     Raises:
-        Exception: whatever a network raises that cannot run without real values.
+        Exception: of any kind, from a network that cannot run without real values.
     """
     network.eval().requires_grad_(False)  # the counter's hooks fail on queries that ask for a gradient under no_grad
     with FlopCounterMode(display=False) as counter, torch.no_grad(), torch.device("meta"):

@@ -48,7 +48,7 @@ class Siggraph17(nn.Module):
         self.classes = nn.Conv2d(4 * w, CLASSES, 1) if class_head else None
 
     def forward(self, gray: Gray, hints: Float[Tensor, "b 3 h w"] | None = None) -> Raw | dict[str, Tensor]:
-        """`hints`: ab / 110 and the mask, three channels, zero where nobody gave a hint; None for none at all."""
+        """`hints`: ab / 110 and the mask, three channels, zero where there is no hint; None: no hints."""
         x = padded(gray, 8)
         if hints is None:
             hints = gray.new_zeros(gray.shape[0], 3, *gray.shape[-2:])

@@ -14,7 +14,7 @@ LEAST_PX = 16
 def padded(gray: Gray, multiple: int, least: int = 0) -> Tensor:
     """The picture with its last row and column repeated until both sides are multiples of `multiple`, at least `least`.
 
-    `least` keeps batch normalisation from seeing one single value a channel, which it refuses in training.
+    `least` keeps batch normalization from seeing a single value per channel, which it refuses in training.
 
     Raises:
         ValueError: the input is not `(b, 1, h, w)`, or a side is below 16 pixels; names the size to pad to.

@@ -3,7 +3,7 @@
 A level is twice (3x3, batch norm, ReLU); max-pool down; nearest x2 and 3x3 up; skips concatenated; 64-128-256-512-1024.
 
 Unclear in the paper, and the reading taken: the paper has unpadded convolutions, no batch norm and 2x2 transposed
-convolutions; the scenery system, like the copy most people train, pads, normalises and enlarges by nearest + 3x3.
+convolutions; the scenery system, like the copy most people train, pads, normalizes and enlarges by nearest + 3x3.
 """
 
 import torch

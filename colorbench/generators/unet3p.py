@@ -49,7 +49,7 @@ class UNet3Plus(nn.Module):
         width: channels of the first level and of every branch; each level below doubles them.
         depth: number of max-pools.
         norm: `batch`, `instance`, `group` or `none`.
-        deep_supervision: a head a scale; in training forward gives `{"raw": finest, "deep": [one raw a scale]}`.
+        deep_supervision: one head per scale; in training forward gives `{"raw": finest, "deep": [one raw per scale]}`.
     """
 
     def __init__(

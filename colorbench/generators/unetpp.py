@@ -23,7 +23,7 @@ class UNetPlusPlus(nn.Module):
         width: channels of the first row; each row below doubles them.
         depth: number of max-pools.
         norm: `batch`, `instance`, `group` or `none`.
-        deep_supervision: average all heads; in training forward gives `{"raw": mean, "deep": [one raw a head]}`.
+        deep_supervision: average all heads; in training forward gives `{"raw": mean, "deep": [one raw per head]}`.
     """
 
     def __init__(

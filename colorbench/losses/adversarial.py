@@ -30,7 +30,7 @@ _CROSS_ENTROPY = ("vanilla", "r1", "r1-mean")
 
 @full_precision
 def generator_loss(fake: PatchLogits, *, mode: str = "vanilla") -> PerImage:
-    """What the generator minimises: the critic should take its pictures for real.
+    """What the generator minimizes: the critic should take its pictures for real.
 
     >>> generator_loss(torch.zeros(1, 1, 30, 30))
     tensor([0.6931])
@@ -42,7 +42,7 @@ def generator_loss(fake: PatchLogits, *, mode: str = "vanilla") -> PerImage:
 
 @full_precision
 def discriminator_loss(real: PatchLogits, fake: PatchLogits, *, mode: str = "vanilla") -> PerImage:
-    """What the critic minimises, (real + fake) / 2, without the penalties of wgan-gp and r1.
+    """What the critic minimizes, (real + fake) / 2, without the penalties of wgan-gp and r1.
 
     >>> discriminator_loss(torch.zeros(1, 1, 30, 30), torch.zeros(1, 1, 30, 30), mode="lsgan")
     tensor([0.5000])

@@ -119,7 +119,7 @@ class ClassificationTerm(nn.Module):
 
     Args:
         k, sigma: of the soft encoding.
-        rebalance: weigh rare colours more; needs `set_prior`.
+        rebalance: weigh rare colors more; needs `set_prior`.
         lam: share of the uniform distribution in the class weights.
     """
 

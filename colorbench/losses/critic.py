@@ -107,7 +107,7 @@ class Critic(nn.Module):
 
 
 def fitting_norm(mode: str, norm: str | None) -> str:
-    """Batch norm unless told otherwise; instance norm for the modes that penalise each picture's own gradient."""
+    """Batch norm by default; instance norm for the modes that penalize each picture's own gradient."""
     if mode in PENALIZED and norm == "batch":
         raise ValueError(
             f"mode={mode!r} penalizes each picture's own gradient, which batch norm mixes; "

@@ -26,7 +26,7 @@ SMALL = {
 LARGE = {"ms-ssim": 176}
 PLAIN = [key for key, row in LOSSES.items() if row.term is None and row.needs is None]
 ZERO_WHEN_EQUAL = ("l1", "mse", "smooth-l1", "huber", "l1-siggraph17", "ssim", "delta-e-2000", "histogram")
-SCENES = ("photo", "black", "white", "gray", "gray against colour", "out of gamut", "constant", "equal")
+SCENES = ("photo", "black", "white", "gray", "gray against color", "out of gamut", "constant", "equal")
 
 
 class FakeClassifier(nn.Module):
@@ -57,7 +57,7 @@ def scene(name, size):
     rgb, ab = torch.rand(2, 3, size, size), torch.randn(2, 2, size, size) * 20
     if name in ("black", "white"):
         rgb, ab = torch.full_like(rgb, float(name == "white")), torch.zeros_like(ab)
-    elif name in ("gray", "gray against colour"):
+    elif name in ("gray", "gray against color"):
         rgb, ab = (rgb[:, :1].expand_as(rgb) if name == "gray" else rgb), torch.zeros_like(ab)
     elif name == "out of gamut":
         ab = ab * 20
@@ -119,7 +119,7 @@ def test_value_and_gradient_are_finite(key, name):
     assert leaf.grad.isfinite().all()
 
 
-def test_a_colour_photo_gives_a_gradient(key):
+def test_a_color_photo_gives_a_gradient(key):
     batch, ab = scene("photo", size_of(key))
     output, leaf = prediction(key, batch, ab)
     objective_of(key)(output, batch).total.backward()
