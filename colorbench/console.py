@@ -8,12 +8,16 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from rich.cells import cell_len
 from rich.console import Console
+from rich.padding import Padding
 from rich.progress import Progress, ProgressColumn
 from rich.table import Table
+from rich.text import Text
 
 _PLAIN: dict[str, Any] = {"highlight": False, "markup": False, "emoji": False}
 
+_LEAST_NAME, _LEAST_TEXT = 24, 24  # columns; narrower a table is harder to read than entries
 results = Console(**_PLAIN)
 """What a command was asked for."""
 
@@ -49,8 +53,8 @@ def progress(*columns: str | ProgressColumn) -> Progress:
 def show_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, title: str = "", caption: str = "") -> None:
     """Print a table; its first column holds names.
 
-    On a terminal long cells go on in the next line. On a pipe there is one line of tab-separated cells per row, without
-    title and heads; the caption goes to standard error.
+    On a terminal too narrow for a table, each row is its name and then its other cells, indented. On a pipe there is one
+    line of tab-separated cells per row, without title and heads; the caption goes to standard error.
     """
     if not results.is_terminal:
         for row in rows:
@@ -58,20 +62,43 @@ def show_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, title: 
         if caption:
             note(caption)
         return
-    results.print(rich_table(columns, rows, title=title, caption=caption))
+    widths = _widths(columns, rows)
+    room = results.width - 3 * len(columns) - 1
+    if sum(widths[1:]) + min(widths[0], _LEAST_NAME) <= room:
+        results.print(rich_table(columns, rows, title=title, caption=caption))
+    elif sum(widths[:-1]) + min(widths[-1], _LEAST_TEXT) <= room:
+        results.print(rich_table(columns, rows, title=title, caption=caption, flexible=len(columns) - 1))
+    else:
+        _show_entries(columns, rows, title, caption)
 
 
-def rich_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, title: str = "", caption: str = "") -> Table:
-    """The table as it stands on a terminal."""
+def _widths(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[int]:
+    return [max(cell_len(str(cell)) for cell in (name, *(row[k] for row in rows))) for k, name in enumerate(columns)]
+
+
+def rich_table(
+    columns: Sequence[str], rows: Sequence[Sequence[Any]], *, title: str = "", caption: str = "", flexible: int = 0
+) -> Table:
+    """The table as it stands on a terminal; the flexible column goes on in the next line where the screen ends."""
     table = Table(title=title or None, caption=caption or None, title_justify="left", caption_justify="left")
-    widest = max((len(str(row[0])) for row in rows), default=0)
-    table.add_column(columns[0], overflow="fold", min_width=min(widest, max(20, results.width - 30)))
-    for k, name in enumerate(columns[1:], start=1):
-        numbers = bool(rows) and all(_is_number(row[k]) for row in rows)
-        table.add_column(name, overflow="fold", justify="right" if numbers else "left")
+    for k, name in enumerate(columns):
+        numbers = k > 0 and bool(rows) and all(_is_number(row[k]) for row in rows)
+        table.add_column(name, overflow="fold", justify="right" if numbers else "left", no_wrap=k != flexible)
     for row in rows:
-        table.add_row(*(cell if hasattr(cell, "__rich_console__") else str(cell) for cell in row))
+        table.add_row(*(cell if isinstance(cell, Text) else str(cell) for cell in row))
     return table
+
+
+def _show_entries(columns: Sequence[str], rows: Sequence[Sequence[Any]], title: str, caption: str) -> None:
+    """Each row as its name and, indented, what else is known of it."""
+    if title:
+        show(title, "italic")
+    for name, *cells in rows:
+        show(str(name), "bold")
+        said = [f"{column}: {cell}" for column, cell in zip(columns[1:], cells) if str(cell) not in ("", "-")]
+        results.print(Padding(Text("; ".join(said), overflow="fold"), (0, 0, 0, 4), expand=False))
+    if caption:
+        show(caption, "dim")
 
 
 def show_json(content: Any) -> None:

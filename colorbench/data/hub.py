@@ -165,7 +165,8 @@ def _commit(wanted: _Wanted) -> str | None:
         return HfApi().dataset_info(wanted.name, revision=wanted.revision, timeout=_TIMEOUT_SECONDS).sha
     except HfHubHTTPError as error:
         raise ValueError(
-            f"the hub has no readable dataset {wanted.name} at {wanted.revision or 'main'}: {error}"
+            f"there is no folder {wanted.name}, and the hub has no readable dataset {wanted.name} at "
+            f"{wanted.revision or 'main'}: {str(error).splitlines()[0]}"
         ) from error
     except Exception:  # whatever HTTP client the hub library has: no network
         return None
@@ -188,6 +189,6 @@ def _offline(active: bool) -> Iterator[None]:
 
 def _unreachable(name: str) -> str:
     return (
-        f"the Hugging Face hub cannot be reached and {name} is not in its local cache: "
-        "connect once, or use the dataset 'folder' with a local copy"
+        f"there is no folder {name}, and as a Hugging Face dataset it is unavailable: the hub cannot be reached and "
+        f"{name} is not in its local cache; check the path, or connect once"
     )

@@ -64,7 +64,10 @@ def test_columns_and_splits_are_named(parquet, tmp_path):
 
 
 def test_offline_fails_clearly():
-    with pytest.raises(ConnectionError, match="cannot be reached and owner/name is not in its local cache"):
+    with pytest.raises(
+        ConnectionError,
+        match=r"there is no folder owner/name, .*cannot be reached and owner/name is not in its local cache",
+    ):
         find_hub("owner/name")
 
 
@@ -73,7 +76,7 @@ def test_offline_fails_fast(tmp_path):
     code = "from colorbench.data.hub import find_hub; find_hub('owner/name@main')"
     environment = {**os.environ, "HF_ENDPOINT": "http://127.0.0.1:9", "HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "0"}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, timeout=60)
-    assert "ConnectionError: the Hugging Face hub cannot be reached" in done.stderr
+    assert "as a Hugging Face dataset it is unavailable: the hub cannot be reached" in done.stderr
     assert "Retrying" not in done.stderr
 
 
