@@ -1,6 +1,6 @@
 """Batch and Output: the truth and a prediction, each seen as rgb, lab, ab or logits, each view computed at most once.
 
-Losses ask for the view their row names; nobody converts colours to guess what it was given.
+Losses ask for the view their row names; nobody converts colors to guess what it was given.
 """
 
 from functools import cached_property
@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from colorbench.color import annealed_mean, lab_to_rgb, rgb_to_lab
-from colorbench.tensors import Ab, Gray, Lab, Lightness, Logits, Rgb, Rgb8
+from colorbench.tensors import Ab, Gray, Lab, Lightness, Logits, Rgb, Rgb8, checked_floats, checked_rgb
 
 VIEWS = ("rgb", "lab", "ab", "logits")
 
@@ -21,13 +21,23 @@ def _view(colors: "Batch | Output", name: str) -> Tensor:
     return getattr(colors, name)
 
 
+def _check_fit(lightness: Tensor, **views: Tensor | None) -> None:
+    for name, view in views.items():
+        if view is None:
+            continue
+        sizes = slice(2, 2) if name == "logits" else slice(2, None)  # logits may be smaller: they are enlarged
+        if (len(view), view.shape[sizes]) != (len(lightness), lightness.shape[sizes]):
+            raise ValueError(
+                f"{name} has shape {tuple(view.shape)}, lightness {tuple(lightness.shape)}: one prediction per photo, "
+                "at its size"
+            )
+
+
 class Batch:
     """True photos on the device. `rgb` in [0, 1] float32 `(b, 3, h, w)`; uint8 input is divided by 255."""
 
     def __init__(self, rgb: Rgb | Rgb8):
-        if rgb.ndim != 4 or rgb.shape[1] != 3:
-            raise ValueError(f"expected RGB photos of shape (b, 3, h, w), got {tuple(rgb.shape)}")
-        self.rgb = rgb.float() / 255 if rgb.dtype == torch.uint8 else rgb.float()
+        self.rgb = checked_rgb(rgb).float()
 
     @classmethod
     def from_rgb(cls, rgb: Rgb | Rgb8) -> "Batch":
@@ -66,7 +76,7 @@ class Output:
         lightness: L* of the photo, `(b, 1, h, w)`, [0, 100].
         ab: predicted a*, b* `(b, 2, h, w)`, or None when `rgb` is given.
         rgb: predicted sRGB in [0, 1], or None.
-        logits: bin logits `(b, 313, h', w')` of a `bins` head, or None. Without ab and rgb they are decoded when colours
+        logits: bin logits `(b, 313, h', w')` of a `bins` head, or None. Without ab and rgb they are decoded when colors
             are asked for, and enlarged bilinearly to the photo.
         temperature: of the annealed mean that decodes logits; 1 is the mean, towards 0 the mode.
         extras: what else a generator gave while training: `deep` (list of Outputs), `logits_529`, `regression`.
@@ -84,6 +94,11 @@ class Output:
     ):
         if ab is None and rgb is None and logits is None:
             raise ValueError("an Output needs ab, rgb or logits; got none of them")
+        lightness = checked_floats(lightness, "lightness", 1).float()
+        ab = None if ab is None else checked_floats(ab, "ab", 2).float()
+        rgb = None if rgb is None else checked_rgb(rgb).float()
+        logits = None if logits is None else checked_floats(logits, "logits").float()
+        _check_fit(lightness, ab=ab, rgb=rgb, logits=logits)
         self.lightness, self._ab, self._rgb, self._logits = lightness, ab, rgb, logits
         self._temperature = temperature
         self.extras = extras or {}
@@ -91,17 +106,18 @@ class Output:
     @classmethod
     def from_ab(cls, ab: Ab, lightness: Lightness, **more) -> "Output":
         """A prediction in ab, under the photo's own lightness."""
-        return cls(lightness, ab=ab.float(), **more)
+        return cls(lightness, ab=ab, **more)
 
     @classmethod
-    def from_rgb(cls, rgb: Rgb) -> "Output":
-        """A prediction in RGB that keeps its own lightness."""
-        return cls(rgb_to_lab(rgb.float())[:, :1], rgb=rgb.float())
+    def from_rgb(cls, rgb: Rgb | Rgb8) -> "Output":
+        """A prediction in RGB, float in [0, 1] or uint8, that keeps its own lightness."""
+        rgb = checked_rgb(rgb).float()
+        return cls(rgb_to_lab(rgb)[:, :1], rgb=rgb)
 
     @classmethod
     def from_logits(cls, logits: Logits, lightness: Lightness, **more) -> "Output":
-        """A prediction over the 313 bins. Losses on logits never pay for its colours."""
-        return cls(lightness, logits=logits.float(), **more)
+        """A prediction over the 313 bins. Losses on logits never pay for its colors."""
+        return cls(lightness, logits=logits, **more)
 
     def __len__(self) -> int:
         return len(self.lightness)

@@ -121,7 +121,7 @@ def _name(problems, word: str) -> None:
 def _as_bytes(frame, ending: str) -> bytes:
     import io
 
-    frame = frame.copy()
+    frame = frame.assign(**frame.attrs["set"])  # of all pictures together: the same value in every row
     frame.attrs = {}
     if ending == ".csv":
         return frame.to_csv().encode()

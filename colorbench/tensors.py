@@ -1,9 +1,13 @@
-"""What flows through colorbench: names for tensors, with their ranges and units.
+"""What flows through colorbench: names for tensors, with their ranges and units, and the check of every public function.
 
-Axis letters: b pictures, c channels, h rows, w columns, d dimension, k neighbours. Every annotation in the package uses
-these names; the tests check them at every call (jaxtyping + beartype), production pays nothing.
+Axis letters: b pictures, c channels, h rows, w columns, d dimension, k neighbors. The tests check the annotations at every
+call (jaxtyping + beartype); production pays nothing for them. `checked_rgb`, `checked_floats` and `checked_pair` run
+always: they look at type, shape and dtype, never at values, which would wait for the device.
 """
 
+from typing import Any
+
+import torch
 from jaxtyping import Float, Int64, UInt8
 from torch import Tensor
 
@@ -38,16 +42,99 @@ Raw = Float[Tensor, "b c h_raw w_raw"]
 """A generator's last layer, before any head: unbounded."""
 
 Logits = Float[Tensor, "b c hq wq"]
-"""Unnormalised log-probabilities over c colour bins, usually at a quarter of the picture's size."""
+"""Unnormalized log-probabilities over c color bins, usually at a quarter of the picture's size."""
 
 BinIndices = Int64[Tensor, "b k h w"]
-"""The k nearest colour bins of every pixel."""
+"""The k nearest color bins of every pixel."""
 
 BinWeights = Float[Tensor, "b k h w"]
 """The weights of those bins; they sum to 1 over k."""
 
 PerImage = Float[Tensor, "b"]
-"""One value a picture."""
+"""One value per picture."""
 
 Scalar = Float[Tensor, ""]
 """One value."""
+
+
+class PictureTooSmall(ValueError):
+    """The pictures have fewer pixels per side than this function is defined for."""
+
+
+def checked_rgb(pictures: Any, name: str = "rgb") -> Tensor:
+    """RGB pictures `(b, 3, h, w)` as float32 in [0, 1]: uint8 is divided by 255, half precision widened, float64 kept.
+
+    Raises:
+        TypeError: not a tensor.
+        ValueError: another shape, or a dtype other than uint8 and float.
+
+    >>> checked_rgb(torch.full((1, 3, 1, 1), 51, dtype=torch.uint8)).flatten()
+    tensor([0.2000, 0.2000, 0.2000])
+    """
+    _check_shape(pictures, name, 3)
+    if pictures.dtype == torch.uint8:
+        return pictures.float() / 255
+    if not pictures.is_floating_point():
+        raise ValueError(f"{name} is {pictures.dtype}, wanted uint8 (0 .. 255) or float in [0, 1]: convert it first")
+    return widened(pictures)
+
+
+def checked_floats(pictures: Any, name: str, channels: int | None = None) -> Tensor:
+    """Pictures `(b, channels, h, w)` that are no RGB (Lab, ab, lightness, logits), in float32; float64 is kept.
+
+    Raises:
+        TypeError: not a tensor.
+        ValueError: another shape, or not floating point.
+    """
+    _check_shape(pictures, name, channels)
+    if not pictures.is_floating_point():
+        raise ValueError(f"{name} is {pictures.dtype}, wanted float: convert it with .float()")
+    return widened(pictures)
+
+
+def checked_pair(pred: Any, target: Any, least_px: int = 1) -> tuple[Tensor, Tensor]:
+    """Two batches of RGB pictures of one shape, in one dtype: see `checked_rgb`.
+
+    Raises:
+        TypeError: not tensors.
+        ValueError: shapes that are wrong or differ (nothing is broadcast), or a wrong dtype.
+        PictureTooSmall: a side shorter than `least_px`.
+    """
+    pred, target = same_shape(checked_rgb(pred, "pred"), checked_rgb(target, "target"))
+    check_size(target, least_px)
+    return pred, target
+
+
+def same_shape(pred: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """Both in the wider of their dtypes; ValueError if their shapes differ: nothing is broadcast."""
+    if pred.shape != target.shape:
+        raise ValueError(
+            f"pred has shape {tuple(pred.shape)}, target {tuple(target.shape)}: bring pred to the target's shape first"
+        )
+    dtype = torch.promote_types(pred.dtype, target.dtype)
+    return pred.to(dtype), target.to(dtype)
+
+
+def check_size(pictures: Tensor, least_px: int, needed_by: str = "this metric") -> None:
+    """Refuse pictures with a side shorter than `least_px`."""
+    h, w = pictures.shape[-2:]
+    if min(h, w) < least_px:
+        raise PictureTooSmall(f"{needed_by} needs {least_px} px per side, got {h} x {w}: use a larger size")
+
+
+def widened(pictures: Tensor) -> Tensor:
+    """Shorter floats as float32; float32 and float64 as they are."""
+    return pictures if pictures.dtype in (torch.float32, torch.float64) else pictures.float()
+
+
+def _check_shape(pictures: Any, name: str, channels: int | None) -> None:
+    wanted = f"(b, {'c' if channels is None else channels}, h, w)"
+    if not isinstance(pictures, Tensor):
+        raise TypeError(
+            f"{name} is a {type(pictures).__name__}, wanted a tensor {wanted}; score() takes arrays and files"
+        )
+    if pictures.ndim != 4 or (channels is not None and pictures.shape[1] != channels):
+        raise ValueError(
+            f"{name} has shape {tuple(pictures.shape)}, wanted {wanted}: "
+            "add a batch axis with [None], or move channels first with .movedim(-1, 1)"
+        )

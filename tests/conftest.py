@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+import jaxtyping
 import pytest
 
 
@@ -37,3 +38,12 @@ def photos_folder() -> Path:
 def own_cache(tmp_path_factory, monkeypatch):
     """Decoded photos go to a folder of this test run, not to the user's."""
     monkeypatch.setenv("COLORBENCH_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
+@pytest.fixture
+def unchecked():
+    """Guards as a user meets them: jaxtyping would refuse a wrong shape before they can say what to do."""
+    before = jaxtyping.config.jaxtyping_disable
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", before)

@@ -1,4 +1,4 @@
-"""The colour bins: the points of a regular ab grid that sRGB can reach.
+"""The color bins: the points of a regular ab grid that sRGB can reach.
 
 Source: Zhang, Isola, Efros 2016 (Colorful Image Colorization), computed instead of read from their file: keep
 the point p of the grid when the open square of half-width `step` around it meets the convex hull of the sRGB
@@ -9,6 +9,7 @@ gives 1083, step 20 gives 100.
 from functools import lru_cache
 
 import torch
+from scipy.spatial import ConvexHull
 from torch import Tensor
 
 from colorbench.color.lab import rgb_to_lab
@@ -43,40 +44,20 @@ def _gamut_faces() -> Tensor:
     return rgb_to_lab(surface.T.reshape(1, 3, 1, -1))[0, 1:, 0].T
 
 
-def _meets_hull(centres: Tensor, points: Tensor, half_width: int | float) -> Tensor:
-    """Whether the open square around each centre meets the convex hull of the points.
+def _meets_hull(centers: Tensor, points: Tensor, half_width: int | float) -> Tensor:
+    """Whether the open square around each center meets the convex hull of the points.
 
     Two convex shapes are apart when one line separates them; for a square and a polygon it is enough to try
     the normals of the square's sides and of the polygon's edges.
     """
     normals = torch.cat([_edge_normals(points), torch.eye(2, dtype=torch.float64)])
     shadow = points @ normals.T
-    middle = centres @ normals.T
+    middle = centers @ normals.T
     reach = half_width * normals.abs().sum(1)
     apart = (middle - reach >= shadow.amax(0)) | (middle + reach <= shadow.amin(0))
     return ~apart.any(1)
 
 
 def _edge_normals(points: Tensor) -> Tensor:
-    hull = _convex_hull(points.tolist())
-    edges = torch.tensor(hull[1:] + hull[:1], dtype=torch.float64) - torch.tensor(hull, dtype=torch.float64)
-    return torch.stack([edges[:, 1], -edges[:, 0]], 1)
-
-
-def _convex_hull(points: list[list[float]]) -> list[list[float]]:
-    """The corners of the hull, counter-clockwise (Andrew's monotone chain)."""
-    ordered = sorted(points)
-    return _chain(ordered)[:-1] + _chain(ordered[::-1])[:-1]
-
-
-def _chain(ordered: list[list[float]]) -> list[list[float]]:
-    chain: list[list[float]] = []
-    for point in ordered:
-        while len(chain) > 1 and _turn(chain[-2], chain[-1], point) <= 0:
-            chain.pop()
-        chain.append(point)
-    return chain
-
-
-def _turn(o: list[float], p: list[float], q: list[float]) -> float:
-    return (p[0] - o[0]) * (q[1] - o[1]) - (p[1] - o[1]) * (q[0] - o[0])
+    """The outward unit normals of the hull's edges, `(e, 2)`."""
+    return torch.from_numpy(ConvexHull(points.numpy()).equations[:, :2].copy())

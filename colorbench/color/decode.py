@@ -12,7 +12,6 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from colorbench.color.bins import ab_bins
-from colorbench.color.reserve import pays_to_reserve, reserve
 from colorbench.tensors import Ab, Logits
 
 TILE_PIXELS = 4096
@@ -77,8 +76,7 @@ class _AnnealedMean(torch.autograd.Function):
         level = (towards_ab * ab.flatten(2)).sum(1, keepdim=True)
         slopes = torch.cat([towards_ab, -level], 1)
         points = torch.cat([bins, bins.new_ones(len(bins), 1)], 1)
-        shape = (*logits.shape[:2], logits.shape[2] * logits.shape[3])
-        gradient = reserve(shape, logits.dtype) if pays_to_reserve(logits) else logits.new_empty(shape)
+        gradient = logits.new_empty(*logits.shape[:2], logits.shape[2] * logits.shape[3])
         flat = logits.flatten(2)
         for pictures, pixels in _tiles(logits):
             part = flat[pictures, :, pixels]

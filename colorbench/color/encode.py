@@ -19,9 +19,9 @@ from torch import Tensor
 from colorbench.color.bins import START, ab_bins
 from colorbench.color.fused import fused
 from colorbench.color.lattice import MOST_NEIGHBOURS, NearPlan, near_plan
-from colorbench.color.reserve import pays_to_reserve, reserve
-from colorbench.color.srgb import check_picture, precise
-from colorbench.tensors import Ab, BinIndices, BinWeights
+from colorbench.color.pieces import pays_in_pieces
+from colorbench.color.srgb import precise
+from colorbench.tensors import Ab, BinIndices, BinWeights, checked_floats
 
 MARGIN = 4  # lattice points around the grid that the table of bins covers
 CELLS_A_STEP = 2  # of the table of candidates
@@ -44,7 +44,7 @@ def soft_encode(ab: Ab, k: int = 10, sigma: float = 5.0, step: int = 10) -> tupl
     >>> ab_bins()[indices[0, 0, 0, 0]], round(weights[0, 0, 0, 0].item(), 4)
     (tensor([0., 0.]), 0.6488)
     """
-    check_picture(ab, "ab", channels=2)
+    ab = checked_floats(ab, "ab", 2)
     bins = ab_bins(step)
     if not sigma > 0:
         raise ValueError(f"expected sigma > 0 Lab units, got {sigma}")
@@ -55,7 +55,7 @@ def soft_encode(ab: Ab, k: int = 10, sigma: float = 5.0, step: int = 10) -> tupl
             return _search_picture(ab, k, float(sigma), step)
         table = _point_table(step).to(ab.device)
         settings = table, near_plan(k), float(sigma), int(step)
-        tiles = ab.split(max(1, TILE_PIXELS // max(1, ab[0, 0].numel()))) if pays_to_reserve(ab) else (ab,)
+        tiles = ab.split(max(1, TILE_PIXELS // max(1, ab[0, 0].numel()))) if pays_in_pieces(ab) else (ab,)
         indices, weights, missing = _encode_tiles(tiles, k, settings) if len(tiles) > 1 else _encode(ab, *settings)
         return _mend(ab, indices.long(), weights, missing, float(sigma), step)
 
@@ -74,10 +74,10 @@ def densify(indices: BinIndices, weights: BinWeights, bins: int = 313) -> Tensor
 
 
 def _encode_tiles(tiles: Sequence[Tensor], k: int, settings: tuple) -> list[Tensor]:
-    """`_encode` tile by tile, so that only the results, in reserved memory, are large."""
+    """`_encode` tile by tile, so that only the results are large."""
     b, (_, _, h, w), wide = sum(map(len, tiles)), tiles[0].shape, torch.promote_types(tiles[0].dtype, torch.float32)
     shapes = ((b, k, h, w), torch.int64), ((b, k, h, w), wide), ((b, h, w), torch.bool)
-    results = [reserve(shape, dtype) for shape, dtype in shapes]
+    results = [torch.empty(shape, dtype=dtype) for shape, dtype in shapes]
     first = 0
     for tile in tiles:
         for whole, part in zip(results, _encode(tile, *settings)):

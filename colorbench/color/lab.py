@@ -14,16 +14,14 @@ from colorbench.color.gamut import check_clip, clip_to_gamut
 from colorbench.color.srgb import (
     RGB_FROM_XYZ,
     XYZ_FROM_RGB,
-    check_picture,
     decode_gamma,
     encode_gamma,
     mix,
     mix_channels,
     power,
     precise,
-    unit_float,
 )
-from colorbench.tensors import Lab, Rgb, Rgb8, Xyz
+from colorbench.tensors import Lab, Rgb, Rgb8, Xyz, checked_floats, checked_rgb
 
 WHITE = (0.95047, 1.0, 1.08883)
 KNEE = 6 / 29
@@ -37,8 +35,7 @@ def rgb_to_lab(rgb: Rgb | Rgb8) -> Lab:
     >>> [round(value, 2) for value in rgb_to_lab(red).flatten().tolist()]
     [53.24, 80.09, 67.2]
     """
-    check_picture(rgb, "RGB")
-    return _rgb_to_lab(rgb)
+    return _rgb_to_lab(checked_rgb(rgb))
 
 
 def lab_to_rgb(lab: Lab, clip: bool | Literal["soft"] = True) -> Rgb:
@@ -49,26 +46,23 @@ def lab_to_rgb(lab: Lab, clip: bool | Literal["soft"] = True) -> Rgb:
             that still points back into the gamut; False leaves what is outside (inside the Lab box: -27 ..
             1.86).
     """
-    check_picture(lab, "Lab")
     check_clip(clip)
-    return _lab_to_rgb(lab, clip)
+    return _lab_to_rgb(checked_floats(lab, "Lab", 3), clip)
 
 
 def xyz_to_lab(xyz: Xyz) -> Lab:
     """CIE XYZ `(b, 3, h, w)`, D65, to Lab."""
-    check_picture(xyz, "XYZ")
-    return _xyz_to_lab(xyz)
+    return _xyz_to_lab(checked_floats(xyz, "XYZ", 3))
 
 
 def lab_to_xyz(lab: Lab) -> Xyz:
     """Lab `(b, 3, h, w)` to CIE XYZ, D65."""
-    check_picture(lab, "Lab")
-    return _lab_to_xyz(lab)
+    return _lab_to_xyz(checked_floats(lab, "Lab", 3))
 
 
 @fused
 def _rgb_to_lab(rgb: Tensor) -> Tensor:
-    return _lab_from_xyz(mix(decode_gamma(unit_float(rgb)), XYZ_FROM_RGB))
+    return _lab_from_xyz(mix(decode_gamma(rgb), XYZ_FROM_RGB))
 
 
 @fused

@@ -13,14 +13,12 @@ from colorbench.color.lab import WHITE, cube, cube_root
 from colorbench.color.srgb import (
     RGB_FROM_XYZ,
     XYZ_FROM_RGB,
-    check_picture,
     decode_gamma,
     encode_gamma,
     mix,
     precise,
-    unit_float,
 )
-from colorbench.tensors import Luv, Rgb, Rgb8, Xyz
+from colorbench.tensors import Luv, Rgb, Rgb8, Xyz, checked_floats, checked_rgb
 
 _WHITE_SUM = WHITE[0] + 15 * WHITE[1] + 3 * WHITE[2]
 WHITE_U = 4 * WHITE[0] / _WHITE_SUM
@@ -35,32 +33,28 @@ def rgb_to_luv(rgb: Rgb | Rgb8) -> Luv:
     >>> [round(value, 1) for value in rgb_to_luv(red).flatten().tolist()]
     [53.2, 175.0, 37.8]
     """
-    check_picture(rgb, "RGB")
-    return _rgb_to_luv(rgb)
+    return _rgb_to_luv(checked_rgb(rgb))
 
 
 def luv_to_rgb(luv: Luv, clip: bool | str = True) -> Rgb:
     """Luv `(b, 3, h, w)` to sRGB. `clip` as in `lab_to_rgb`: True, False or "soft"."""
-    check_picture(luv, "Luv")
     check_clip(clip)
-    return _luv_to_rgb(luv, clip)
+    return _luv_to_rgb(checked_floats(luv, "Luv", 3), clip)
 
 
 def xyz_to_luv(xyz: Xyz) -> Luv:
     """CIE XYZ `(b, 3, h, w)`, D65, to Luv."""
-    check_picture(xyz, "XYZ")
-    return _xyz_to_luv(xyz)
+    return _xyz_to_luv(checked_floats(xyz, "XYZ", 3))
 
 
 def luv_to_xyz(luv: Luv) -> Xyz:
     """Luv `(b, 3, h, w)` to CIE XYZ, D65."""
-    check_picture(luv, "Luv")
-    return _luv_to_xyz(luv)
+    return _luv_to_xyz(checked_floats(luv, "Luv", 3))
 
 
 @fused
 def _rgb_to_luv(rgb: Tensor) -> Tensor:
-    linear = decode_gamma(unit_float(rgb))
+    linear = decode_gamma(rgb)
     return _luv_from_xyz(mix(precise(linear), XYZ_FROM_RGB)).to(linear.dtype)
 
 

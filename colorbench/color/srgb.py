@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from colorbench.color.fused import fused
-from colorbench.tensors import LinearRgb, Rgb, Rgb8, Xyz
+from colorbench.tensors import LinearRgb, Rgb, Rgb8, Xyz, checked_floats, checked_rgb
 
 XYZ_FROM_RGB = (
     (0.412453, 0.357580, 0.180423),
@@ -28,37 +28,32 @@ def rgb_to_linear(rgb: Rgb | Rgb8) -> LinearRgb:
     >>> rgb_to_linear(torch.full((1, 3, 1, 1), 0.5))[0, 0, 0, 0].item()  # doctest: +ELLIPSIS
     0.21404...
     """
-    check_picture(rgb, "RGB")
-    return _rgb_to_linear(rgb)
+    return _rgb_to_linear(checked_rgb(rgb))
 
 
 def linear_to_rgb(linear: LinearRgb) -> Rgb:
     """Linear light `(b, 3, h, w)` to sRGB; nothing is clipped. Negative light continues the straight part."""
-    check_picture(linear, "linear RGB")
-    return _linear_to_rgb(linear)
+    return _linear_to_rgb(checked_floats(linear, "linear RGB", 3))
 
 
 def rgb_to_xyz(rgb: Rgb | Rgb8) -> Xyz:
     """sRGB `(b, 3, h, w)` in [0, 1] (or uint8) to CIE XYZ, D65."""
-    check_picture(rgb, "RGB")
-    return _rgb_to_xyz(rgb)
+    return _rgb_to_xyz(checked_rgb(rgb))
 
 
 def linear_to_xyz(linear: LinearRgb) -> Xyz:
     """Linear light `(b, 3, h, w)` to CIE XYZ, D65."""
-    check_picture(linear, "linear RGB")
-    return _linear_to_xyz(linear)
+    return _linear_to_xyz(checked_floats(linear, "linear RGB", 3))
 
 
 def xyz_to_rgb(xyz: Xyz) -> Rgb:
     """CIE XYZ `(b, 3, h, w)`, D65, to sRGB; nothing is clipped."""
-    check_picture(xyz, "XYZ")
-    return _xyz_to_rgb(xyz)
+    return _xyz_to_rgb(checked_floats(xyz, "XYZ", 3))
 
 
 @fused
 def _rgb_to_linear(rgb: Tensor) -> Tensor:
-    return decode_gamma(unit_float(rgb))
+    return decode_gamma(rgb)
 
 
 @fused
@@ -68,7 +63,7 @@ def _linear_to_rgb(linear: Tensor) -> Tensor:
 
 @fused
 def _rgb_to_xyz(rgb: Tensor) -> Tensor:
-    return mix(decode_gamma(unit_float(rgb)), XYZ_FROM_RGB)
+    return mix(decode_gamma(rgb), XYZ_FROM_RGB)
 
 
 @fused
@@ -107,23 +102,6 @@ def mix_channels(channels: Sequence[Tensor], matrix: tuple[tuple[float, ...], ..
     """The same from single channels; rounded to `dtype` before they meet, so that no wider picture is ever stored."""
     first, second, third = channels
     return torch.stack([(p * first + q * second + r * third).to(dtype) for p, q, r in matrix], dim=1)
-
-
-def check_picture(picture: Tensor, name: str, channels: int = 3) -> None:
-    """Refuse other shapes and dtypes by name. Values are not looked at: that would wait for the device."""
-    if picture.ndim != 4 or picture.shape[1] != channels:
-        raise ValueError(
-            f"expected {name} of shape (b, {channels}, h, w), got {tuple(picture.shape)}: "
-            "add a batch axis with [None], or move channels first with .movedim(-1, 1)"
-        )
-    if not (picture.is_floating_point() or (name == "RGB" and picture.dtype == torch.uint8)):
-        wanted = "floats in [0, 1] or uint8" if name == "RGB" else "floats"
-        raise ValueError(f"expected {name} as {wanted}, got {picture.dtype}: convert with .float()")
-
-
-def unit_float(picture: Tensor) -> Tensor:
-    """uint8 to [0, 1]; floats as they are."""
-    return picture.float() * (1 / 255) if picture.dtype == torch.uint8 else picture
 
 
 def precise(picture: Tensor) -> Tensor:

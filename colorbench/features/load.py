@@ -96,7 +96,7 @@ def load_features(name: str, device: torch.device | str | None = None) -> nn.Mod
 
     Raises:
         KeyError: for an unknown name; lists the known ones.
-        WeightsMissing: when the weights are neither here nor to be fetched; one line that says how to get them.
+        WeightsMissing: the weights are unavailable; one line that says how to get them.
     """
     if name not in FEATURES:
         raise unknown_name("network", name, FEATURES)
@@ -105,6 +105,7 @@ def load_features(name: str, device: torch.device | str | None = None) -> nn.Mod
 
 
 @cache
+@torch.inference_mode(False)  # what is loaded while scoring must serve a loss later
 def _loaded(name: str, path: Path, device: str) -> nn.Module:
     network = FEATURES[name].build()
     state = read_state(path)
@@ -125,11 +126,12 @@ def fill(network: nn.Module, state: Mapping[str, Tensor], path: Path) -> None:
 
 
 @cache
+@torch.inference_mode(False)
 def load_classifier(name: str = "vgg16", device: torch.device | str | None = None) -> nn.Module:
     """torchvision's whole classifier of this name, frozen: ImageNet-normalised RGB -> 1000 logits.
 
     Raises:
-        WeightsMissing: a file with the convolutions alone does not do; the line says which file does.
+        WeightsMissing: a file with the convolutions alone is not enough; the line says which file is.
     """
     from torchvision import models
 

@@ -4,11 +4,10 @@ Nothing here waits for a network that is not there: a download that fails says s
 process, and costs at most a few seconds.
 """
 
-import hashlib
 import os
 import re
-import tempfile
-import urllib.request
+import socket
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,6 @@ import torch
 from torch import Tensor
 
 CONNECT_SECONDS = 5.0
-BLOCK_BYTES = 1 << 20
 
 _failed_downloads: dict[str, str] = {}
 
@@ -104,7 +102,7 @@ def _download(file: WeightFile) -> Path:
         raise WeightsMissing(_failed_downloads[file.url])
     try:
         return _fetch(file)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         message = f"{file.name} weights could not be downloaded ({error}): {_cure(file)}"
         _failed_downloads[file.url] = " ".join(message.split())
         raise WeightsMissing(_failed_downloads[file.url]) from error
@@ -124,27 +122,14 @@ def _cure(file: WeightFile) -> str:
 
 
 def _fetch(file: WeightFile) -> Path:
-    """Stream the file beside its place, compare its hash with the one in its name, then move it there."""
-    folder = hub_folder()
-    folder.mkdir(parents=True, exist_ok=True)
-    digest = hashlib.sha256()
-    with (
-        urllib.request.urlopen(file.url, timeout=CONNECT_SECONDS) as response,
-        tempfile.NamedTemporaryFile(dir=folder, delete=False) as part,
-    ):
-        try:
-            while block := response.read(BLOCK_BYTES):
-                part.write(block)
-                digest.update(block)
-            _check_hash(file, digest.hexdigest())
-            part.close()
-            os.replace(part.name, folder / file.file_name)
-        finally:
-            Path(part.name).unlink(missing_ok=True)
-    return folder / file.file_name
-
-
-def _check_hash(file: WeightFile, digest: str) -> None:
-    wanted = re.search(r"-([0-9a-f]{8,})\.pth$", file.file_name)
-    if wanted and not digest.startswith(wanted[1]):
-        raise ValueError(f"what {file.url} sent has sha256 {digest[:8]}, its name says {wanted[1]}")
+    """Download with torch's own function, which compares the hash that the file's name carries."""
+    path = hub_folder() / file.file_name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    digits = re.search(r"-([0-9a-f]{8,})\.pth$", file.file_name)
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(CONNECT_SECONDS)  # torch's function has no timeout of its own
+    try:
+        torch.hub.download_url_to_file(file.url, str(path), digits[1] if digits else None, progress=sys.stderr.isatty())
+    finally:
+        socket.setdefaulttimeout(before)
+    return path

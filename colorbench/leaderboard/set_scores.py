@@ -16,6 +16,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from colorbench.leaderboard.entries import Board, Entry, Run
+from colorbench.metrics.fid import fid_of_grams, grams
+from colorbench.metrics.kid import kid_of_grams
 
 DRAWS, SEED = 200, 0
 
@@ -49,31 +51,15 @@ def joint_resampling(
 
 
 def _draws(pred: np.ndarray, truth: np.ndarray, distance, picks: np.ndarray) -> np.ndarray:
-    grams = [a.astype(np.float64) @ b.T.astype(np.float64) for a, b in ((pred, pred), (truth, truth), (pred, truth))]
-    return np.array([distance(*(gram[np.ix_(pick, pick)] for gram in grams), pred.shape[1]) for pick in picks])
+    products = grams(torch.from_numpy(pred), torch.from_numpy(truth))
+    drawn = ([product[pick][:, pick] for product in products] for pick in torch.from_numpy(picks))
+    return np.array([distance(*some, pred.shape[1]) for some in drawn])
 
 
-def fid_from_grams(xx: np.ndarray, yy: np.ndarray, xy: np.ndarray, width: int) -> float:
-    """FID of sets X and Y from the inner products of their features: the covariances are never formed.
-
-    tr (S1 S2)^1/2 is the sum of the singular values of centred X Y^T over n - 1.
-    """
-    means = xx.mean() + yy.mean() - 2 * xy.mean()
-    n = len(xx) - 1
-    spread = (np.trace(xx) - len(xx) * xx.mean() + np.trace(yy) - len(yy) * yy.mean()) / n
-    centred = xy - xy.mean(0, keepdims=True) - xy.mean(1, keepdims=True) + xy.mean()
-    return float(means + spread - 2 * np.linalg.svd(centred, compute_uv=False).sum() / n)
-
-
-def kid_from_grams(xx: np.ndarray, yy: np.ndarray, xy: np.ndarray, width: int) -> float:
-    """The unbiased squared maximum mean discrepancy under the kernel (x.y / d + 1)^3."""
-    xx, yy, xy = ((gram / width + 1) ** 3 for gram in (xx, yy, xy))
-    n, m = len(xx), len(yy)
-    within = (xx.sum() - np.trace(xx)) / (n * (n - 1)) + (yy.sum() - np.trace(yy)) / (m * (m - 1))
-    return float(within - 2 * xy.mean())
-
-
-_DISTANCES = {"fid": fid_from_grams, "kid": kid_from_grams}
+_DISTANCES = {
+    "fid": lambda xx, yy, xy, width: fid_of_grams(xx, yy, xy),
+    "kid": kid_of_grams,
+}
 
 
 def board_features(board: Board, embed: Callable[[Tensor], Tensor] | None = None):

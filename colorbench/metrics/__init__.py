@@ -18,10 +18,10 @@ from colorbench.metrics.psnr import psnr, psnr_ab
 from colorbench.metrics.references import References
 from colorbench.metrics.row import MetricRow
 from colorbench.metrics.score import mean_scores, score, score_folders, set_score
-from colorbench.metrics.shapes import PictureTooSmall
 from colorbench.metrics.ssim import ms_ssim, ssim
 from colorbench.metrics.table import METRICS
 from colorbench.metrics.torchmetric import as_torchmetric
+from colorbench.tensors import PictureTooSmall
 
 __all__ = [
     "METRICS",

@@ -3,7 +3,7 @@
 Zhang, Isola, Efros 2016, section 3.1. 1 is exact, 0 is nowhere within 150 Lab units. The curve is sampled at the
 thresholds 0, 1 .. 150 and integrated by trapezoids; a pixel at distance d adds 150 - ceil(d) + 1/2 to that integral
 (150 when d is 0), so one pass gives the same number as the 151-threshold sweep. Without sampling it would be
-1 - E[min(d, 150)] / 150. `ab_auc_rebalanced` weights each pixel by 1 / p(its true colour bin), so that rare colours
+1 - E[min(d, 150)] / 150. `ab_auc_rebalanced` weights each pixel by 1 / p(its true color bin), so that rare colors
 count.
 """
 
@@ -12,26 +12,26 @@ from torch import Tensor
 
 from colorbench.color import AbPrior, nearest_bin, rgb_to_lab
 from colorbench.color.fused import fused
-from colorbench.metrics.shapes import two
-from colorbench.tensors import PerImage, Rgb
+from colorbench.tensors import PerImage, Rgb, Rgb8, checked_pair
 
 LARGEST = 150
 RAREST = 1e-8
 
 
-def ab_auc(pred: Rgb, target: Rgb) -> PerImage:
+def ab_auc(pred: Rgb | Rgb8, target: Rgb | Rgb8) -> PerImage:
     """Area under the accuracy curve, [0, 1].
 
     >>> import torch
-    >>> ab_auc(torch.rand(1, 3, 4, 4), torch.full((1, 3, 4, 4), 0.5)).item() < 1
-    True
+    >>> red, green = torch.eye(3)[:2].reshape(2, 1, 3, 1, 1)
+    >>> round(ab_auc(red, green).item(), 4), ab_auc(red, red).item()
+    (0.0, 1.0)
     """
-    pred, target = two(pred, target)
+    pred, target = checked_pair(pred, target)
     return ab_auc_lab(rgb_to_lab(pred), rgb_to_lab(target))
 
 
-def ab_auc_rebalanced(pred: Rgb, target: Rgb, prior: Tensor | None = None) -> PerImage:
-    """The same with each pixel weighted by 1 / p(bin of its true colour).
+def ab_auc_rebalanced(pred: Rgb | Rgb8, target: Rgb | Rgb8, prior: Tensor | None = None) -> PerImage:
+    """The same with each pixel weighted by 1 / p(bin of its true color).
 
     Args:
         pred: RGB in [0, 1].
@@ -39,7 +39,7 @@ def ab_auc_rebalanced(pred: Rgb, target: Rgb, prior: Tensor | None = None) -> Pe
         prior: p over the 313 bins, as `AbPrior.prior()` gives it; default: that of these targets. `score()` takes the
             prior of its whole reference set, so that a picture's value does not depend on its batch.
     """
-    pred, target = two(pred, target)
+    pred, target = checked_pair(pred, target)
     pred, target = rgb_to_lab(pred), rgb_to_lab(target)
     return ab_auc_rebalanced_lab(pred, target, rebalancing(prior_of(target) if prior is None else prior))
 
@@ -55,7 +55,7 @@ def ab_auc_rebalanced_lab(pred: Tensor, target: Tensor, weights: Tensor) -> PerI
 
 
 def ab_auc_weighted_lab(pred: Tensor, target: Tensor, weight: Tensor) -> PerImage:
-    """`ab_auc` from Lab with a weight a pixel, `(b, h, w)`."""
+    """`ab_auc` from Lab with a weight per pixel, `(b, h, w)`."""
     return (weight * _areas(pred, target)).sum(dim=(1, 2)) / weight.sum(dim=(1, 2))
 
 
@@ -79,6 +79,8 @@ def rebalancing(prior: Tensor) -> Tensor:
 @fused
 def _areas(pred: Tensor, target: Tensor) -> Tensor:
     """Each pixel's share of the integral, `(b, h, w)`."""
-    distance = (pred[:, 1:] - target[:, 1:]).square().sum(dim=1).sqrt()
+    squared = (pred[:, 1:] - target[:, 1:]).square().sum(dim=1)
+    exact = squared == 0  # a root has an infinite gradient there
+    distance = squared.where(~exact, 1.0).sqrt().where(~exact, 0.0)
     missed = distance.ceil() - 0.5 * (distance > 0)
     return 1 - torch.where(distance <= LARGEST, missed, LARGEST) / LARGEST

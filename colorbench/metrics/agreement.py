@@ -13,13 +13,14 @@ from torch import Tensor
 
 from colorbench.features import load_classifier
 from colorbench.features.networks import IMAGENET_MEAN, IMAGENET_STD
-from colorbench.metrics.shapes import two
-from colorbench.tensors import PerImage, Rgb
+from colorbench.tensors import PerImage, Rgb, Rgb8, checked_pair
 
 SIZE_PX = 224
 
 
-def top1_agreement(pred: Rgb, target: Rgb, classifier: Callable[[Tensor], Tensor] | None = None) -> PerImage:
+def top1_agreement(
+    pred: Rgb | Rgb8, target: Rgb | Rgb8, classifier: Callable[[Tensor], Tensor] | None = None
+) -> PerImage:
     """1 where both pictures get the same label, else 0.
 
     Args:
@@ -30,7 +31,7 @@ def top1_agreement(pred: Rgb, target: Rgb, classifier: Callable[[Tensor], Tensor
     Raises:
         WeightsMissing: without the classifier's weights.
     """
-    pred, target = two(pred, target)
+    pred, target = checked_pair(pred, target)
     return (top1(pred, classifier) == top1(target, classifier)).to(pred)
 
 

@@ -1,4 +1,5 @@
-"""How colourful a picture is, and how far that is from the truth. Unit: that of 8-bit channels, 0 (gray) to about 186.
+"""How colorful a picture is, and how far that is from the truth. Unit: that of 8-bit channels, 0 (gray) to 298; most
+photos are below 100.
 
 Hasler & Suesstrunk 2003, M3: rg = R - G, yb = (R + G) / 2 - B on 0..255; sqrt(var rg + var yb) + 0.3 sqrt(mean rg^2 +
 mean yb^2), signed differences, population variance. `colorfulness_abs` takes abs(R - G) and abs(yb), as CT2 and DDColor
@@ -8,13 +9,12 @@ report it; on the same photos it reads about a tenth lower, so the two are never
 from torch import Tensor
 
 from colorbench.color.fused import fused
-from colorbench.metrics.shapes import one, two
-from colorbench.tensors import PerImage, Rgb
+from colorbench.tensors import PerImage, Rgb, Rgb8, checked_pair, checked_rgb
 
 MEAN_WEIGHT = 0.3
 
 
-def colorfulness(rgb: Rgb) -> PerImage:
+def colorfulness(rgb: Rgb | Rgb8) -> PerImage:
     """M3 of each picture.
 
     >>> import torch
@@ -22,22 +22,22 @@ def colorfulness(rgb: Rgb) -> PerImage:
     >>> round(colorfulness(red_and_green).item(), 3)
     293.25
     """
-    return _colorfulness(one(rgb, "rgb"))
+    return _colorfulness(checked_rgb(rgb))
 
 
-def colorfulness_abs(rgb: Rgb) -> PerImage:
+def colorfulness_abs(rgb: Rgb | Rgb8) -> PerImage:
     """The variant on absolute differences."""
-    return _colorfulness_abs(one(rgb, "rgb"))
+    return _colorfulness_abs(checked_rgb(rgb))
 
 
-def colorfulness_bias(pred: Rgb, target: Rgb) -> PerImage:
-    """Colourfulness of the prediction minus that of the truth. Its mean over a set is the dataset-level difference."""
-    pred, target = two(pred, target)
+def colorfulness_bias(pred: Rgb | Rgb8, target: Rgb | Rgb8) -> PerImage:
+    """Colorfulness of the prediction minus that of the truth. Its mean over a set is the dataset-level difference."""
+    pred, target = checked_pair(pred, target)
     return colorfulness(pred) - colorfulness(target)
 
 
-def colorfulness_error(pred: Rgb, target: Rgb) -> PerImage:
-    """abs(colorfulness_bias): another photo's colours score 15.9 here, 2.4 by the difference of the set means."""
+def colorfulness_error(pred: Rgb | Rgb8, target: Rgb | Rgb8) -> PerImage:
+    """abs(colorfulness_bias): another photo's colors score 15.9 here, 2.4 by the difference of the set means."""
     return colorfulness_bias(pred, target).abs()
 
 
@@ -74,6 +74,6 @@ def _moments(plane: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _root(x: Tensor) -> Tensor:
-    """sqrt with gradient 0 at 0: a gray picture has no direction to gain colour in."""
+    """sqrt with gradient 0 at 0: a gray picture has no direction to gain color in."""
     positive = x > 0
     return positive * x.where(positive, x.new_ones(())).sqrt()

@@ -1,7 +1,7 @@
-"""Colour differences, mean over pixels, per image. One unit is about one just noticeable difference.
+"""Color differences, mean over pixels, per image. One unit is about one just noticeable difference.
 
 `delta_e_76`: Euclidean distance in Lab (CIE 1976). `delta_e_2000`: CIEDE2000 with kL = kC = kH = 1, after Sharma, Wu
-and Dalal 2005, whose 34 pairs it meets. Gradients are finite everywhere, where a colour is gray too: a square root
+and Dalal 2005, whose 34 pairs it meets. Gradients are finite everywhere, where a color is gray too: a square root
 or an angle of nothing has gradient 0.
 """
 
@@ -12,42 +12,40 @@ from torch import Tensor
 
 from colorbench.color import rgb_to_lab
 from colorbench.color.fused import fused
-from colorbench.metrics.shapes import one, two
-from colorbench.tensors import Lab, PerImage, Rgb
+from colorbench.tensors import Lab, PerImage, Rgb, Rgb8, checked_floats, checked_pair, same_shape
 
 POW25_7 = 25.0**7
 NOTHING = 1e-24
 """Squared chroma below which a pixel is gray: without hue."""
-OPPOSITE = 2e-6
-"""Sine of the angle between opposite hues, give or take a rounding in float32."""
+OPPOSITE = {torch.float32: 2e-6, torch.float64: 4e-15}
+"""Sine of the angle within which hues count as exactly opposite: about 17 roundings of the dtype."""
 
 
-def delta_e_76(pred: Rgb, target: Rgb) -> PerImage:
+def delta_e_76(pred: Rgb | Rgb8, target: Rgb | Rgb8) -> PerImage:
     """Mean CIE 1976 difference.
 
     >>> import torch
     >>> round(delta_e_76(torch.zeros(1, 3, 2, 2), torch.ones(1, 3, 2, 2)).item(), 2)
     100.0
     """
-    pred, target = two(pred, target)
+    pred, target = checked_pair(pred, target)
     return _mean(delta_e_76_lab(rgb_to_lab(pred), rgb_to_lab(target)))
 
 
-def delta_e_2000(pred: Rgb, target: Rgb) -> PerImage:
+def delta_e_2000(pred: Rgb | Rgb8, target: Rgb | Rgb8) -> PerImage:
     """Mean CIEDE2000 difference.
 
     >>> import torch
     >>> round(delta_e_2000(torch.zeros(1, 3, 2, 2), torch.ones(1, 3, 2, 2)).item(), 2)
     100.0
     """
-    pred, target = two(pred, target)
+    pred, target = checked_pair(pred, target)
     return _mean(delta_e_2000_lab(rgb_to_lab(pred), rgb_to_lab(target)))
 
 
 def delta_e_76_lab(pred: Lab, target: Lab) -> Tensor:
     """CIE 1976 difference of every pixel, `(b, h, w)`, from Lab."""
-    pred, target = one(pred, "pred"), one(target, "target")
-    return _distance(pred, target)
+    return _distance(*_checked_labs(pred, target))
 
 
 def delta_e_2000_lab(pred: Lab, target: Lab) -> Tensor:
@@ -58,8 +56,11 @@ def delta_e_2000_lab(pred: Lab, target: Lab) -> Tensor:
     >>> round(delta_e_2000_lab(blue, torch.tensor([50.0, 0.0, -82.7485]).reshape(1, 3, 1, 1)).item(), 4)
     2.0425
     """
-    pred, target = one(pred, "pred"), one(target, "target")
-    return _ciede2000(pred, target)
+    return _ciede2000(*_checked_labs(pred, target))
+
+
+def _checked_labs(pred: Lab, target: Lab) -> tuple[Tensor, Tensor]:
+    return same_shape(checked_floats(pred, "pred", 3), checked_floats(target, "target", 3))
 
 
 @fused
@@ -104,7 +105,7 @@ def _hues(a1, b1, c1, a2, b2, c2) -> tuple[Tensor, Tensor, Tensor]:
     """sin(turn / 2) from hue 1 to hue 2 the short way round, and the hue halfway as a unit vector.
 
     By vectors, without angles: below 90 degrees from the sum of both unit vectors, above from their difference, which is
-    then the longer. A gray colour takes the other's hue.
+    then the longer. A gray color takes the other's hue.
     """
     (x1, y1), (x2, y2) = _direction(a1, b1, c1), _direction(a2, b2, c2)
     gray1, gray2 = c1 <= 0, c2 <= 0
@@ -112,7 +113,7 @@ def _hues(a1, b1, c1, a2, b2, c2) -> tuple[Tensor, Tensor, Tensor]:
     x2, y2 = torch.where(gray2, x1, x2), torch.where(gray2, y1, y2)
     cross, narrow = x1 * y2 - y1 * x2, x1 * x2 + y1 * y2 >= 0
     # exactly opposite hues turn from the smaller to the larger angle: Sharma's pairs 10 and 14
-    rising = torch.where(cross.abs() <= OPPOSITE, (y1 > 0) | ((y1 == 0) & (x1 > 0)), cross > 0)
+    rising = torch.where(cross.abs() <= OPPOSITE[cross.dtype], (y1 > 0) | ((y1 == 0) & (x1 > 0)), cross > 0)
     sign = torch.where(rising, 1.0, -1.0).to(cross)
     half_a = torch.where(narrow, x1 + x2, sign * (y2 - y1))
     half_b = torch.where(narrow, y1 + y2, sign * (x1 - x2))

@@ -5,21 +5,20 @@ from torch import Tensor
 
 from colorbench.color import lab_to_rgb, rgb_to_lab
 from colorbench.color.fused import fused
-from colorbench.metrics.shapes import one, two
-from colorbench.tensors import Lab, PerImage, Rgb
+from colorbench.tensors import Lab, PerImage, Rgb, Rgb8, checked_floats, checked_pair, checked_rgb
 
 ROUNDING = 1e-4
 """Float32 conversions leave a colour of the gamut's surface this far outside."""
 
 
-def lightness_error(pred: Rgb, target: Rgb) -> PerImage:
+def lightness_error(pred: Rgb | Rgb8, target: Rgb | Rgb8) -> PerImage:
     """Mean abs(L* of the prediction - L* of the photo), 0..100: a colorizer should leave the gray alone.
 
     >>> import torch
     >>> round(lightness_error(torch.zeros(1, 3, 2, 2), torch.ones(1, 3, 2, 2)).item(), 2)
     100.0
     """
-    pred, target = two(pred, target)
+    pred, target = checked_pair(pred, target)
     return lightness_error_lab(rgb_to_lab(pred), rgb_to_lab(target))
 
 
@@ -33,7 +32,7 @@ def _mean_gap(pred: Tensor, target: Tensor) -> Tensor:
     return (pred[:, 0] - target[:, 0]).abs().mean(dim=(1, 2))
 
 
-def out_of_gamut(rgb: Rgb) -> PerImage:
+def out_of_gamut(rgb: Rgb | Rgb8) -> PerImage:
     """Share of pixels clipped, [0, 1]: coloured pixels with a channel at or beyond 0 or 1.
 
     In a finished picture the values beyond the limits lie on them. Black, white and every other gray are in gamut, so a
@@ -43,7 +42,7 @@ def out_of_gamut(rgb: Rgb) -> PerImage:
     >>> out_of_gamut(torch.tensor([[1.0, 1.0], [1.0, 0.5], [1.0, 0.2]]).reshape(1, 3, 1, 2)).item()
     0.5
     """
-    return _clipped(one(rgb, "rgb"))
+    return _clipped(checked_rgb(rgb))
 
 
 @fused
@@ -55,6 +54,6 @@ def _clipped(rgb: Tensor) -> Tensor:
 
 def out_of_gamut_lab(lab: Lab) -> PerImage:
     """Share of pixels of a Lab prediction that no sRGB colour shows."""
-    rgb = lab_to_rgb(one(lab, "lab"), clip=False)
+    rgb = lab_to_rgb(checked_floats(lab, "Lab", 3), clip=False)
     outside = (rgb < -ROUNDING) | (rgb > 1 + ROUNDING)
     return torch.any(outside, dim=1).to(rgb).mean(dim=(1, 2))

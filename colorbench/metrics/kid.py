@@ -2,54 +2,72 @@
 
 Binkowski 2018: the unbiased squared maximum mean discrepancy under the kernel (x.y / d + 1)^3 on Inception features.
 Unlike FID it has no bias of set size, so it is the one to read below some thousand pictures; it may be slightly
-negative. Above 1000 pictures it is the mean over 100 random subsets of 1000, drawn as torch-fidelity draws them.
+negative. Sets of one length are the U-statistic of Gretton 2012 (lemma 6), which leaves out the pairs i = j: predictions
+against their own photos are no independent sets, and with those pairs identical sets would give -.008 at 100 pictures.
+Above 1000 pictures it is the mean over 100 random subsets of 1000, drawn as torch-fidelity draws them; from sets of one
+length the same pictures are drawn on both sides.
 """
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
-from colorbench.metrics.fid import inception_features
-from colorbench.tensors import Rgb, Scalar
+from colorbench.metrics.fid import check_counts, grams, inception_features
+from colorbench.tensors import Rgb, Rgb8, Scalar
 
 SUBSETS, SUBSET_SIZE, SEED = 100, 1000, 2020
 
 
-def kid(pred: Rgb, target: Rgb) -> Scalar:
-    """KID between two sets of pictures.
+def kid(pred: Rgb | Rgb8, target: Rgb | Rgb8) -> Scalar:
+    """KID between two sets of pictures; picture i of one set may belong to picture i of the other.
 
     Raises:
-        WeightsMissing: without the Inception weights.
+        WeightsMissing: the Inception weights are unavailable.
+        TooFewPictures: a set of fewer than 2.
     """
     return torch.tensor(kid_of(inception_features(pred), inception_features(target)))
 
 
 def kid_of(
-    pred: Tensor, target: Tensor, *, subsets: int = SUBSETS, subset_size: int = SUBSET_SIZE, seed: int = SEED
+    pred: Float[Tensor, "m d"],
+    target: Float[Tensor, "n d"],
+    *,
+    subsets: int = SUBSETS,
+    subset_size: int = SUBSET_SIZE,
+    seed: int = SEED,
 ) -> float:
-    """KID from the features `(n, d)` of both sets; sets that fit in one subset are compared whole."""
+    """KID from the features of both sets; sets that fit in one subset are compared whole."""
+    check_counts(pred, target)
     pred, target = pred.double(), target.double()
-    if min(len(pred), len(target)) < 2:
-        raise ValueError(f"KID needs at least 2 pictures a set, got {len(pred)} and {len(target)}: score more pictures")
     if max(len(pred), len(target)) <= subset_size:
-        return squared_mmd(pred, target).item()
+        return squared_mmd(pred, target)
     size = min(subset_size, len(pred), len(target))
     draw = np.random.RandomState(seed)
     values = []
     for _ in range(subsets):
-        first = pred[draw.choice(len(pred), size, replace=False)]
-        second = target[draw.choice(len(target), size, replace=False)]
-        values.append(squared_mmd(first, second))
-    return torch.stack(values).mean().item()
+        first = draw.choice(len(pred), size, replace=False)
+        second = first if len(pred) == len(target) else draw.choice(len(target), size, replace=False)
+        values.append(squared_mmd(pred[first], target[second], paired=len(pred) == len(target)))
+    return float(np.mean(values))
 
 
-def squared_mmd(x: Tensor, y: Tensor) -> Tensor:
-    """The unbiased squared maximum mean discrepancy of `(m, d)` and `(n, d)` features, cubic polynomial kernel."""
-    m, n = len(x), len(y)
-    xx, yy, xy = _kernel(x, x), _kernel(y, y), _kernel(x, y)
+def squared_mmd(x: Tensor, y: Tensor, paired: bool | None = None) -> float:
+    """The unbiased squared maximum mean discrepancy of `(m, d)` and `(n, d)` features; paired: see `kid_of_grams`."""
+    return kid_of_grams(*grams(x, y), x.shape[1], paired)
+
+
+def kid_of_grams(
+    xx: Float[Tensor, "m m"], yy: Float[Tensor, "n n"], xy: Float[Tensor, "m n"], width: int, paired: bool | None = None
+) -> float:
+    """KID from the inner products of features of this width, float64.
+
+    Args:
+        paired: whether x_i may belong to y_i, so that the pairs i = j are left out; default: sets of one length.
+    """
+    m, n = xy.shape
+    xx, yy, xy = ((gram / width + 1) ** 3 for gram in (xx, yy, xy))
     within = (xx.sum() - xx.trace()) / (m * (m - 1)) + (yy.sum() - yy.trace()) / (n * (n - 1))
-    return within - 2 * xy.mean()
-
-
-def _kernel(x: Tensor, y: Tensor) -> Tensor:
-    return (x @ y.T / x.shape[1] + 1) ** 3
+    if paired if paired is not None else m == n:
+        return (within - 2 * (xy.sum() - xy.trace()) / (n * (n - 1))).item()
+    return (within - 2 * xy.mean()).item()

@@ -14,8 +14,7 @@ import torch
 from torch import Tensor
 
 from colorbench.features import WeightsMissing, load_features
-from colorbench.metrics.shapes import check_size, two
-from colorbench.tensors import PerImage, Rgb
+from colorbench.tensors import PerImage, Rgb, Rgb8, check_size, checked_pair
 
 BACKBONES = {"alex": "alexnet", "vgg": "vgg16", "squeeze": "squeezenet1_1"}
 LEAST_PX = {"alex": 31, "vgg": 16, "squeeze": 17}
@@ -27,7 +26,7 @@ ZERO_FEATURE = 1e-5
 """Length below which a feature vector counts as zero; its direction, and the gradient of that, is 0."""
 
 
-def lpips(pred: Rgb, target: Rgb, net: str = "alex") -> PerImage:
+def lpips(pred: Rgb | Rgb8, target: Rgb | Rgb8, net: str = "alex") -> PerImage:
     """LPIPS v0.1 with this backbone.
 
     Args:
@@ -36,10 +35,10 @@ def lpips(pred: Rgb, target: Rgb, net: str = "alex") -> PerImage:
         net: `alex`, `vgg` or `squeeze`.
 
     Raises:
-        WeightsMissing: when the backbone's weights are not to be had.
+        WeightsMissing: the weights of the backbone are unavailable.
     """
     check_net(net)
-    pred, target = two(pred, target)
+    pred, target = checked_pair(pred, target)
     return lpips_to(pred, lpips_features(target, net), net)
 
 
@@ -102,6 +101,7 @@ def _directions(x: Tensor) -> Tensor:
 
 
 @cache
+@torch.inference_mode(False)
 def _heads(net: str) -> tuple[Tensor, ...]:
     """The linear layers `(1, c, 1, 1)` of the package, without importing it (that would pull in its own backbones)."""
     package = find_spec("lpips")

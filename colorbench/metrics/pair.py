@@ -17,8 +17,8 @@ from colorbench.metrics.ab_auc import pixel_weights, prior_of, rebalancing
 from colorbench.metrics.agreement import top1
 from colorbench.metrics.colorfulness import colorfulness
 from colorbench.metrics.lpips import lpips_features, lpips_to
-from colorbench.metrics.shapes import two
 from colorbench.metrics.ssim import structure
+from colorbench.tensors import checked_pair
 
 
 class Room:
@@ -88,7 +88,7 @@ class Pair:
 
     def __init__(self, pred: Tensor, target: Tensor | Reference):
         self.reference = target if isinstance(target, Reference) else Reference(target)
-        self.pred, self.target = two(pred, self.reference.rgb)
+        self.pred, self.target = checked_pair(pred, self.reference.rgb)
 
     @cached_property
     def pred_lab(self) -> Tensor:

@@ -4,16 +4,20 @@ This is where values are looked at: a range, a dtype or a shape that cannot be r
 so that the metrics themselves never have to (a look at a value would make a GPU wait).
 """
 
+import io
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
 from colorbench.files import PICTURE_ENDINGS
 from colorbench.photo import PhotoError, decode_photo
 
+WANTED = "a tensor, an array, a Pillow image, a path"
 SLACK = 1e-3
 """How far float pictures may leave [0, 1] before they are refused; within it they are clipped."""
 
@@ -22,8 +26,8 @@ class Pictures:
     """Named pictures, read one at a time.
 
     Args:
-        names: one a picture.
-        read: index -> `(3, h, w)`, uint8 or float in [0, 1]; raises PhotoError when there is no picture to be had.
+        names: one per picture.
+        read: index -> `(3, h, w)`, uint8 or float in [0, 1]; raises PhotoError when it gives no picture.
         stack: all of them as one tensor `(n, 3, h, w)`, when they are one.
     """
 
@@ -66,28 +70,45 @@ def pictures_of(source, name: str) -> Pictures:
     """Pictures from whatever a user has.
 
     Args:
-        source: a tensor or array (one picture or many, channels first or last, uint8 or float in [0, 1]), a list of
-            those (sizes may differ), or the path of a folder.
+        source: a tensor or array (one picture or many, channels first or last, uint8 or float in [0, 1]), a Pillow image,
+            the path of a file, a list of those (sizes may differ), or the path of a folder.
         name: what to call it in an error.
     """
     if isinstance(source, Pictures):
         return source
-    if isinstance(source, str | Path):
+    if isinstance(source, str | Path) and not Path(source).is_file():
         return folder_pictures(source)
+    if isinstance(source, str | Path | Image.Image):
+        source = [source]
     if isinstance(source, Tensor | np.ndarray):
         stack = as_rgb(source, name)
         return Pictures([str(i) for i in range(len(stack))], stack.__getitem__, stack)
     if isinstance(source, Sequence):
-        singles = [as_rgb(picture, f"{name}[{i}]") for i, picture in enumerate(source)]
-        for i, single in enumerate(singles):
-            if len(single) != 1:
-                raise ValueError(
-                    f"{name}[{i}] holds {len(single)} pictures, wanted one an entry: pass one tensor instead"
-                )
-        return Pictures([str(i) for i in range(len(singles))], lambda i: singles[i][0])
-    raise TypeError(
-        f"{name} is a {type(source).__name__}, wanted a tensor, an array, a list of them or the path of a folder"
-    )
+        readers = [_reader(picture, f"{name}[{i}]") for i, picture in enumerate(source)]
+        return Pictures([str(i) for i in range(len(readers))], lambda i: readers[i]())
+    raise TypeError(f"{name} is a {type(source).__name__}, wanted {WANTED} or a list of them")
+
+
+def _reader(source, name: str) -> Callable[[], Tensor]:
+    """What reads one entry of a list: a file is opened when its turn comes, the rest is checked now."""
+    if isinstance(source, str | Path):
+        return partial(read_picture, Path(source))
+    if isinstance(source, Image.Image):
+        return partial(_of_pillow, source)
+    if not isinstance(source, Tensor | np.ndarray):
+        raise TypeError(f"{name} is a {type(source).__name__}, wanted {WANTED}")
+    pictures = as_rgb(source, name)
+    if len(pictures) != 1:
+        raise ValueError(f"{name} holds {len(pictures)} pictures, wanted one per entry: pass one tensor instead")
+    return lambda: pictures[0]
+
+
+def _of_pillow(image: Image.Image) -> Tensor:
+    """A Pillow image by way of the package's one decoder: orientation, profile, 16 bits and transparency as in a file."""
+    buffer = io.BytesIO()
+    kind = "TIFF" if image.mode in ("CMYK", "YCbCr", "LAB", "HSV", "F") else "PNG"
+    image.save(buffer, kind, exif=image.getexif())
+    return torch.from_numpy(decode_photo(buffer.getvalue())).movedim(-1, 0).contiguous()
 
 
 def folder_pictures(folder: str | Path) -> Pictures:

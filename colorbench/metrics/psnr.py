@@ -1,40 +1,48 @@
 """Peak signal-to-noise ratio, decibel, per image.
 
 10 log10(peak^2 / MSE). On RGB the peak is 1; on ab it is 255, the range that papers on colorization use. Identical
-images give inf; the mean over images counts them apart. Never pooled: one MSE over many images reads 1.6 dB lower.
+images give inf, with gradient 0; the mean over images counts them apart. Never pooled: one MSE over many images reads
+1.6 dB lower.
 """
+
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
 from colorbench.color import rgb_to_lab
 from colorbench.color.fused import fused
-from colorbench.metrics.shapes import two
-from colorbench.tensors import PerImage, Rgb
+from colorbench.tensors import PerImage, Rgb, Rgb8, checked_pair
 
 AB_RANGE = 255.0
 
 
-def psnr(pred: Rgb, target: Rgb) -> PerImage:
+def psnr(pred: Rgb | Rgb8, target: Rgb | Rgb8) -> PerImage:
     """PSNR over R, G and B, dB; inf for identical pictures.
 
     >>> import torch
     >>> round(psnr(torch.full((1, 3, 8, 8), 0.5), torch.full((1, 3, 8, 8), 0.6)).item(), 3)
     20.0
     """
-    pred, target = two(pred, target)
-    return -10 * torch.log10(_mse(pred, target))
+    pred, target = checked_pair(pred, target)
+    return _decibels(_mse(pred, target), lambda mse: -10 * torch.log10(mse))
 
 
-def psnr_ab(pred: Rgb, target: Rgb) -> PerImage:
+def psnr_ab(pred: Rgb | Rgb8, target: Rgb | Rgb8) -> PerImage:
     """PSNR over a* and b* with range 255, dB."""
-    pred, target = two(pred, target)
+    pred, target = checked_pair(pred, target)
     return psnr_ab_lab(rgb_to_lab(pred), rgb_to_lab(target))
 
 
 def psnr_ab_lab(pred: Tensor, target: Tensor) -> PerImage:
     """The same from Lab."""
-    return 10 * torch.log10(AB_RANGE**2 / _mse_ab(pred, target))
+    return _decibels(_mse_ab(pred, target), lambda mse: 10 * torch.log10(AB_RANGE**2 / mse))
+
+
+def _decibels(mse: Tensor, decibels: Callable[[Tensor], Tensor]) -> PerImage:
+    """Of identical pictures inf, with gradient 0."""
+    identical = mse == 0
+    return decibels(mse.where(~identical, 1.0)).masked_fill(identical, torch.inf)
 
 
 @fused

@@ -23,13 +23,14 @@ class MetricRow:
         higher_is_better: None when neither is (a signed bias, a plain amount of colour).
         source: paper or definition.
         version: changes whenever a value changes; part of the protocol of a board.
-        per_image: whether it gives one value an image.
+        per_image: whether it gives one value per picture.
         inputs: "pair", "single" (the prediction alone) or "set" (features of all pictures).
         needs: the pretrained network it cannot work without, as `load_features` names it, or None.
         default: whether `score` computes it when no metrics are named.
-        on_pair: the same value from a `Pair`, which shares colour conversions and reference features; None uses
+        on_pair: the same value from a `Pair`, which shares color conversions and reference features; None uses
             `function`.
         on_features: for a set metric, its value from the features of both sets.
+        differentiable: False when it has no gradient, or one that is 0 everywhere.
     """
 
     key: str
@@ -44,6 +45,7 @@ class MetricRow:
     default: bool = True
     on_pair: Callable[[Pair], Tensor] | None = None
     on_features: Callable[[Tensor, Tensor], float] | None = None
+    differentiable: bool = True
 
     def __post_init__(self):
         if self.inputs not in INPUTS:
@@ -58,3 +60,9 @@ class MetricRow:
         if self.inputs == "single":
             return self.function(pair.pred)
         return self.function(pair.pred, pair.target)
+
+    def of_features(self, pred: Tensor, target: Tensor) -> float:
+        """The value of a set metric from the features of both sets."""
+        if self.on_features is None:
+            raise ValueError(f"{self.key} cannot be computed from features: its row has no on_features")
+        return self.on_features(pred, target)

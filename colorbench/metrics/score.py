@@ -1,21 +1,22 @@
-"""`score`: any colorizer's pictures against the true photos, one row a picture."""
+"""`score`: any colorizer's pictures against the true photos, one row per picture."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from colorbench.features import WeightsMissing
-from colorbench.metrics.fid import INDICATIVE_BELOW
+from colorbench.metrics.fid import INDICATIVE_BELOW, TooFewPictures
 from colorbench.metrics.pair import Pair, Reference
 from colorbench.metrics.pictures import Pictures, pictures_of
 from colorbench.metrics.references import References, as_float
 from colorbench.metrics.row import MetricRow
-from colorbench.metrics.shapes import PictureTooSmall
 from colorbench.metrics.table import METRICS
 from colorbench.names import unknown_name
 from colorbench.photo import PhotoError
+from colorbench.tensors import PictureTooSmall
 
 if TYPE_CHECKING:
     import pandas
@@ -35,8 +36,9 @@ def score(
     """Score pictures against the true photos.
 
     Each of `pred` and `target` is a tensor or an array (uint8, or float in [0, 1]; `(n, 3, h, w)` or `(n, h, w,
-    3)`), a list of such pictures of any sizes, or the path of a folder. Two folders are matched by file stem. Score
-    several generators against one `References(target)`: what the metrics need of the photos is then computed once.
+    3)`), a Pillow image, the path of a file, a list of such pictures of any sizes, or the path of a folder. Two folders are
+    matched by file stem, lists by position. Score several generators against one `References(target)`: what the metrics
+    need of the photos is then computed once.
 
     The size rule: a prediction is compared at the photo's size. Another size is an error, unless `resize=True`
     enlarges or shrinks the prediction (bilinear, antialiased).
@@ -49,7 +51,7 @@ def score(
         on_progress: called with (pictures done, pictures in all).
 
     Returns:
-        One row a picture, index `image`, one column a per-image metric. In `.attrs`: `missing` (key -> why a column
+        One row per picture, index `image`, one column per per-image metric. In `.attrs`: `missing` (key -> why a column
         or part of it is NaN), `set` (key -> value of set metrics), `notes` (key -> caution), `versions` (key ->
         version), `identical` (how many pictures equal their photo: their psnr is inf), `unreadable` (name -> why),
         `unmatched` (names that only one folder holds).
@@ -87,25 +89,36 @@ def set_score(pred: Any, target: Any, key: str) -> float:
     """The value of a set metric (`fid`, `kid`) between all these pictures and the photos.
 
     Raises:
-        WeightsMissing: without the Inception weights.
+        WeightsMissing: the Inception weights are unavailable.
+        TooFewPictures: fewer than 2 pictures.
     """
     row = metric_rows([key])[0]
     if row.per_image:
         raise ValueError(f"{key} is a per-image metric: use score(pred, target, [{key!r}])")
     frame = score(pred, target, [row])
-    if key in frame.attrs["missing"]:
-        raise WeightsMissing(frame.attrs["missing"][key])
-    return frame.attrs["set"][key]
+    if key in frame.attrs["set"]:
+        return frame.attrs["set"][key]
+    problem = WeightsMissing if len(frame) > 1 else TooFewPictures
+    raise problem(frame.attrs["missing"][key])
 
 
 def mean_scores(frame: "pandas.DataFrame") -> dict[str, float]:
     """The mean of each column over its images: infinite PSNR (identical pictures) is left out, unless all are."""
     means = {}
     for key in frame.columns:
-        column = frame[key].dropna()
-        finite = column[column.abs() != float("inf")]
-        means[key] = float((finite if len(finite) else column).mean())
+        mean, _, infinite = finite_mean(frame[key].to_numpy(float))
+        means[key] = mean if mean is not None else float("inf" if infinite else "nan")
     return means
+
+
+def finite_mean(values: np.ndarray) -> tuple[float | None, int, int]:
+    """Mean (None without any) and count of the finite values, and how many are infinite (PSNR of identical pictures).
+
+    >>> finite_mean(np.array([1.0, 3.0, np.inf, np.nan]))
+    (2.0, 2, 1)
+    """
+    finite = values[np.isfinite(values)]
+    return (float(finite.mean()) if len(finite) else None), len(finite), int(np.isinf(values).sum())
 
 
 def metric_rows(metrics: Sequence[str | MetricRow] | None) -> list[MetricRow]:
@@ -187,7 +200,7 @@ class _Aligned:
 
 
 class _Tally:
-    """Values as they come in: one list a per-image metric, features for set metrics."""
+    """Values as they come in: one list per per-image metric, features for set metrics."""
 
     def __init__(self, image_rows: list[MetricRow], set_rows: list[MetricRow]):
         self.image_rows, self.set_rows = image_rows, set_rows
@@ -220,10 +233,19 @@ class _Tally:
             return None
 
     def set_values(self) -> dict[str, float]:
-        if not self.features:
-            return {}
-        pred, target = (torch.cat(features) for features in zip(*self.features))
-        return {row.key: row.on_features(pred, target) for row in self.set_rows}
+        """The set metrics that can be given; the others, and why not, are under `missing`."""
+        values = {}
+        if self.features:
+            pred, target = (torch.cat(features) for features in zip(*self.features))
+        for row in self.set_rows:
+            try:
+                if self.features:
+                    values[row.key] = row.of_features(pred, target)
+                else:
+                    self.missing.setdefault(row.key, "no picture was scored")
+            except TooFewPictures as error:
+                self.missing[row.key] = str(error)
+        return values
 
     def frame(self, references: References, predictions: _Aligned) -> "pandas.DataFrame":
         import pandas as pd
@@ -241,7 +263,7 @@ class _Tally:
             "unmatched": predictions.unmatched,
         }
         if "psnr" in frame:
-            frame.attrs["identical"] = int((frame["psnr"] == float("inf")).sum())
+            frame.attrs["identical"] = int(np.isinf(frame["psnr"].to_numpy()).sum())
         return frame
 
     def _notes(self) -> dict[str, str]:

@@ -1,7 +1,8 @@
 """Structural similarity on RGB, and its multi-scale form, per image.
 
 Wang 2004 and 2003: Gaussian window of 11 taps, sigma 1.5, population covariance, K = (0.01, 0.03), only windows that
-lie inside the picture; mean over the three channels. MS-SSIM: 5 scales, 2 x 2 average pooling between them.
+lie inside the picture; mean over the three channels. MS-SSIM: 5 scales, 2 x 2 average pooling between them, the last row
+or column of an odd side repeated.
 
 The window is separable and is unrolled into shifted adds, taps that share a weight first: the compiler then fuses the
 whole of it, and no convolution library is needed. Values are centred first, which keeps float32 variances exact.
@@ -15,8 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from colorbench.color.fused import fused
-from colorbench.metrics.shapes import check_size, two
-from colorbench.tensors import PerImage, Rgb
+from colorbench.tensors import PerImage, Rgb, Rgb8, check_size, checked_pair
 
 WINDOW_PX = 11
 SIGMA = 1.5
@@ -24,6 +24,7 @@ C1, C2 = 0.01**2, 0.03**2
 SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 MS_SSIM_LEAST_PX = (WINDOW_PX - 1) * 2 ** (len(SCALE_WEIGHTS) - 1) + 1
 TINY = 1e-12
+PADDINGS = ("replicate", "zero")
 
 
 def _half_window() -> tuple[float, ...]:
@@ -35,26 +36,34 @@ def _half_window() -> tuple[float, ...]:
 TAPS = _half_window()
 
 
-def ssim(pred: Rgb, target: Rgb) -> PerImage:
-    """SSIM in [-1, 1]; 1 is identical. Pictures need 11 px a side.
+def ssim(pred: Rgb | Rgb8, target: Rgb | Rgb8) -> PerImage:
+    """SSIM in [-1, 1]; 1 is identical. Pictures need 11 px per side.
 
     >>> import torch
     >>> round(ssim(torch.zeros(1, 3, 16, 16), torch.ones(1, 3, 16, 16)).item(), 6)
     0.0001
     """
-    pred, target = two(pred, target)
+    pred, target = checked_pair(pred, target)
     return ssim_of(structure(pred, target))
 
 
-def ms_ssim(pred: Rgb, target: Rgb) -> PerImage:
-    """MS-SSIM over five scales in [0, 1]. Pictures need 161 px a side.
+def ms_ssim(pred: Rgb | Rgb8, target: Rgb | Rgb8, padding: str = "replicate") -> PerImage:
+    """MS-SSIM over five scales in [0, 1]. Pictures need 161 px per side.
+
+    Args:
+        pred: RGB.
+        target: RGB.
+        padding: what an odd side gets before it is halved. `replicate`: its last row or column again. `zero`: zeros on both
+            sides, as the package pytorch-msssim does: off by up to .03 at 161 px, .005 at 333 x 500. Even sides get none.
 
     Raises:
         PictureTooSmall: with the size it needs.
     """
-    pred, target = two(pred, target)
+    if padding not in PADDINGS:
+        raise ValueError(f"unknown padding {padding!r}; known: {', '.join(PADDINGS)}")
+    pred, target = checked_pair(pred, target)
     check_size(pred, MS_SSIM_LEAST_PX, "ms-ssim")
-    return ms_ssim_of(pred, target, structure(pred, target))
+    return ms_ssim_of(pred, target, structure(pred, target), padding)
 
 
 def structure(pred: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
@@ -68,15 +77,21 @@ def ssim_of(terms: tuple[Tensor, Tensor]) -> PerImage:
     return terms[0].mean(dim=1)
 
 
-def ms_ssim_of(pred: Tensor, target: Tensor, first: tuple[Tensor, Tensor]) -> PerImage:
+def ms_ssim_of(pred: Tensor, target: Tensor, first: tuple[Tensor, Tensor], padding: str = "replicate") -> PerImage:
     """MS-SSIM from both pictures and the terms of their full size."""
     terms = [first]
     for _ in SCALE_WEIGHTS[1:]:
-        padding = [side % 2 for side in pred.shape[-2:]]
-        pred, target = (F.avg_pool2d(x, 2, padding=padding) for x in (pred, target))
+        pred, target = _halved(pred, padding), _halved(target, padding)
         terms.append(_structure(pred, target))
     factors = [contrast for _, contrast in terms[:-1]] + [terms[-1][0]]
     return _weighted_product(factors, SCALE_WEIGHTS).mean(dim=1)
+
+
+def _halved(x: Tensor, padding: str) -> Tensor:
+    odd_h, odd_w = (side % 2 for side in x.shape[-2:])
+    if padding == "zero":
+        return F.avg_pool2d(x, 2, padding=(odd_h, odd_w))
+    return F.avg_pool2d(F.pad(x, (0, odd_w, 0, odd_h), mode="replicate") if odd_h or odd_w else x, 2)
 
 
 def _weighted_product(factors: Sequence[Tensor], weights: Sequence[float]) -> Tensor:

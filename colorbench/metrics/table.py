@@ -20,8 +20,8 @@ from colorbench.metrics.lpips import BACKBONES, lpips
 from colorbench.metrics.pair import Pair
 from colorbench.metrics.psnr import psnr, psnr_ab, psnr_ab_lab
 from colorbench.metrics.row import MetricRow
-from colorbench.metrics.shapes import check_size
 from colorbench.metrics.ssim import MS_SSIM_LEAST_PX, ms_ssim, ms_ssim_of, ssim, ssim_of
+from colorbench.tensors import check_size
 
 
 def _ms_ssim(pair: Pair) -> Tensor:
@@ -52,7 +52,7 @@ _ROWS = (
         on_pair=lambda pair: psnr_ab_lab(pair.pred_lab, pair.target_lab),
     ),
     MetricRow("ssim", ssim, "", True, "Wang 2004", on_pair=lambda pair: ssim_of(pair.structure)),
-    MetricRow("ms-ssim", ms_ssim, "", True, "Wang 2003", on_pair=_ms_ssim),
+    MetricRow("ms-ssim", ms_ssim, "", True, "Wang 2003", version="2", on_pair=_ms_ssim),
     _lpips_row("alex"),
     _lpips_row("vgg"),
     _lpips_row("squeeze"),
@@ -107,6 +107,7 @@ _ROWS = (
         True,
         "Zhang 2016, raw accuracy",
         on_pair=lambda pair: ab_auc_lab(pair.pred_lab, pair.target_lab),
+        differentiable=False,
     ),
     MetricRow(
         "ab-auc-rebalanced",
@@ -115,6 +116,7 @@ _ROWS = (
         True,
         "Zhang 2016, pixels weighted by 1 / p(bin)",
         on_pair=lambda pair: ab_auc_weighted_lab(pair.pred_lab, pair.target_lab, pair.pixel_weights),
+        differentiable=False,
     ),
     MetricRow(
         "lightness-error",
@@ -125,7 +127,13 @@ _ROWS = (
         on_pair=lambda pair: lightness_error_lab(pair.pred_lab, pair.target_lab),
     ),
     MetricRow(
-        "out-of-gamut", out_of_gamut, "share of pixels", False, "coloured pixels on the limit of sRGB", inputs="single"
+        "out-of-gamut",
+        out_of_gamut,
+        "share of pixels",
+        False,
+        "colored pixels on the limit of sRGB",
+        inputs="single",
+        differentiable=False,
     ),
     MetricRow(
         "top1-agreement",
@@ -136,12 +144,32 @@ _ROWS = (
         needs="vgg16-classifier",
         default=False,
         on_pair=lambda pair: pair.same_label,
+        differentiable=False,
     ),
     MetricRow(
-        "fid", fid, "", False, "Heusel 2017", per_image=False, inputs="set", needs="inception", on_features=fid_of
+        "fid",
+        fid,
+        "",
+        False,
+        "Heusel 2017",
+        per_image=False,
+        inputs="set",
+        needs="inception",
+        on_features=fid_of,
+        differentiable=False,
     ),
     MetricRow(
-        "kid", kid, "", False, "Binkowski 2018", per_image=False, inputs="set", needs="inception", on_features=kid_of
+        "kid",
+        kid,
+        "",
+        False,
+        "Binkowski 2018",
+        version="2",
+        per_image=False,
+        inputs="set",
+        needs="inception",
+        on_features=kid_of,
+        differentiable=False,
     ),
 )
 

@@ -1,17 +1,7 @@
-"""Guards are tried with the shape checks off, as a user meets them."""
+"""Colors of every kind."""
 
-import jaxtyping
 import pytest
 import torch
-
-
-@pytest.fixture
-def unchecked():
-    """jaxtyping would refuse a wrong shape before the package's own guard can say what to do."""
-    before = jaxtyping.config.jaxtyping_disable
-    jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", before)
 
 
 @pytest.fixture

@@ -120,7 +120,7 @@ def test_wrong_settings_are_refused(settings, sentence):
 
 
 def test_wrong_pictures_are_refused(unchecked):
-    with pytest.raises(ValueError, match=r"expected ab of shape \(b, 2, h, w\), got \(1, 3, 2, 2\)"):
+    with pytest.raises(ValueError, match=r"ab has shape \(1, 3, 2, 2\), wanted \(b, 2, h, w\)"):
         soft_encode(torch.zeros(1, 3, 2, 2))
     with pytest.raises(ValueError, match="differ in shape"):
         densify(torch.zeros(1, 5, 2, 2, dtype=torch.int64), torch.zeros(1, 5, 2, 3))

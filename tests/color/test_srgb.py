@@ -50,15 +50,15 @@ def test_any_shape_keeps_its_shape(b, h, w):
 
 def test_uint8_is_taken_directly():
     stored = torch.arange(256, dtype=torch.uint8).reshape(1, 1, 16, 16).expand(-1, 3, -1, -1)
-    torch.testing.assert_close(rgb_to_linear(stored), rgb_to_linear(stored.float() / 255), atol=1e-6, rtol=0)
+    torch.testing.assert_close(rgb_to_linear(stored), rgb_to_linear(stored.float() / 255), atol=0, rtol=0)
 
 
 @pytest.mark.parametrize(
     ("picture", "sentence"),
     [
-        (torch.rand(3, 4, 4), r"expected RGB of shape \(b, 3, h, w\), got \(3, 4, 4\)"),
+        (torch.rand(3, 4, 4), r"rgb has shape \(3, 4, 4\), wanted \(b, 3, h, w\)"),
         (torch.rand(1, 4, 4, 3), "movedim"),
-        (torch.zeros(1, 3, 4, 4, dtype=torch.int64), "floats in .* or uint8, got torch.int64"),
+        (torch.zeros(1, 3, 4, 4, dtype=torch.int64), "rgb is torch.int64, wanted uint8 .* or float in"),
     ],
 )
 def test_wrong_pictures_are_refused_in_a_sentence(unchecked, picture, sentence):
@@ -67,7 +67,7 @@ def test_wrong_pictures_are_refused_in_a_sentence(unchecked, picture, sentence):
 
 
 def test_uint8_is_refused_where_it_means_nothing(unchecked):
-    with pytest.raises(ValueError, match=r"expected XYZ as floats, got torch\.uint8"):
+    with pytest.raises(ValueError, match=r"XYZ is torch\.uint8, wanted float"):
         xyz_to_rgb(torch.zeros(1, 3, 2, 2, dtype=torch.uint8))
 
 

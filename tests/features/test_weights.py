@@ -50,17 +50,18 @@ def test_offline_is_one_line_and_is_not_tried_again(no_weights, monkeypatch):
     tried = []
 
     def refuse(*args, **kwargs):
-        tried.append(kwargs)
+        tried.append(socket.getdefaulttimeout())
         raise OSError("no network")
 
-    monkeypatch.setattr("urllib.request.urlopen", refuse)
+    monkeypatch.setattr("torch.hub.urlopen", refuse)
     file = WeightFile("net", "https://nowhere.invalid/net-once.pth", 1)
     for _ in range(3):
         with pytest.raises(WeightsMissing, match=r"could not be downloaded \(no network\): put net-once.pth") as caught:
             find_weights(file)
         assert "\n" not in str(caught.value)
     assert len(tried) == 1
-    assert tried[0]["timeout"] <= 10
+    assert tried[0] <= 10
+    assert socket.getdefaulttimeout() is None
 
 
 def test_a_server_that_never_answers_does_not_hang(no_weights, monkeypatch):
@@ -75,7 +76,7 @@ def test_a_server_that_never_answers_does_not_hang(no_weights, monkeypatch):
 
 def test_a_wrong_hash_is_refused_and_leaves_nothing(no_weights):
     file = published(no_weights, digest="0123abcd")
-    with pytest.raises(WeightsMissing, match="its name says 0123abcd"):
+    with pytest.raises(WeightsMissing, match=r'could not be downloaded .*expected "0123abcd"'):
         find_weights(file)
     assert list(hub_folder().iterdir()) == []
 

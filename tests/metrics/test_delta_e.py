@@ -61,6 +61,23 @@ def test_the_34_pairs_of_sharma_both_ways_round(dtype):
         np.testing.assert_allclose(delta_e_2000_lab(*lab).flatten(), SHARMA[:, 6], atol=5e-5)
 
 
+def test_nearly_opposite_hues_in_float64_have_a_short_way_round():
+    """A tenth of a millionth of a turn off opposite: a float32 tolerance would call it exactly opposite, and 59.59."""
+    first = torch.tensor([60, -79.86355100472929, 60.18150231520482], dtype=torch.float64).view(1, 3, 1, 1)
+    second = torch.tensor([60, 79.863656041144, -60.18136292692152], dtype=torch.float64).view(1, 3, 1, 1)
+    for pair in ((first, second), (second, first)):
+        assert delta_e_2000_lab(*pair).item() == pytest.approx(102.065, abs=5e-4)
+
+
+def test_nothing_is_broadcast_and_8_bits_are_no_lab():
+    lab = torch.rand(4, 3, 5, 5)
+    for measure in (delta_e_76_lab, delta_e_2000_lab):
+        with pytest.raises((ValueError, TypeError)):
+            measure(lab[:1], lab)
+        with pytest.raises((ValueError, TypeError)):
+            measure(lab.byte(), lab.byte())
+
+
 @settings(deadline=None, max_examples=50)
 @given(arrays.arrays(np.float64, (2, 3, 2, 3), elements=st.floats(-100, 100, width=32)))
 def test_agrees_with_scikit_image_on_any_lab(lab):

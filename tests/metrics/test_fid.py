@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from colorbench.metrics import fid, kid
-from colorbench.metrics.fid import Moments, fid_of, frechet_distance
+from colorbench.metrics.fid import TooFewPictures, fid_of, fid_of_grams, grams
 from colorbench.metrics.kid import kid_of, squared_mmd
 
 
@@ -30,24 +30,22 @@ def test_kid_agrees_with_torch_fidelity_on_the_same_features():
 
 
 def test_closed_form_on_gaussians():
-    """Diagonal Gaussians: |mu1 - mu2|^2 + sum (s1 - s2)^2."""
-    first, second = Moments(3), Moments(3)
-    n = torch.tensor(1e6, dtype=torch.float64)
-    for moments, mean, sigma in ((first, [0.0, 1, 2], [1.0, 2, 3]), (second, [1.0, 1, 0], [2.0, 2, 1])):
-        mean, sigma = (torch.tensor(x, dtype=torch.float64) for x in (mean, sigma))
-        moments.count, moments.total = n, n * mean
-        moments.outer = (n - 1) * torch.diag(sigma**2) + n * torch.outer(mean, mean)
-    assert frechet_distance(first, second) == pytest.approx(5 + 1 + 0 + 4, rel=1e-9)
+    """Diagonal Gaussians: |mu1 - mu2|^2 + sum (s1 - s2)^2, also from features with exactly these moments."""
+    draw = torch.Generator().manual_seed(0)
+    sets = []
+    for mean, sigma in (([0.0, 1, 2], [1.0, 2, 3]), ([1.0, 1, 0], [2.0, 2, 1])):
+        x = torch.randn(50, 3, generator=draw, dtype=torch.float64)
+        x = (x - x.mean(0)) @ torch.linalg.inv(torch.linalg.cholesky(x.T.cov())).T  # covariance 1
+        sets.append(x * torch.tensor(sigma, dtype=torch.float64) + torch.tensor(mean, dtype=torch.float64))
+    assert fid_of(*sets) == pytest.approx(5 + 1 + 0 + 4, rel=1e-9)
+    assert fid_of_grams(*grams(*sets)) == pytest.approx(5 + 1 + 0 + 4, rel=1e-9)
 
 
-def test_moments_stream():
-    x = features(64)
-    streamed = Moments(x.shape[1])
-    for part in x.split(10):
-        streamed.update(part)
-    mean, covariance = streamed.mean_and_covariance()
-    np.testing.assert_allclose(mean, x.double().mean(0), atol=1e-12)
-    np.testing.assert_allclose(covariance, np.cov(x.double().numpy(), rowvar=False), atol=1e-10)
+@pytest.mark.parametrize(("m", "n"), [(60, 60), (40, 70)])
+def test_both_ways_to_fid_agree(m, n):
+    """From covariances, and from inner products: more pictures than features, and sets of two lengths."""
+    first, second = features(m, width=12), features(n, width=12, shift=0.3, seed=1)
+    assert fid_of(first, second) == pytest.approx(fid_of_grams(*grams(first, second)), rel=1e-6)
 
 
 def test_the_same_set_is_at_distance_zero():
@@ -57,9 +55,9 @@ def test_the_same_set_is_at_distance_zero():
 
 
 def test_one_picture_is_too_few():
-    with pytest.raises(ValueError, match="at least 2 pictures a set, got 1"):
+    with pytest.raises(TooFewPictures, match="at least 2 pictures per set are needed, got 1 and 5"):
         fid_of(features(1), features(5))
-    with pytest.raises(ValueError, match="at least 2 pictures a set, got 5 and 1"):
+    with pytest.raises(TooFewPictures, match="got 5 and 1"):
         kid_of(features(5), features(1))
 
 
@@ -68,7 +66,33 @@ def test_squared_mmd_is_the_unbiased_double_sum():
     kernel = lambda a, b: (a @ b / 4 + 1) ** 3  # noqa: E731
     within = [np.mean([kernel(a, b) for i, a in enumerate(s) for j, b in enumerate(s) if i != j]) for s in (x, y)]
     across = np.mean([kernel(a, b) for a in x for b in y])
-    assert squared_mmd(x, y).item() == pytest.approx(sum(within) - 2 * across)
+    assert squared_mmd(x, y) == pytest.approx(sum(within) - 2 * across)
+
+
+def test_paired_sets_leave_out_each_picture_with_itself():
+    x, y = features(6, 4).double(), features(6, 4, seed=1).double()
+    kernel = lambda a, b: (a @ b / 4 + 1) ** 3  # noqa: E731
+    pairs = [(i, j) for i in range(6) for j in range(6) if i != j]
+    terms = [kernel(x[i], x[j]) + kernel(y[i], y[j]) - kernel(x[i], y[j]) - kernel(x[j], y[i]) for i, j in pairs]
+    assert kid_of(x, y) == pytest.approx(np.mean(terms))
+
+
+@pytest.mark.parametrize("n", [100, 200, 1100])
+def test_identical_sets_have_kid_zero_at_any_size(n):
+    """With the pairs i = j the estimate was -.008 at 100 pictures; above 1000 both sides draw the same pictures."""
+    x = features(n)
+    assert kid_of(x, x, subsets=3) == pytest.approx(0, abs=1e-9)
+
+
+def test_paired_sets_are_not_biased_by_their_size():
+    """Every photo a little changed: the mean over many small sets is the value of a large one."""
+    x = features(1000)
+    y = 0.8 * x + 0.1
+    few = [kid_of(a, b) for a, b in zip(x.split(20), y.split(20))]
+    error = np.std(few, ddof=1) / len(few) ** 0.5
+    assert np.mean(few) == pytest.approx(kid_of(x, y), abs=3 * error)
+    with_themselves = [squared_mmd(a, b, paired=False) for a, b in zip(x.split(20), y.split(20))]
+    assert np.mean(with_themselves) < kid_of(x, y) - 3 * error
 
 
 def test_on_pictures(weights, pair):

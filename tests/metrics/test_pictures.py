@@ -52,6 +52,8 @@ def test_what_cannot_be_right_gets_a_sentence(source, sentence):
 def test_other_objects_get_a_sentence():
     with pytest.raises(TypeError, match="pred is a int, wanted a tensor"):
         pictures_of(3, "pred")
+    with pytest.raises(TypeError, match=r"pred\[1\] is a NoneType, wanted a tensor, an array, a Pillow image, a path"):
+        pictures_of([RGB[0], None], "pred")
 
 
 def test_rounding_beyond_the_range_is_clipped():
@@ -87,6 +89,9 @@ def test_all_kinds_of_files_are_read(tmp_path):
     exif[0x0112] = 6
     turned.save(tmp_path / "turned.jpg", exif=exif)
     read = {path.stem: read_picture(path) for path in tmp_path.iterdir()}
+    for path in tmp_path.iterdir():
+        with Image.open(path) as image:
+            assert torch.equal(pictures_of(image, "pred").read(0), read[path.stem]), path.name
     assert {tuple(picture.shape) for picture in read.values()} == {(3, 4, 6)}
     assert {read[name].float().mean().item() for name in ("gray", "deep", "palette")} == {128.0}
     assert read["clear"].min() == 255

@@ -16,7 +16,11 @@ def test_per_image_values_are_those_of_scikit_image(pair):
 
 
 def test_identical_pictures_are_infinite(pair):
-    assert psnr(pair[0], pair[0]).isposinf().all()
+    pred = pair[0].clone().requires_grad_()
+    for measure in (psnr, psnr_ab):
+        value = measure(pred, pair[0])
+        assert value.isposinf().all()
+        assert torch.autograd.grad(value.sum(), pred)[0].abs().max() == 0
 
 
 def test_the_mean_over_images_is_not_the_psnr_of_the_pooled_error():

@@ -5,6 +5,7 @@ from PIL import Image
 
 from colorbench.features import WeightsMissing
 from colorbench.metrics import METRICS, MetricRow, References, mean_scores, score, score_folders, set_score
+from colorbench.metrics.fid import TooFewPictures
 from colorbench.metrics.score import metric_rows
 
 CHEAP = ["psnr", "ssim", "colorfulness-error", "delta-e-2000"]
@@ -81,6 +82,7 @@ def test_nothing_readable_gives_an_empty_frame(folders):
     frame = score_folders(*folders, ["psnr", "fid"])
     assert len(frame) == 0
     assert frame.attrs["set"] == {}
+    assert frame.attrs["missing"] == {"fid": "no picture was scored"}
 
 
 def test_folders_without_a_common_name_say_so(folders):
@@ -116,6 +118,40 @@ def test_other_counts_are_refused(pair):
 def test_wrong_ranges_are_refused_at_the_door(pair):
     with pytest.raises(ValueError, match=r"pred has values .* divide 0..255 by 255"):
         score(255 * pair[0], pair[1], CHEAP)
+
+
+def test_pillow_images_and_files_score_like_their_tensors(folders, pair):
+    levels = [(255 * x).round() / 255 for x in pair]
+    expected = score(*levels, CHEAP)
+    files = [[folder / f"{name}.png" for name in "abc"] for folder in folders]
+    pd.testing.assert_frame_equal(score(*files, CHEAP), expected)
+    pd.testing.assert_frame_equal(score([str(path) for path in files[0]], levels[1], CHEAP), expected)
+    images = [[Image.open(path) for path in some] for some in files]
+    pd.testing.assert_frame_equal(score(*images, CHEAP), expected)
+    pd.testing.assert_frame_equal(score(images[0][0], files[1][0], CHEAP), expected[:1])
+    files[0][1].write_text("not a picture")
+    frame = score(*files, CHEAP)
+    assert list(frame.index) == ["0", "2"]
+    assert set(frame.attrs["unreadable"]) == {"1"}
+
+
+def test_one_picture_gets_what_can_be_given_and_the_rest_is_named(weights, pair):
+    one = [x[:1] for x in pair]
+    frame = score(*one, ["psnr", "fid", "kid"])
+    assert frame["psnr"].notna().all()
+    assert frame.attrs["set"] == {}
+    assert set(frame.attrs["missing"]) == {"fid", "kid"}
+    assert all("at least 2 pictures" in reason for reason in frame.attrs["missing"].values())
+    with pytest.raises(TooFewPictures, match="got 1 and 1"):
+        set_score(*one, "fid")
+
+
+def test_scoring_first_leaves_a_network_that_a_loss_can_use(weights, pair):
+    """Networks are kept for the life of the process: one loaded while scoring must not refuse gradients."""
+    score(*pair, ["lpips-squeeze"])
+    pred = pair[0].clone().requires_grad_()
+    METRICS["lpips-squeeze"].function(pred, pair[1]).sum().backward()
+    assert pred.grad.isfinite().all()
 
 
 def test_unknown_metrics_list_the_known(pair):

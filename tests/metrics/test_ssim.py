@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from skimage.metrics import structural_similarity
 
 from colorbench.metrics import PictureTooSmall, ms_ssim, ssim
-from colorbench.metrics.ssim import MS_SSIM_LEAST_PX
+from colorbench.metrics.ssim import MS_SSIM_LEAST_PX, SCALE_WEIGHTS, structure
 
 pytorch_msssim = pytest.importorskip("pytorch_msssim")
 
@@ -50,10 +50,37 @@ def test_ssim_agrees_at_any_size_and_contrast(height, width, batch, contrast, le
     np.testing.assert_allclose(ssim(pred, target), by_scikit_image(pred, target), atol=1e-5)
 
 
-def test_ms_ssim_agrees_with_pytorch_msssim_on_odd_sides(large_pair):
+def test_ms_ssim_agrees_with_pytorch_msssim(large_pair):
+    """With its zero padding by name; without any where all sides are even."""
     pred, target = large_pair
     expected = pytorch_msssim.ms_ssim(pred, target, data_range=1, size_average=False)
-    torch.testing.assert_close(ms_ssim(pred, target), expected, atol=1e-5, rtol=0)
+    torch.testing.assert_close(ms_ssim(pred, target, padding="zero"), expected, atol=1e-5, rtol=0)
+    assert (ms_ssim(pred, target) - expected).abs().max() > 1e-4
+    even = [x[..., :176, :176] for x in large_pair]
+    expected = pytorch_msssim.ms_ssim(*even, data_range=1, size_average=False)
+    torch.testing.assert_close(ms_ssim(*even), expected, atol=1e-5, rtol=0)
+
+
+def test_an_odd_side_repeats_its_last_row_and_column(large_pair):
+    """181 x 176 halves to 91, 46, 23, 12: written out with scikit-image's SSIM terms of each scale."""
+    pred, target = large_pair
+    factors = []
+    for scale in range(5):
+        mean_ssim, contrast = structure(pred, target)
+        factors.append(mean_ssim if scale == 4 else contrast)
+        pred, target = (torch.from_numpy(_halved(x.numpy())) for x in (pred, target))
+    expected = torch.stack([f**w for f, w in zip(factors, SCALE_WEIGHTS)]).prod(0).mean(1)
+    torch.testing.assert_close(ms_ssim(*large_pair), expected, atol=1e-5, rtol=0)
+
+
+def _halved(x):
+    x = np.pad(x, [(0, 0), (0, 0), (0, x.shape[2] % 2), (0, x.shape[3] % 2)], mode="edge")
+    return (x[..., ::2, ::2] + x[..., 1::2, ::2] + x[..., ::2, 1::2] + x[..., 1::2, 1::2]) / 4
+
+
+def test_unknown_padding_is_refused(large_pair):
+    with pytest.raises(ValueError, match="unknown padding 'reflect'; known: replicate, zero"):
+        ms_ssim(*large_pair, padding="reflect")
 
 
 def test_a_default_range_of_255_would_call_anything_alike(pair):
@@ -81,9 +108,9 @@ def test_large_pictures_are_not_halved():
 
 def test_small_pictures_are_refused_with_the_size_that_is_needed():
     small = torch.rand(1, 3, 8, 8)
-    with pytest.raises(PictureTooSmall, match="ssim needs 11 px a side, got 8 x 8"):
+    with pytest.raises(PictureTooSmall, match="ssim needs 11 px per side, got 8 x 8"):
         ssim(small, small)
-    with pytest.raises(PictureTooSmall, match="ms-ssim needs 161 px a side, got 160 x 160"):
+    with pytest.raises(PictureTooSmall, match="ms-ssim needs 161 px per side, got 160 x 160"):
         ms_ssim(torch.rand(1, 3, 160, 160), torch.rand(1, 3, 160, 160))
     assert MS_SSIM_LEAST_PX == 161
 
