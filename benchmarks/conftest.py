@@ -16,8 +16,6 @@ from pathlib import Path
 import pytest
 import torch
 
-from colorbench.color.reserve import release
-
 
 @pytest.fixture(scope="module", autouse=True)
 def two_threads():
@@ -94,7 +92,6 @@ def _difference(value, ours) -> float:
 def peak_megabytes(function, device: str) -> float | None:
     """Peak of memory above what was in use; None where the system does not tell."""
     gc.collect()  # what the last call left would count as in use
-    release()
     if device == "cuda":
         torch.cuda.reset_peak_memory_stats()
         before = torch.cuda.memory_allocated()

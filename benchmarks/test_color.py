@@ -42,7 +42,7 @@ def converter(who: str, direction: str):
     if who == "colour-science":
         return lambda pictures: channels_first(_colour_science(channels_last(pictures), direction))
     if who == "torch eager":
-        return _rgb_to_lab.eager if direction == "there" else lambda lab: _lab_to_rgb.eager(lab, True)
+        return _rgb_to_lab.__wrapped__ if direction == "there" else lambda lab: _lab_to_rgb.__wrapped__(lab, True)
     return rgb_to_lab if direction == "there" else lab_to_rgb
 
 

@@ -89,16 +89,14 @@ class _AnnealedMean(torch.autograd.Function):
 
 def _online_sums(logits: Tensor, weights: Tensor, sharpness: float) -> tuple[Tensor, Tensor]:
     """Sums over the bins `(b, 3, p)` of a e, b e and e, e = exp(sharpness (logit - top)), and the top `(b, 1, p)`."""
-    top, sums = None, None
-    for some in _bin_chunks(logits):
+    first, *others = _bin_chunks(logits)
+    top = logits[:, first].amax(1, keepdim=True)
+    sums = torch.matmul(weights[:, first], torch.sub(logits[:, first], top).mul_(sharpness).exp_())
+    for some in others:
         chunk = logits[:, some]
-        before, top = top, chunk.amax(1, keepdim=True)
-        if before is not None:
-            top = torch.maximum(top, before)
-            sums *= torch.exp((before - top) * sharpness)
-        powers = torch.sub(chunk, top).mul_(sharpness).exp_()
-        new = torch.matmul(weights[:, some], powers)
-        sums = new if sums is None else sums.add_(new)
+        before, top = top, torch.maximum(top, chunk.amax(1, keepdim=True))
+        sums *= torch.exp((before - top) * sharpness)
+        sums += torch.matmul(weights[:, some], torch.sub(chunk, top).mul_(sharpness).exp_())
     return sums, top
 
 

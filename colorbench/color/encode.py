@@ -10,7 +10,8 @@ can be near their lattice cell.
 """
 
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import lru_cache, reduce
+from operator import add
 
 import torch
 from jaxtyping import Int64
@@ -32,7 +33,7 @@ TILE_PIXELS = 1 << 16  # encoded at a time on a CPU
 def soft_encode(ab: Ab, k: int = 10, sigma: float = 5.0, step: int = 10) -> tuple[BinIndices, BinWeights]:
     """The k nearest bins of every pixel `(b, k, h, w)` and their weights, which sum to 1 over k.
 
-    A target: it carries no gradient. The nearest bin comes first, the others in no order.
+    A target: it carries no gradient. The nearest bin comes first, the others in no order. NaN has weights of NaN.
 
     Args:
         ab: `(b, 2, h, w)` in Lab units.
@@ -104,7 +105,7 @@ def _encode(ab: Tensor, table: Tensor, plan: NearPlan, sigma: float, step: int) 
     weights = [p_factors[p] * q_factors[q] for p, q in plan.always]
     weights += [torch.exp((_farther(p, u, step) + _farther(q, v, step)) / (-2 * sigma**2)) for p, q in varying]
     indices = [table.flatten()[place + p * u_stride + q * v_stride] for p, q in (*plan.always, *varying)]
-    share = 1 / sum(weights)
+    share = 1 / reduce(add, weights)
     missing = indices[0] < 0
     for index in indices[1:]:
         missing = missing | (index < 0)
@@ -119,16 +120,17 @@ def _farther(offset: int | Tensor, residual: Tensor, step: int) -> Tensor:
 def _residual(channel: Tensor, step: int, size: int) -> tuple[Tensor, Tensor]:
     """The nearest lattice point (a row or column of the table) and the signed distance from it."""
     point = torch.round((channel - START) * (1 / step))
-    inside = point.clamp(-MARGIN + 2, size - MARGIN - 3)
+    lowest, highest = 2 - MARGIN, size - MARGIN - 3
+    inside = point.clamp(lowest, highest).to(torch.int32).clamp(lowest, highest)  # NaN becomes any integer
     # START + point * step is whole, so the difference is exact
-    return inside.to(torch.int32) + MARGIN, channel - (START + point * step)
+    return inside + MARGIN, channel - (START + point * step)
 
 
 def _nearest_varying(u: Tensor, v: Tensor, plan: NearPlan, step: int) -> list[tuple[Tensor, Tensor]]:
     """The offsets of the `open_slots` nearest of the varying points, pixel by pixel."""
     squared = [_farther(p, u, step) + _farther(q, v, step) for p, q in plan.varying]
     ranks = [
-        sum((other <= own if j < i else other < own).int() for j, other in enumerate(squared) if j != i)
+        reduce(add, ((other <= own if j < i else other < own).int() for j, other in enumerate(squared) if j != i))
         for i, own in enumerate(squared)
     ]
     slots = []
@@ -167,7 +169,8 @@ def _search_picture(ab: Tensor, k: int, sigma: float, step: int) -> tuple[Tensor
     b, _, h, w = ab.shape
     indices, squared = _search(ab.movedim(1, -1).reshape(-1, 2), k, step)
     weights = torch.softmax(squared / (-2 * sigma**2), 1).to(torch.promote_types(ab.dtype, torch.float32))
-    return tuple(part.reshape(b, h, w, k).movedim(-1, 1).contiguous() for part in (indices, weights))
+    indices, weights = (part.reshape(b, h, w, k).movedim(-1, 1).contiguous() for part in (indices, weights))
+    return indices, weights
 
 
 def _search(pixels: Tensor, k: int, step: int) -> tuple[Tensor, Tensor]:

@@ -77,7 +77,6 @@ def fused(function: Callable) -> Callable:
         with torch.autocast(tensors[0].device.type, enabled=False):
             return switch.choose(tensors)(*args, **kwargs)
 
-    call.eager = function
     return call
 
 
@@ -139,8 +138,8 @@ def _compilable(tensors: list[Tensor]) -> bool:
         all(type(t) in (Tensor, torch.nn.Parameter) and t.dtype != torch.float64 for t in tensors)
         and has_compiler(tensors[0].device.type)
         and not torch._C._len_torch_dispatch_stack()
-        and torch._C._functorch.peek_interpreter_stack() is None
-        and not torch.jit.is_tracing()
+        and torch._C._functorch.peek_interpreter_stack() is None  # pyright: ignore[reportAttributeAccessIssue]
+        and torch._C._get_tracing_state() is None
     )
 
 

@@ -10,14 +10,16 @@ from typing import Literal, no_type_check
 import torch
 from torch import Tensor
 
+Clip = bool | Literal["soft"]
 
-def check_clip(clip: bool | str) -> None:
+
+def check_clip(clip: Clip) -> None:
     """Refuse a setting that `clip_to_gamut` does not know."""
     if clip not in (True, False, "soft"):
         raise ValueError(f"clip is True, False or 'soft', got {clip!r}")
 
 
-def clip_to_gamut(rgb: Tensor, clip: bool | Literal["soft"]) -> Tensor:
+def clip_to_gamut(rgb: Tensor, clip: Clip) -> Tensor:
     """True: clip; "soft": the same values with a gradient that points back; False: as it is."""
     if clip == "soft":
         return _SoftClip.apply(rgb)

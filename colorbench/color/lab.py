@@ -4,13 +4,13 @@ Source: CIE 15:2004, eq. 8.3-8.6, with the exact rational knee (6/29)^3. L in [0
 -86..98 and b -108..94.
 """
 
-from typing import Literal, no_type_check
+from typing import no_type_check
 
 import torch
 from torch import Tensor
 
 from colorbench.color.fused import fused
-from colorbench.color.gamut import check_clip, clip_to_gamut
+from colorbench.color.gamut import Clip, check_clip, clip_to_gamut
 from colorbench.color.srgb import (
     RGB_FROM_XYZ,
     XYZ_FROM_RGB,
@@ -38,7 +38,7 @@ def rgb_to_lab(rgb: Rgb | Rgb8) -> Lab:
     return _rgb_to_lab(checked_rgb(rgb))
 
 
-def lab_to_rgb(lab: Lab, clip: bool | Literal["soft"] = True) -> Rgb:
+def lab_to_rgb(lab: Lab, clip: Clip = True) -> Rgb:
     """Lab `(b, 3, h, w)` to sRGB.
 
     Args:
@@ -76,7 +76,7 @@ def _lab_to_xyz(lab: Tensor) -> Tensor:
 
 
 @fused
-def _lab_to_rgb(lab: Tensor, clip: bool | str) -> Tensor:
+def _lab_to_rgb(lab: Tensor, clip: Clip) -> Tensor:
     return clip_to_gamut(encode_gamma(_LabToLinear.apply(lab)), clip)
 
 

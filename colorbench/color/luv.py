@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from colorbench.color.fused import fused
-from colorbench.color.gamut import check_clip, clip_to_gamut
+from colorbench.color.gamut import Clip, check_clip, clip_to_gamut
 from colorbench.color.lab import WHITE, cube, cube_root
 from colorbench.color.srgb import (
     RGB_FROM_XYZ,
@@ -36,7 +36,7 @@ def rgb_to_luv(rgb: Rgb | Rgb8) -> Luv:
     return _rgb_to_luv(checked_rgb(rgb))
 
 
-def luv_to_rgb(luv: Luv, clip: bool | str = True) -> Rgb:
+def luv_to_rgb(luv: Luv, clip: Clip = True) -> Rgb:
     """Luv `(b, 3, h, w)` to sRGB. `clip` as in `lab_to_rgb`: True, False or "soft"."""
     check_clip(clip)
     return _luv_to_rgb(checked_floats(luv, "Luv", 3), clip)
@@ -59,7 +59,7 @@ def _rgb_to_luv(rgb: Tensor) -> Tensor:
 
 
 @fused
-def _luv_to_rgb(luv: Tensor, clip: bool | str) -> Tensor:
+def _luv_to_rgb(luv: Tensor, clip: Clip) -> Tensor:
     return clip_to_gamut(encode_gamma(mix(_xyz_from_luv(precise(luv)), RGB_FROM_XYZ).to(luv.dtype)), clip)
 
 

@@ -53,6 +53,9 @@ class FeatureMaps(nn.Module):
         default_layers: what `forward` returns when it is not told.
     """
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(self, features: nn.Sequential, layers: dict[str, int], default_layers: Sequence[str]):
         super().__init__()
         self.features = features

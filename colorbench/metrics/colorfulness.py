@@ -59,7 +59,7 @@ def _opponents(rgb: Tensor) -> tuple[Tensor, Tensor]:
 
 def _spread(rg: Tensor, yb: Tensor) -> Tensor:
     means, variances = zip(*map(_moments, (rg, yb)))
-    return _root(sum(variances)) + MEAN_WEIGHT * _root(sum(mean.square() for mean in means))
+    return _root(variances[0] + variances[1]) + MEAN_WEIGHT * _root(means[0].square() + means[1].square())
 
 
 def _moments(plane: Tensor) -> tuple[Tensor, Tensor]:

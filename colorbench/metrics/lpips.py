@@ -6,8 +6,9 @@ those of the `lpips` package, read from its files; the backbones come from `colo
 """
 
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cache, reduce
 from importlib.util import find_spec
+from operator import add
 from pathlib import Path
 
 import torch
@@ -18,7 +19,7 @@ from colorbench.tensors import PerImage, Rgb, Rgb8, check_size, checked_pair
 
 BACKBONES = {"alex": "alexnet", "vgg": "vgg16", "squeeze": "squeezenet1_1"}
 LEAST_PX = {"alex": 31, "vgg": 16, "squeeze": 17}
-VALUES_A_PIXEL = {"alex": 4, "vgg": 64, "squeeze": 16}
+VALUES_PER_PIXEL = {"alex": 4, "vgg": 64, "squeeze": 16}
 """Of the largest map, for each pixel of the picture."""
 LARGEST_MAP = 1 << 22
 """Values of a map at a time on a CPU (16 MB of float32): larger ones leave the caches, and the allocator's reach."""
@@ -70,7 +71,7 @@ def _portions(rgb: Tensor, net: str) -> Sequence[Tensor]:
     """As many pictures at a time as keep the largest map in the caches; on other devices, and for gradients, all."""
     if rgb.device.type != "cpu" or torch.is_grad_enabled():
         return (rgb,)
-    values = VALUES_A_PIXEL[net] * rgb.shape[2] * rgb.shape[3]
+    values = VALUES_PER_PIXEL[net] * rgb.shape[2] * rgb.shape[3]
     return [some.contiguous(memory_format=torch.channels_last) for some in rgb.split(max(1, LARGEST_MAP // values))]
 
 
@@ -82,7 +83,7 @@ def _features(rgb: Tensor, net: str) -> dict[str, Tensor]:
 def lpips_of(pred: Mapping[str, Tensor], target: Mapping[str, Tensor], net: str) -> PerImage:
     """LPIPS from the features of both."""
     with torch.autocast(next(iter(pred.values())).device.type, enabled=False):
-        return sum(_weighted(pred[name] - target[name], head) for head, name in zip(_heads(net), pred))
+        return reduce(add, (_weighted(pred[name] - target[name], head) for head, name in zip(_heads(net), pred)))
 
 
 def _weighted(difference: Tensor, head: Tensor) -> Tensor:
@@ -105,7 +106,7 @@ def _directions(x: Tensor) -> Tensor:
 def _heads(net: str) -> tuple[Tensor, ...]:
     """The linear layers `(1, c, 1, 1)` of the package, without importing it (that would pull in its own backbones)."""
     package = find_spec("lpips")
-    if package is None:
+    if package is None or not package.submodule_search_locations:
         raise WeightsMissing("the LPIPS heads are in the package `lpips`, which is not installed: pip install lpips")
     path = Path(package.submodule_search_locations[0]) / "weights" / "v0.1" / f"{net}.pth"
     state = torch.load(path, map_location="cpu", weights_only=True)

@@ -8,7 +8,7 @@ name; metrics of a plug-in have theirs once the plug-in is loaded. The one modul
 """
 
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -104,7 +104,8 @@ def class_of(key: str) -> type[Metric]:
         "higher_is_better": row.higher_is_better,
         "is_differentiable": row.differentiable,
     }
-    return type(class_name(key), (ImageMean if row.per_image else SetDistance,), attributes)
+    base: type[Metric] = ImageMean if row.per_image else SetDistance
+    return cast(type[Metric], type(class_name(key), (base,), attributes))
 
 
 def __getattr__(name: str) -> type[Metric]:

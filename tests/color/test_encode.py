@@ -119,6 +119,20 @@ def test_wrong_settings_are_refused(settings, sentence):
         soft_encode(torch.zeros(1, 2, 2, 2), **settings)
 
 
+@pytest.mark.parametrize("k", [1, 5, 10, 20])
+@pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf, 1e30, -1e30])
+def test_what_is_no_color_gets_real_bins(k, value):
+    """NaN gave an index of nine digits. It is passed on in the weights, to where a loss is looked at."""
+    ab = torch.zeros(1, 2, 1, 4)
+    ab[0, 0, 0, :2], ab[0, 1, 0, 1:3] = value, value
+    indices, weights = soft_encode(ab, k=k)
+    assert indices.min() >= 0
+    assert indices.max() < 313
+    if value != value:
+        assert weights[..., :3].isnan().any(1).all()
+    assert torch.equal(indices[..., 3:], soft_encode(ab[..., 3:], k=k)[0])
+
+
 def test_wrong_pictures_are_refused(unchecked):
     with pytest.raises(ValueError, match=r"ab has shape \(1, 3, 2, 2\), wanted \(b, 2, h, w\)"):
         soft_encode(torch.zeros(1, 3, 2, 2))

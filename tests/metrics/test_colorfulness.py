@@ -40,13 +40,12 @@ def test_saturated_colour_with_hardly_any_variance(border, spread):
     np.testing.assert_allclose(colorfulness(rgb), [line(rgb[0])], rtol=1e-5)
 
 
-def test_uint8_arithmetic_would_wrap():
-    """The trap: R - G on uint8 wraps around, so integer pictures are refused (score() converts them)."""
+def test_uint8_arithmetic_does_not_wrap():
+    """The trap: R - G on uint8 wraps around."""
     picture = torch.randint(0, 256, (1, 3, 16, 16), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     wrapped = (picture[0, 0] - picture[0, 1]).float()
     assert not torch.equal(wrapped, picture[0, 0].float() - picture[0, 1].float())
-    with pytest.raises(Exception, match=r"uint8|type"):
-        colorfulness(picture)
+    assert torch.equal(colorfulness(picture), colorfulness(picture.float() / 255))
 
 
 def test_the_absolute_variant_reads_lower(pair):
