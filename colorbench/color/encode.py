@@ -20,7 +20,6 @@ from torch import Tensor
 from colorbench.color.bins import START, ab_bins
 from colorbench.color.fused import fused
 from colorbench.color.lattice import MOST_NEIGHBOURS, NearPlan, near_plan
-from colorbench.color.pieces import pays_in_pieces
 from colorbench.color.srgb import precise
 from colorbench.tensors import Ab, BinIndices, BinWeights, checked_floats
 
@@ -56,7 +55,8 @@ def soft_encode(ab: Ab, k: int = 10, sigma: float = 5.0, step: int = 10) -> tupl
             return _search_picture(ab, k, float(sigma), step)
         table = _point_table(step).to(ab.device)
         settings = table, near_plan(k), float(sigma), int(step)
-        tiles = ab.split(max(1, TILE_PIXELS // max(1, ab[0, 0].numel()))) if pays_in_pieces(ab) else (ab,)
+        on_cpu = ab.device.type == "cpu" and not torch.compiler.is_compiling()
+        tiles = ab.split(max(1, TILE_PIXELS // max(1, ab.shape[2] * ab.shape[3]))) if on_cpu else (ab,)
         indices, weights, missing = _encode_tiles(tiles, k, settings) if len(tiles) > 1 else _encode(ab, *settings)
         return _mend(ab, indices.long(), weights, missing, float(sigma), step)
 

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from colorbench.features import load_classifier
-from colorbench.features.networks import IMAGENET_MEAN, IMAGENET_STD
+from colorbench.features.networks import imagenet_normalized
 from colorbench.tensors import PerImage, Rgb, Rgb8, checked_pair
 
 SIZE_PX = 224
@@ -40,6 +40,5 @@ def top1(rgb: Tensor, classifier: Callable[[Tensor], Tensor] | None = None) -> T
     """The label of each picture, `(b,)`."""
     classifier = classifier or load_classifier("vgg16", str(rgb.device))
     small = F.interpolate(rgb.float(), (SIZE_PX, SIZE_PX), mode="bilinear", antialias=True)
-    mean, std = (small.new_tensor(x).view(1, 3, 1, 1) for x in (IMAGENET_MEAN, IMAGENET_STD))
     with torch.autocast(rgb.device.type, enabled=False):
-        return classifier((small - mean) / std).argmax(dim=1)
+        return classifier(imagenet_normalized(small)).argmax(dim=1)
