@@ -9,7 +9,7 @@ from typing import no_type_check
 import torch
 from torch import Tensor
 
-from colorbench.color.fused import fused
+from colorbench.color.fused import fused, fused_by_picture
 from colorbench.color.gamut import Clip, check_clip, clip_to_gamut
 from colorbench.color.srgb import (
     RGB_FROM_XYZ,
@@ -60,7 +60,7 @@ def lab_to_xyz(lab: Lab) -> Xyz:
     return _lab_to_xyz(checked_floats(lab, "Lab", 3))
 
 
-@fused
+@fused_by_picture
 def _rgb_to_lab(rgb: Tensor) -> Tensor:
     return _lab_from_xyz(mix(decode_gamma(rgb), XYZ_FROM_RGB))
 
@@ -75,7 +75,7 @@ def _lab_to_xyz(lab: Tensor) -> Tensor:
     return _xyz_from_lab(lab)
 
 
-@fused
+@fused_by_picture
 def _lab_to_rgb(lab: Tensor, clip: Clip) -> Tensor:
     return clip_to_gamut(encode_gamma(_LabToLinear.apply(lab)), clip)
 

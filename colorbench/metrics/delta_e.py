@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from colorbench.color import rgb_to_lab
-from colorbench.color.fused import fused
+from colorbench.color.fused import fused, fused_by_picture
 from colorbench.tensors import Lab, PerImage, Rgb, Rgb8, checked_floats, checked_pair, same_shape
 
 POW25_7 = 25.0**7
@@ -72,7 +72,7 @@ def _mean(difference: Tensor) -> Tensor:
     return difference.mean(dim=(1, 2))
 
 
-@fused
+@fused_by_picture
 def _ciede2000(pred: Tensor, target: Tensor) -> Tensor:
     (l1, a1, b1), (l2, a2, b2) = pred.unbind(1), target.unbind(1)
     stretch = _stretch(a1, b1, a2, b2)

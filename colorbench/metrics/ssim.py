@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from colorbench.color.fused import fused
+from colorbench.color.fused import fused_by_picture
 from colorbench.tensors import PerImage, Rgb, Rgb8, check_size, checked_pair
 
 WINDOW_PX = 11
@@ -103,7 +103,7 @@ def _weighted_product(factors: Sequence[Tensor], weights: Sequence[float]) -> Te
     return math.prod(powers[1:], start=powers[0])
 
 
-@fused
+@fused_by_picture
 def _structure(pred: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
     centre = ((pred + target) / 2).mean(dim=(2, 3), keepdim=True).detach()
     x, y = pred - centre, target - centre

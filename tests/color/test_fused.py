@@ -5,7 +5,10 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from colorbench.color import fused as module
-from colorbench.color.fused import compile_mode, fused, has_compiler
+from colorbench.color import lab
+from colorbench.color.fused import compile_mode, fused, fused_by_picture, has_compiler
+from colorbench.metrics.delta_e import _ciede2000
+from colorbench.metrics.ssim import _structure
 
 
 def counting(monkeypatch, mode: str):
@@ -107,3 +110,37 @@ def test_a_compiler_is_looked_for(monkeypatch):
     has_compiler.cache_clear()
     assert not has_compiler("xpu")
     has_compiler.cache_clear()
+
+
+@pytest.mark.parametrize("results", [1, 2])
+def test_by_picture_calls_the_kernel_on_a_few_pictures_at_a_time(monkeypatch, results):
+    monkeypatch.setenv("COLORBENCH_COMPILE", "0")
+    monkeypatch.setattr(module, "PIECE_ELEMENTS", 25)
+    seen = []
+
+    def kernel(x, y, factor):
+        seen.append(len(x))
+        return x * y * factor if results == 1 else (x * factor, y)
+
+    x, y = torch.arange(70.0).reshape(7, 10), torch.ones(7, 10)
+    expected = kernel(x, y, 3)
+    split = fused_by_picture(kernel)
+    assert torch.equal(torch.stack([*split(x, y, 3)]), torch.stack([*expected]))
+    assert seen == [7, 2, 2, 2, 1]
+    split(x[:2], y[:2], 3)
+    split(x.requires_grad_(), y, 3)
+    with torch.no_grad():
+        split(x, y, 3)
+    assert seen[5:] == [2, 7, 2, 2, 2, 1]
+
+
+@pytest.mark.parametrize(
+    "kernel", [lab._rgb_to_lab, lambda x: lab._lab_to_rgb(100 * x, "soft"), lambda x: _ciede2000(90 * x, 80 * x.flip(0)),
+               lambda x: torch.stack(_structure(x, x.flip(0)))], ids=["rgb-to-lab", "lab-to-rgb", "ciede2000", "ssim"]
+)  # fmt: skip
+def test_a_few_pictures_at_a_time_give_the_same_bits(monkeypatch, kernel):
+    monkeypatch.setenv("COLORBENCH_COMPILE", "0")
+    pictures = torch.rand(5, 3, 37, 41, generator=torch.Generator().manual_seed(0))
+    whole = kernel(pictures)
+    monkeypatch.setattr(module, "PIECE_ELEMENTS", 2 * pictures[0].numel())
+    assert torch.equal(kernel(pictures), whole)

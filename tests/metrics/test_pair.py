@@ -32,5 +32,5 @@ def test_what_does_not_fit_is_computed_again(pair):
 
 
 def test_two_sizes_are_refused(pair):
-    with pytest.raises(ValueError, match="bring pred to the target's size"):
+    with pytest.raises(ValueError, match="bring pred to the target's shape"):
         Pair(pair[0][..., :8], pair[1])
