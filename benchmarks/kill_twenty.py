@@ -25,7 +25,7 @@ from colorbench.grid.local import LocalExecutor
 from colorbench.grid.run import run
 from colorbench.grid.state import is_held
 from colorbench.record import Record, read_record
-from colorbench.training.progress import read_progress
+from colorbench.training.run_log import read_progress
 
 UNET = {"width": 4, "depth": 2}
 RECIPES = (

@@ -27,8 +27,9 @@ from colorbench.batch import Batch
 from colorbench.cell import Budget, Cell, Protocol, Recipe
 from colorbench.data import PhotoLoader, Photos, load_dataset_photos
 from colorbench.generators import build_generator
-from colorbench.training.ledger import Ledger
+from colorbench.suites.budget import with_steps
 from colorbench.training.loop import train_loop
+from colorbench.training.run_log import Costs, RunLog
 
 SIZE_PX, BATCH, COUNT, WARM_UP = 128, 16, 96, 4
 START_UP = """
@@ -79,7 +80,7 @@ def cell_of(photos: Photos, steps: int, generator: str = "linknet", precision: s
     budget = Budget(kind="steps", amount=steps)
     protocol = Protocol(dataset="folder", size_px=SIZE_PX, batch=BATCH, budget=budget, precision=precision)
     recipe = Recipe(generator=generator, loss="l1")
-    return Cell(suite="speed", protocol=protocol, recipe=recipe, seed=0, data_hash=photos.hash)
+    return with_steps(Cell(suite="speed", protocol=protocol, recipe=recipe, seed=0, data_hash=photos.hash))
 
 
 def take_turns(
@@ -90,9 +91,9 @@ def take_turns(
     steps: int,
     other: Callable[[], None],
     precision: str = "fp32",
-) -> tuple[list[float], list[float], Ledger]:
-    """Seconds of `steps` steps of the real loop and of one call of `other`, `rounds` of each in turn; and the loop's ledger."""
-    ours, theirs, ledger, calls, began = [], [], Ledger(), 0, 0.0
+) -> tuple[list[float], list[float], Costs]:
+    """Seconds of `steps` steps of the real loop and of one call of `other`, `rounds` of each in turn; and the loop's costs."""
+    ours, theirs, costs, calls, began = [], [], Costs(), 0, 0.0
 
     def other_side() -> bool:
         nonlocal calls, began
@@ -110,8 +111,9 @@ def take_turns(
 
     block = 10 if device == "cuda" else 1
     cell = cell_of(photos, block * (WARM_UP + rounds * steps), precision=precision)
-    train_loop(cell, photos, folder, torch.device(device), ledger=ledger, should_stop=other_side)
-    return ours[1:], theirs[1:], ledger  # the first turn has no whole round before it
+    log = RunLog(folder)
+    train_loop(cell, photos, folder, torch.device(device), costs=costs, log=log, should_stop=other_side)
+    return ours[1:], theirs[1:], costs  # the first turn has no whole round before it
 
 
 def seconds_now(device: str) -> float:
@@ -121,7 +123,7 @@ def seconds_now(device: str) -> float:
 
 
 def bare_step(photos: Photos, device: str) -> Callable[[], None]:
-    """The network alone, on one batch that lies there: forward, backward, optimiser."""
+    """The network alone, on one batch that lies there: forward, backward, optimizer."""
     network = build_generator("linknet").to(device).to(memory_format=torch.channels_last).train()
     optimizer = torch.optim.AdamW(network.parameters(), lr=3e-4, betas=(0.9, 0.99), fused=device == "cuda")
     with PhotoLoader(photos.train, device, BATCH, seed=0, crop_px=SIZE_PX) as loader:
@@ -191,7 +193,7 @@ def once(benchmark, function: Callable):
 
 def test_against_the_bare_network(benchmark, photos, tmp_path, device):
     """Bar: steps/s within 3 % of the bare network's, data wait below 2 %."""
-    ours, bare, ledger = once(benchmark, lambda: take_turns(photos, tmp_path, device, 40, 1, bare_step(photos, device)))
+    ours, bare, costs = once(benchmark, lambda: take_turns(photos, tmp_path, device, 40, 1, bare_step(photos, device)))
     ratios = [one / other for one, other in zip(ours, bare)]
     report(
         benchmark,
@@ -201,7 +203,7 @@ def test_against_the_bare_network(benchmark, photos, tmp_path, device):
         over_bare=round(statistics.median(ours) / statistics.median(bare), 4),
         over_bare_pairwise=round(statistics.median(ratios), 4),
         over_bare_best=round(min(ours) / min(bare), 4),
-        data_wait_share=round(ledger.data_wait_seconds / (statistics.median(ours) * (WARM_UP + 40)), 5),
+        data_wait_share=round(costs.data_wait_seconds / (statistics.median(ours) * (WARM_UP + 40)), 5),
         bar="over_bare <= 1.03, data_wait_share < 0.02",
     )
 

@@ -41,7 +41,7 @@ class Budget(Strict):
     """How much training every cell gets, in one currency.
 
     `seconds`: device seconds on this machine's clock. `reference-seconds`: seconds on the reference GPU, turned into steps
-    by a frozen step table. `steps`: optimiser steps. `samples`: photos seen. `flops`: model FLOPs, forward and backward.
+    by a frozen step table. `steps`: optimizer steps. `samples`: photos seen. `flops`: model FLOPs, forward and backward.
     """
 
     kind: Literal["seconds", "reference-seconds", "steps", "samples", "flops"]
@@ -59,12 +59,12 @@ class Budget(Strict):
         }  # fmt: skip
         match = re.fullmatch(r"\s*([0-9.]+(?:e\+?[0-9]+)?)\s*([a-z-]+)\s*", text.lower())
         unit = match and (units.get(match[2]) or (match[2] if match[2] in units.values() else None))
-        if not unit:
+        if not match or not unit:
             raise ValueError(
                 f"budget {text!r} is not a number and a unit; write 60s, 8rs, 500steps, 20000samples or 1e15flops"
             )
         try:
-            return cls(kind=unit, amount=float(match[1]))
+            return cls.model_validate({"kind": unit, "amount": float(match[1])})
         except ValueError:
             raise ValueError(f"budget {text!r} must be a number above 0; write for instance 60s or 500steps") from None
 
@@ -74,7 +74,7 @@ class Budget(Strict):
 
 
 class Optimizer(Strict):
-    """One optimiser for the generator; critics bring their own settings from the loss table."""
+    """One optimizer for the generator; critics bring their own settings from the loss table."""
 
     name: Literal["adamw", "adam"] = "adamw"
     lr: float = Field(default=3e-4, gt=0)
@@ -107,7 +107,7 @@ class Phases(Strict):
 
 
 class Recipe(Strict):
-    """What is compared: a generator with its options, a head, a loss expression, an optimiser. Names and numbers only.
+    """What is compared: a generator with its options, a head, a loss expression, an optimizer. Names and numbers only.
 
     `size_px` is the side at which the generator works, when that is not the suite's: it sees the gray photo at this size,
     and its output is brought back to the suite's size, where every loss and metric looks.
@@ -134,6 +134,12 @@ class Recipe(Strict):
             return self.name
         parts = [self.generator, slug(self.loss)] + ([self.head] if self.head != "auto" else [])
         return "+".join(part for part in parts if part != "none")
+
+    @property
+    def untrained(self) -> "Recipe":
+        """The same without pretrained weights to start from: what builds the network when its weights do not matter."""
+        options = {key: value for key, value in self.options.items() if key != "pretrained"}
+        return self.model_copy(update={"options": options})
 
 
 class Protocol(Strict):

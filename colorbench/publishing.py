@@ -63,9 +63,8 @@ def infer_again(checkpoint: Path, photos: list) -> list:
     import torch
 
     from colorbench.data import PhotoSet
-    from colorbench.training.colorize import load_generator
-    from colorbench.training.evaluate import predict_all
-    from colorbench.training.predict import model_predict
+    from colorbench.training.checkpoint import load_generator
+    from colorbench.training.evaluate import model_predict, predict_all
 
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model, head, cell = load_generator(checkpoint, device)

@@ -5,7 +5,7 @@ old one. Numbers are numbers; there are no host names and no paths in it.
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 from pydantic import Field, ValidationError, field_validator
 
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     import numpy as np
 
 SCHEMA_VERSION = 1
-STATUSES = ("done", "out-of-memory", "nan", "timeout", "crash", "skipped")
+Status = Literal["done", "out-of-memory", "nan", "timeout", "crash", "skipped"]
+STATUSES: tuple[Status, ...] = get_args(Status)
 """`done` trained to the end of its budget. The next four are results too, scored as the gray baseline. `skipped` could not
 start here (weights missing) and is tried again by the next run."""
 
@@ -146,7 +147,7 @@ class Record(Strict):
     key: str = Field(pattern=r"^[0-9a-f]{64}$")
     cell: Cell
     origin: Literal["harness", "submission"] = "harness"
-    status: Literal["done", "out-of-memory", "nan", "timeout", "crash", "skipped"]
+    status: Status
     message: str = Field(default="", max_length=4000)
     generator: GeneratorFacts
     data: DataFacts

@@ -6,13 +6,10 @@ from colorbench.data.photoset import PhotoSet
 from colorbench.data.sources import Found, Source, cache_folder
 from colorbench.data.table import DATASETS, DatasetRow
 
-PhotoFeed = PhotoLoader  # the old name, until training no longer imports it
-
 __all__ = [
     "DATASETS",
     "DatasetRow",
     "Found",
-    "PhotoFeed",
     "PhotoLoader",
     "PhotoSet",
     "Photos",

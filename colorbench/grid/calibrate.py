@@ -180,7 +180,7 @@ class _Bench:
 
     def _block(self, cell: Cell, part: Part) -> Part:
         """The part with one more block, or with its failure."""
-        from colorbench.training.memory import is_out_of_memory
+        from colorbench.training.device import is_out_of_memory
 
         try:
             try:
@@ -205,8 +205,8 @@ class _Bench:
             "model_flops": counted.flops,
             "macs": counted.macs,
             "activations": counted.activations,
-            "exclusive": False if part.exclusive is False else timer.exclusive,
-            "throttled": True if part.throttled else timer.throttled,
+            "exclusive": False if part.exclusive is False else timer.watch.exclusive,
+            "throttled": True if part.throttled else timer.watch.throttled,
         }
         if self._is_crowded():
             self._drop()

@@ -48,7 +48,7 @@ def _checked(recipe: Recipe) -> Recipe:
     from colorbench.generators.build import planned_options
     from colorbench.losses import build_loss
     from colorbench.losses.expression import canonical, parse
-    from colorbench.training.setup import choose_head
+    from colorbench.suites.step_table import head_of
 
     if recipe.generator not in GENERATORS:
         raise unknown_name("generator", recipe.generator, GENERATORS)
@@ -66,5 +66,6 @@ def _checked(recipe: Recipe) -> Recipe:
         }
     )
     if all(LOSSES[term.key].needs != "weights" for term in parse(recipe.loss, LOSSES)):
-        choose_head(spelled, build_loss(spelled.loss))
+        build_loss(spelled.loss)
+    head_of(spelled)
     return spelled

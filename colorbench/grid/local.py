@@ -17,7 +17,7 @@ from colorbench.grid.attempts import Again, has_overstayed, judge, start_worker
 from colorbench.grid.job import Job
 from colorbench.grid.state import is_held
 from colorbench.grid.worker import BUSY
-from colorbench.training.progress import read_progress
+from colorbench.training.run_log import read_progress
 
 _POLL_SECONDS = 0.05
 _LOOK_SECONDS = 0.5  # between two looks at a cell's progress, which tells no more often

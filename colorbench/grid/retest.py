@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from colorbench.cell import Cell, Protocol, Suite
 from colorbench.data import PhotoSet
-from colorbench.files import write_atomically
+from colorbench.files import CHECKPOINT, write_atomically
 from colorbench.grid.job import JOB_NAME, read_job
 from colorbench.grid.run import REFERENCES, SUITE_NAME
 from colorbench.grid.state import hold, state_of
@@ -16,7 +16,6 @@ from colorbench.leaderboard.entries import Board, Run, read_board, record_files
 from colorbench.names import unknown_name
 from colorbench.record import Record, read_record
 from colorbench.suites.load import read_written_suite
-from colorbench.training.checkpoint import WEIGHTS_NAME
 
 
 @dataclass(frozen=True)
@@ -168,9 +167,9 @@ def _can_be_retested(board: Board) -> None:
     if any(run.record.cell.retest_of for run in board.runs):
         raise ValueError(f"{board.name} is a retest itself; give the folder of the board that was trained")
     trained = [run for run in board.runs if run.record.status == "done" and not run.record.cell.is_baseline]
-    if trained and not any((run.folder / WEIGHTS_NAME).is_file() for run in trained):
+    if trained and not any((run.folder / CHECKPOINT).is_file() for run in trained):
         raise ValueError(
-            f"no {WEIGHTS_NAME} below {board.folder}; a retest needs the folder that `colorbench run` wrote, "
+            f"no {CHECKPOINT} below {board.folder}; a retest needs the folder that `colorbench run` wrote, "
             "not a published copy of its records"
         )
 
@@ -230,7 +229,7 @@ def _is_done(run: Run, cell: Cell, out: Path, metrics: Sequence[str]) -> bool:
         raise ValueError(f"{out / cell.folder} holds the test of another cell: choose another --name, or remove it")
     if state.name != "done":
         return False
-    if state.record.files.get(WEIGHTS_NAME) != run.record.files.get(WEIGHTS_NAME):
+    if state.record.files.get(CHECKPOINT) != run.record.files.get(CHECKPOINT):
         raise ValueError(f"{out / cell.folder} tested another checkpoint of this cell: remove it, and run this again")
     return set(metrics) <= set(state.record.scores)
 
@@ -240,7 +239,7 @@ def _training_photos(board: Board, source, photos: PhotoSet):
     import torch
 
     from colorbench.data import load_protocol_photos
-    from colorbench.training.statistics import split_statistics
+    from colorbench.training.setup import split_statistics
     from colorbench.training.train import check_photos
 
     cell, given = board.runs[0].record.cell, source is not None

@@ -7,7 +7,7 @@ from colorbench.grid.job import JOB_NAME
 from colorbench.grid.state import is_held
 from colorbench.record import FILE_NAME, STATUSES, read_record
 from colorbench.suites.load import read_written_suite
-from colorbench.training.progress import read_progress
+from colorbench.training.run_log import read_progress
 
 _DEPTH = 3  # OUT/<suite>/<recipe>/seed-<n>
 

@@ -5,7 +5,7 @@ import time
 from colorbench.grid.job import Job
 from colorbench.grid.local import Event, OnEvent
 from colorbench.grid.state import is_held
-from colorbench.training.progress import read_progress
+from colorbench.training.run_log import read_progress
 
 _LOOK_SECONDS = 1.0
 

@@ -50,7 +50,7 @@ def run_job(job: Job, should_stop=lambda: False) -> None:
     if job.threads:
         torch.set_num_threads(job.threads)
     from colorbench.plugins import load_plugins
-    from colorbench.training.rescore import rescore
+    from colorbench.training.retest import rescore
     from colorbench.training.train import fail, train
 
     load_plugins(job.plugins)

@@ -82,12 +82,13 @@ def with_steps(cell: Cell, table: StepTable | None = None) -> Cell:
 
 def count_step(recipe: Recipe, protocol: Protocol) -> "Arithmetic":
     """The arithmetic of one training step of this recipe at its working size and the protocol's batch."""
+    from colorbench.generators.build import recorded_options
     from colorbench.generators.flops import count_arithmetic
     from colorbench.generators.row import HEAD_CHANNELS
 
-    options = {key: value for key, value in recipe.options.items() if key != "pretrained"}
-    size = recipe.size_px or protocol.size_px
-    counted = count_arithmetic(recipe.generator, options, HEAD_CHANNELS[head_of(recipe)], size, protocol.batch)
+    options = recorded_options(recipe.generator, recipe.untrained.options)
+    size, channels = recipe.size_px or protocol.size_px, HEAD_CHANNELS[head_of(recipe)]
+    counted = count_arithmetic(recipe.generator, options, channels, size, protocol.batch)
     if recipe.phases.plan != "joint" or recipe.phases.sizes_px:
         return counted._replace(flops=None, reason="its phases change what a step costs")
     return counted
@@ -121,7 +122,7 @@ def _fit(rows: list[StepRow], activations: int, macs: int) -> float:
     """Centered, so that a feature which does not vary gets no slope; slopes below 0 would reward larger networks."""
     from scipy.optimize import nnls
 
-    features = np.log([[row.activations, row.macs] for row in rows])
+    features = np.log([(row.activations or 1, row.macs or 1) for row in rows])  # the caller leaves out rows without
     times = np.log([row.seconds for row in rows])
     middle, mean = features.mean(axis=0), times.mean()
     slopes, _ = nnls(features - middle, times - mean)

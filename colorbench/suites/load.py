@@ -101,7 +101,7 @@ def parse_suite(name: str, fields: dict[str, Any]) -> Suite:
     protocol = dict(fields.pop("protocol", {}))
     if isinstance(protocol.get("budget"), str):
         protocol["budget"] = Budget.parse(protocol["budget"])
-    return Suite(name=fields.pop("name", name), protocol=protocol, recipes=tuple(recipes), **fields)
+    return Suite.model_validate({"name": name, **fields, "protocol": protocol, "recipes": tuple(recipes)})
 
 
 def _matrix(matrix: dict[str, Any], shared: dict[str, Any]) -> list[Recipe]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from colorbench.cell import Budget, Protocol, Recipe, Suite
+from colorbench.cell import Budget, Optimizer, Protocol, Recipe, Suite
 from colorbench.generators import BASELINES
 
 OWN = ("embedded", "mixtures")
@@ -75,10 +75,10 @@ def _matrix(recipes: Sequence[Recipe], generators, losses, head) -> list[Recipe]
     chosen = list(generators) or list(known)
     wanted = list(losses) or list(dict.fromkeys(recipe.loss for recipe in recipes if recipe.generator in chosen))
     wanted = wanted or ["l1"]
-    plain = recipes[0].optimizer if recipes else None
+    optimizer = recipes[0].optimizer if recipes else Optimizer()
     made = []
     for generator in chosen:
-        start = known.get(generator) or Recipe(generator=generator, **({"optimizer": plain} if plain else {}))
+        start = known.get(generator) or Recipe(generator=generator, optimizer=optimizer)
         for loss in wanted:
             own = [r for r in recipes if r.generator == generator and _same(r.loss, loss) and head in (None, r.head)]
             made += own or [start.model_copy(update={"loss": loss, "name": None, "head": head or "auto"})]

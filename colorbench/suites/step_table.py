@@ -8,7 +8,7 @@ this module, like the suites; a run keeps its own beside its cells.
 import hashlib
 import math
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, ValidationError, field_validator
 
@@ -151,13 +151,15 @@ def kind_of(recipe: Recipe, protocol: Protocol) -> StepKind:
     Raises:
         KeyError: an unknown generator or loss.
     """
-    from colorbench.generators.build import find_row
+    from colorbench.generators.build import find_row, recorded_options
     from colorbench.losses import LOSSES
     from colorbench.losses.expression import canonical, parse
 
+    stated = recorded_options(recipe.generator, recipe.options)
+    options: dict[str, Any] = {**find_row(recipe.generator).options, **stated}
     return StepKind(
         generator=recipe.generator,
-        options={**find_row(recipe.generator).options, **recipe.options},
+        options=options,
         loss=canonical(parse(recipe.loss, LOSSES)),
         head=head_of(recipe),
         size_px=recipe.size_px or protocol.size_px,
@@ -166,16 +168,25 @@ def kind_of(recipe: Recipe, protocol: Protocol) -> StepKind:
 
 
 def head_of(recipe: Recipe) -> str:
-    """The head that a recipe trains under. Builds no loss, so needs no weights."""
+    """The head that a recipe trains under: its own, else what the loss needs, else the one the generator was published with.
+
+    Builds no loss, so needs no weights.
+
+    Raises:
+        KeyError: an unknown generator or loss.
+        ValueError: the loss needs another head than the recipe states.
+    """
     from colorbench.generators.build import find_row
     from colorbench.losses import LOSSES
     from colorbench.losses.expression import parse
 
-    if recipe.head != "auto":
-        return recipe.head
     rows = (LOSSES[term.key] for term in parse(recipe.loss, LOSSES))
     needed = next((row.needs_head for row in rows if row.needs_head), None)
-    return needed or find_row(recipe.generator).head
+    if recipe.head == "auto":
+        return needed or find_row(recipe.generator).head
+    if needed and recipe.head != needed:
+        raise ValueError(f"the loss {recipe.loss!r} needs the head {needed!r}, the recipe says {recipe.head!r}")
+    return recipe.head
 
 
 def steps_in(budget: Budget, seconds_per_step: float) -> int:

@@ -1,45 +1,64 @@
 """Checkpoints: the training state for resuming, and the finished weights for everybody else.
 
-The training state is `sha256 + payload`, written atomically, so a torn or edited file is noticed. It is our own file in our
-own folder and still read with `weights_only`. The finished weights are safetensors with the recipe in their metadata.
+The training state is `sha256 + payload`, written atomically, so a torn or edited file is noticed; it is read with
+`weights_only`. The finished weights are safetensors with the cell in their metadata: reading them executes nothing.
 """
 
 import hashlib
 import io
+import json
+import time
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from colorbench.cell import Cell, canonical_json
-from colorbench.files import write_atomically
+from colorbench.files import CHECKPOINT, TRAINING_STATE, bytes_sha256, write_atomically
+from colorbench.training.heads import build_network
+from colorbench.training.run_log import Costs
 
-STATE_NAME = "training_state"
-WEIGHTS_NAME = "checkpoint.safetensors"
+_FORMAT = 2  # of the training state; a state of another format is not resumed
 
 
 class CorruptCheckpoint(ValueError):
     """The training state on disk is not what was written."""
 
 
-def save_state(folder: Path, state: dict) -> None:
-    """Write everything needed to go on, replacing the state before."""
-    buffer = io.BytesIO()
-    torch.save(state, buffer)
+class SavedState(NamedTuple):
+    """Where a cell was stopped: the state of its trainer, and what it had used."""
+
+    trainer: dict
+    costs: Costs
+
+
+def save_state(folder: Path, cell: Cell, trainer: dict, costs: Costs) -> float:
+    """Write everything needed to go on, replacing the state before. Returns how many seconds that took."""
+    began, buffer = time.monotonic(), io.BytesIO()
+    torch.save({"format": _FORMAT, "key": cell.key, "trainer": trainer, "costs": vars(costs)}, buffer)
     payload = buffer.getvalue()
-    write_atomically(folder / STATE_NAME, hashlib.sha256(payload).digest() + payload)
+    write_atomically(folder / TRAINING_STATE, hashlib.sha256(payload).digest() + payload)
+    return time.monotonic() - began
 
 
-def load_state(folder: Path, device: torch.device) -> dict | None:
-    """The last state, or None when there is none. Raises CorruptCheckpoint when it does not match its hash."""
-    path = folder / STATE_NAME
+def load_state(folder: Path, cell: Cell, device: torch.device) -> SavedState | None:
+    """The last state of this cell, or None.
+
+    Raises:
+        CorruptCheckpoint: it does not match its own hash.
+    """
+    path = folder / TRAINING_STATE
     if not path.exists():
         return None
     content = path.read_bytes()
     digest, payload = content[:32], content[32:]
     if hashlib.sha256(payload).digest() != digest:
         raise CorruptCheckpoint(f"{path.name} of {folder.parent.name}/{folder.name} does not match its own hash")
-    return torch.load(io.BytesIO(payload), map_location=device, weights_only=True)
+    state = torch.load(io.BytesIO(payload), map_location=device, weights_only=True)
+    if state.get("format") != _FORMAT or state["key"] != cell.key:
+        return None
+    return SavedState(state["trainer"], Costs(**state["costs"]))
 
 
 def save_weights(folder: Path, state_dict: dict[str, Tensor], cell: Cell, extra: dict[str, str]) -> str:
@@ -50,8 +69,36 @@ def save_weights(folder: Path, state_dict: dict[str, Tensor], cell: Cell, extra:
     facts = {"cell": cell.model_dump(mode="json"), **extra}
     metadata = {"colorbench": canonical_json(facts)}  # one key: safetensors writes several in random order
     content = save(_untied(tensors), metadata)
-    write_atomically(folder / WEIGHTS_NAME, content)
-    return hashlib.sha256(content).hexdigest()
+    write_atomically(folder / CHECKPOINT, content)
+    return bytes_sha256(content)
+
+
+def load_generator(checkpoint: Path | str, device: torch.device | str = "cpu") -> tuple[nn.Module, str, Cell]:
+    """The generator of a `checkpoint.safetensors` in eval mode, its head's name, and the cell it was trained in.
+
+    Raises:
+        ValueError: not a checkpoint of colorbench.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    path = Path(checkpoint)
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            metadata, state = file.metadata() or {}, {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    except FileNotFoundError:
+        raise ValueError(f"no checkpoint at {path}; a run leaves {CHECKPOINT} in each cell's folder") from None
+    except (SafetensorError, OSError) as error:
+        raise ValueError(f"{path} is not a safetensors file ({error})") from None
+    if "colorbench" not in metadata:
+        raise ValueError(f"{path} has no colorbench cell in its metadata; give a {CHECKPOINT} of a run")
+    facts = json.loads(metadata["colorbench"])
+    cell, head = Cell.model_validate(facts["cell"]), facts["head"]
+    model = build_network(cell.recipe.untrained, head)
+    try:
+        model.load_state_dict(state)
+    except RuntimeError as error:
+        raise ValueError(f"{path} does not fit its own recipe: {str(error).splitlines()[0]}") from None
+    return model.to(device).eval(), head, cell
 
 
 def _untied(tensors: dict[str, Tensor]) -> dict[str, Tensor]:

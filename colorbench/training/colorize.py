@@ -1,6 +1,5 @@
 """Colorize photos of any size with a finished checkpoint. Nothing in the file is executed: safetensors and names."""
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,13 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from colorbench.batch import Batch, Output
-from colorbench.cell import Cell
 from colorbench.files import PICTURE_ENDINGS, write_atomically
-from colorbench.generators import build_generator
-from colorbench.generators.build import recorded_options
 from colorbench.photo import decode_photo
+from colorbench.training.checkpoint import load_generator
 from colorbench.training.evaluate import to_uint8
-from colorbench.training.heads import apply_head, head_channels, with_true_lightness
+from colorbench.training.heads import apply_head, with_true_lightness
 
 
 @dataclass(frozen=True)
@@ -57,38 +54,6 @@ def load_colorizer(checkpoint: Path | str, device: torch.device | str = "cpu") -
     """
     model, head, cell = load_generator(checkpoint, device)
     return Colorizer(model, head, cell.recipe.size_px or cell.protocol.size_px)
-
-
-def load_generator(checkpoint: Path | str, device: torch.device | str = "cpu") -> tuple[nn.Module, str, Cell]:
-    """The generator of a checkpoint in eval mode, its head's name, and the cell it was trained in.
-
-    Raises:
-        ValueError: not a checkpoint of colorbench.
-    """
-    from safetensors import SafetensorError, safe_open
-
-    path = Path(checkpoint)
-    try:
-        with safe_open(str(path), framework="pt") as file:
-            metadata, state = file.metadata() or {}, {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-    except FileNotFoundError:
-        raise ValueError(
-            f"no checkpoint at {path}; a run leaves checkpoint.safetensors in each cell's folder"
-        ) from None
-    except (SafetensorError, OSError) as error:
-        raise ValueError(f"{path} is not a safetensors file ({error})") from None
-    if "colorbench" not in metadata:
-        raise ValueError(f"{path} has no colorbench cell in its metadata; give a checkpoint.safetensors of a run")
-    facts = json.loads(metadata["colorbench"])
-    cell, head = Cell.model_validate(facts["cell"]), facts["head"]
-    stated = {key: value for key, value in cell.recipe.options.items() if key != "pretrained"}
-    options = recorded_options(cell.recipe.generator, stated)
-    model = build_generator(cell.recipe.generator, out_channels=head_channels(head), **options)
-    try:
-        model.load_state_dict(state)
-    except RuntimeError as error:
-        raise ValueError(f"{path} does not fit its own recipe: {str(error).splitlines()[0]}") from None
-    return model.to(device).eval(), head, cell
 
 
 @dataclass

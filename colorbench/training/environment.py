@@ -1,14 +1,11 @@
 """Where a run happened: versions and kinds of hardware. No names of machines, no paths."""
 
-import hashlib
-import inspect
 import os
 import platform
 import subprocess
 from pathlib import Path
 
 import torch
-from torch import nn
 
 import colorbench
 from colorbench.record import Environment
@@ -32,14 +29,6 @@ def describe_environment(device: torch.device) -> Environment:
         git_dirty=dirty,
         deterministic=torch.are_deterministic_algorithms_enabled() or not cuda,
     )
-
-
-def source_hash(module: nn.Module) -> str | None:
-    """sha256 of the file that defines a generator's class; None when there is no file."""
-    try:
-        return hashlib.sha256(Path(inspect.getfile(type(module))).read_bytes()).hexdigest()
-    except (TypeError, OSError):
-        return None
 
 
 def _cpu() -> str:

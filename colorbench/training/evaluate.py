@@ -5,6 +5,7 @@ the files, to the last digit.
 """
 
 import io
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,13 +13,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from colorbench.batch import Batch, Output
-from colorbench.data.photoset import PhotoSet
-from colorbench.files import bytes_sha256, pictures_sha256, write_atomically
+from colorbench.cell import Cell
+from colorbench.data import PhotoSet
+from colorbench.files import PREDICTIONS, SAMPLES, SCORES, bytes_sha256, pictures_sha256, write_atomically
+from colorbench.generators import BASELINES
+from colorbench.generators.bayes import HiddenTruth
 from colorbench.record import Score
 from colorbench.tensors import Rgb, Rgb8
+from colorbench.training.heads import Forward, with_true_lightness
 
 if TYPE_CHECKING:
     import pandas
@@ -29,11 +34,69 @@ Predict = Callable[[Batch, list[int]], Output]
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What evaluation gives: predictions uint8 `(n, 3, h, w)`, one row of scores a photo, and the record's scores."""
+    """What evaluation gives: predictions uint8 `(n, 3, h, w)`, one row of scores per photo, and the record's scores."""
 
     predictions: Rgb8
     frame: "pandas.DataFrame"
     scores: dict[str, Score]
+
+
+def model_predict(model: nn.Module, head: str, cell: Cell) -> Predict:
+    """A finished generator under its cell's protocol.
+
+    Args:
+        model: on its device, with the weights of the cell's checkpoint.
+        head: `ab`, `luv`, `rgb` or `bins`.
+        cell: whose size, precision, memory format and lightness rule hold.
+    """
+    return forward_predict(Forward(model, head, cell), cell)
+
+
+def forward_predict(forward: Forward, cell: Cell) -> Predict:
+    """The same for a generator whose forward pass exists already, as training leaves it."""
+    restore = cell.recipe.keep_lightness and forward.head == "rgb"
+
+    def predict(truth: Batch, rows: list[int]) -> Output:
+        forward.model.eval()
+        output = forward(truth)
+        return with_true_lightness(output, truth) if restore else output
+
+    return predict
+
+
+def baseline_predict(key: str, photos: PhotoSet, seed: int, mean_ab: Tensor, device: torch.device) -> Predict:
+    """A baseline on these photos. `mean_ab`: of the photos that the board trains on, `(2,)`.
+
+    Raises:
+        ValueError: the baseline needs to know what the pictures are made of, and nobody knows that of photos.
+    """
+    if BASELINES[key].needs_truth:
+        return _bayes_predict(key, photos, device)
+    pixels = photos.pixels
+    order = np.random.default_rng(seed).permutation(len(pixels))
+    other = np.empty_like(order)
+    other[order] = np.roll(order, 1)  # a cycle through all photos: nobody keeps its own colors
+    mean_ab = mean_ab.to(device)
+
+    def predict(truth: Batch, rows: list[int]) -> Output:
+        others = Batch.from_rgb(torch.from_numpy(np.array(pixels[other[rows]])).to(device))
+        return Output.from_ab(BASELINES[key].function(truth, mean_ab=mean_ab, other_ab=others.ab), truth.lightness)
+
+    return predict
+
+
+def _bayes_predict(key: str, photos: PhotoSet, device: torch.device) -> Predict:
+    if photos.truth is None:
+        raise ValueError(f"{key} needs pictures whose colors' distribution is known: use the dataset 'mixtures'")
+    truth = photos.truth
+    maps = truth.material_maps, np.stack([scene.objects for scene in truth.scenes])
+
+    def predict(batch: Batch, rows: list[int]) -> Output:
+        materials, objects = (torch.from_numpy(part[rows]).long() for part in maps)
+        hidden = HiddenTruth(materials, objects, truth.mixtures, tuple(rows))
+        return Output.from_ab(BASELINES[key].function(hidden).to(device), batch.lightness)
+
+    return predict
 
 
 def evaluate(
@@ -112,15 +175,26 @@ def _score(frame: "pandas.DataFrame", row, color_only: np.ndarray) -> Score:
     return Score.over(frame[row.key].to_numpy(), color_only, row, reason)
 
 
+def save_evaluation(folder: Path, evaluation: Evaluation, photos: PhotoSet) -> dict[str, str]:
+    """Per-image scores, predictions and samples into a cell's folder; returns the hashes that its record keeps."""
+    shutil.rmtree(folder / PREDICTIONS, ignore_errors=True)
+    files = {
+        SCORES: save_scores(folder, evaluation, photos),
+        PREDICTIONS: save_pictures(folder / PREDICTIONS, evaluation.predictions, photos.ids),
+    }
+    save_samples(folder, evaluation, photos)
+    return files
+
+
 def save_scores(folder: Path, evaluation: Evaluation, photos: PhotoSet) -> str:
-    """`scores.parquet`: photo, color_only, one column a per-image metric. Returns its sha256."""
+    """`scores.parquet`: photo, color_only, one column per per-image metric. Returns its sha256."""
     frame = evaluation.frame.astype("float64")
     frame.attrs = {}
     frame.insert(0, "color_only", photos.color_only)
     frame.insert(0, "photo", list(photos.ids))
     buffer = io.BytesIO()
     frame.to_parquet(buffer, index=False)
-    write_atomically(folder / "scores.parquet", buffer.getvalue())
+    write_atomically(folder / SCORES, buffer.getvalue())
     return bytes_sha256(buffer.getvalue())
 
 
@@ -139,7 +213,7 @@ def save_pictures(folder: Path, pictures: Rgb8, names: Sequence[str]) -> str:
 
 
 def save_samples(folder: Path, evaluation: Evaluation, photos: PhotoSet, count: int = 4) -> None:
-    """`samples.png`: gray | prediction | truth, a row a photo."""
+    """`samples.png`: gray | prediction | truth, one row per photo."""
     from PIL import Image
 
     rows = []
@@ -151,4 +225,4 @@ def save_samples(folder: Path, evaluation: Evaluation, photos: PhotoSet, count: 
     strip: Tensor = torch.cat(rows, dim=1)
     buffer = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(strip.permute(1, 2, 0).numpy())).save(buffer, format="PNG")
-    write_atomically(folder / "samples.png", buffer.getvalue())
+    write_atomically(folder / SAMPLES, buffer.getvalue())

@@ -1,4 +1,6 @@
-"""Heads: how a generator's raw output becomes a picture. The same few lines for every generator.
+"""From a batch to a prediction: the generator's forward pass, and the heads, which turn its raw output into a picture.
+
+The same few lines for every generator, in training and evaluation alike.
 
 `ab`: 110 * tanh. `luv`: 180 * tanh for u, v (inside sRGB u reaches 175). `rgb`: sigmoid. `bins`: 313 logits, decoded by
 the annealed mean. Raw maps smaller than the photo are enlarged bilinearly before any non-linearity, except logits, which
@@ -9,10 +11,13 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from colorbench.batch import Batch, Output
+from colorbench.cell import Cell, Recipe
 from colorbench.color import luv_to_xyz, rgb_to_lab, xyz_to_lab
+from colorbench.generators.build import build_generator, recorded_options
+from colorbench.generators.row import HEAD_CHANNELS
 from colorbench.names import unknown_name
 from colorbench.tensors import Raw
 
@@ -44,15 +49,16 @@ def _bins(raw: Tensor, batch: Batch) -> Output:
     return Output.from_logits(raw, batch.lightness)
 
 
-HEADS: Mapping[str, tuple[int, Callable[[Tensor, Batch], Output]]] = MappingProxyType(
-    {"ab": (2, _ab), "luv": (2, _luv), "rgb": (3, _rgb), "bins": (313, _bins)}
+HEADS: Mapping[str, Callable[[Tensor, Batch], Output]] = MappingProxyType(
+    {"ab": _ab, "luv": _luv, "rgb": _rgb, "bins": _bins}
 )
-"""Head -> channels of the raw output, and the function."""
+"""Head -> its function. `HEAD_CHANNELS` has the channels of its raw output."""
 
 
 def head_channels(head: str) -> int:
     """How many channels a generator needs for this head."""
-    return _row(head)[0]
+    _check(head)
+    return HEAD_CHANNELS[head]
 
 
 def apply_head(head: str, raw: Raw | dict, batch: Batch) -> Output:
@@ -61,23 +67,57 @@ def apply_head(head: str, raw: Raw | dict, batch: Batch) -> Output:
     A dict is the output of a generator that trains auxiliary heads: its `deep` raws become Outputs in `extras`, everything
     else is handed on to the losses that ask for it.
     """
-    function = _row(head)[1]
+    _check(head)
+    function = HEADS[head]
     with torch.autocast(batch.rgb.device.type, enabled=False):
         if isinstance(raw, Tensor):
             return function(raw.float(), batch)
         output = function(raw["raw"].float(), batch)
-        output.extras = {key: value.float() for key, value in raw.items() if isinstance(value, Tensor) and key != "raw"}
+        extras: dict = {key: value.float() for key, value in raw.items() if isinstance(value, Tensor) and key != "raw"}
         if "deep" in raw:
-            output.extras["deep"] = [function(each.float(), batch) for each in raw["deep"]]
+            extras["deep"] = [function(each.float(), batch) for each in raw["deep"]]
+        output.extras = extras
         return output
 
 
 def with_true_lightness(output: Output, batch: Batch) -> Output:
-    """The prediction's colour under the photo's own lightness: the one output rule of the protocol."""
+    """The prediction's color under the photo's own lightness: the one output rule of the protocol."""
     return Output.from_ab(rgb_to_lab(output.rgb)[:, 1:], batch.lightness)
 
 
-def _row(head: str) -> tuple[int, Callable]:
+def _check(head: str) -> None:
     if head not in HEADS:
         raise unknown_name("head", head, HEADS)
-    return HEADS[head]
+
+
+def build_network(recipe: Recipe, head: str) -> nn.Module:
+    """The generator that a cell's recipe means, fresh, with the channels of this head."""
+    options = recorded_options(recipe.generator, recipe.options)
+    return build_generator(recipe.generator, out_channels=head_channels(head), **options)
+
+
+class Forward:
+    """A generator with its head: a batch in, a prediction out.
+
+    Args:
+        model: on its device; its weights are put into the protocol's memory format.
+        head: `ab`, `luv`, `rgb` or `bins`.
+        cell: whose working size, precision and memory format hold. bf16 runs the generator (and nothing else) under autocast.
+        compile: run the generator through torch.compile.
+    """
+
+    def __init__(self, model: nn.Module, head: str, cell: Cell, *, compile: bool = False):
+        self.model, self.head, self.size_px = model, head, cell.recipe.size_px
+        self.memory_format = torch.channels_last if cell.protocol.channels_last else torch.contiguous_format
+        model.to(memory_format=self.memory_format)
+        device, bf16 = next(model.parameters()).device.type, cell.protocol.precision == "bf16"
+        self.autocast = torch.autocast(device, torch.bfloat16, enabled=bf16)
+        self.network = torch.compile(model) if compile else model
+
+    def __call__(self, batch: Batch) -> Output:
+        gray, side = batch.gray, self.size_px
+        if side is not None and gray.shape[-2:] != (side, side):  # heads bring the output back
+            gray = nn.functional.interpolate(gray, (side, side), mode="bilinear", antialias=True, align_corners=False)
+        with self.autocast:
+            raw = self.network(gray.contiguous(memory_format=self.memory_format))
+        return apply_head(self.head, raw, batch)

@@ -1,6 +1,5 @@
-"""Optimisers, the schedule as a function of the consumed budget, and the moving average of the weights."""
+"""Optimizers, the schedule and the phases as functions of the budget's share, and the moving average of the weights."""
 
-import inspect
 import math
 from collections.abc import Iterable
 
@@ -8,26 +7,24 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
-from colorbench.cell import Optimizer
+from colorbench.cell import Optimizer, Phases
 
 
-def _plain(kind: type[torch.optim.Optimizer]) -> type[torch.optim.Optimizer]:
-    """This optimiser without the wrappers around its methods, whose first call imports torch's compiler: seconds that a short
-    cell does not have. They concern compiled optimisers; the arithmetic is the same."""
-    names = ("add_param_group", "zero_grad", "state_dict", "load_state_dict")
-    methods = {name: inspect.unwrap(getattr(kind, name)) for name in names}
-    return type(kind.__name__, (kind,), methods | {"step": torch.no_grad()(inspect.unwrap(kind.step))})
-
-
-Adam, AdamW = _plain(torch.optim.Adam), _plain(torch.optim.AdamW)
-
-
-def build_optimizer(parameters: Iterable[nn.Parameter], settings: Optimizer, device: torch.device):
+def build_optimizer(
+    parameters: Iterable[nn.Parameter], settings: Optimizer, device: torch.device
+) -> torch.optim.Adam | torch.optim.AdamW:
     """Adam or AdamW over the parameters that train. Biases and norms decay like the rest: one rule for all generators."""
     trained = [parameter for parameter in parameters if parameter.requires_grad]
-    kind = {"adamw": AdamW, "adam": Adam}[settings.name]
-    decay = {"weight_decay": settings.weight_decay} if settings.name == "adamw" else {}
-    return kind(trained, lr=settings.lr, betas=settings.betas, fused=device.type == "cuda", **decay)
+    facts = {"lr": settings.lr, "betas": settings.betas, "fused": device.type == "cuda"}
+    if settings.name == "adamw":
+        return torch.optim.AdamW(trained, weight_decay=settings.weight_decay, **facts)
+    return torch.optim.Adam(trained, **facts)
+
+
+def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """The learning rate of the next step."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate
 
 
 def rate(settings: Optimizer, share: float) -> float:
@@ -44,6 +41,22 @@ def rate(settings: Optimizer, share: float) -> float:
     return 1 - rest if settings.schedule == "linear" else 1.0
 
 
+def phase_at(phases: Phases, share: float, has_critics: bool) -> str:
+    """`joint`, `generator` or `critic`: who trains at this share of the budget."""
+    if phases.plan == "joint" or not has_critics:
+        return "joint"
+    if share < phases.pretrain_share:
+        return "generator"
+    return "critic" if share < phases.pretrain_share + phases.critic_share else "joint"
+
+
+def size_at(phases: Phases, share: float, full_px: int) -> int:
+    """The side of training pictures at this share of the budget: equal shares for each of `sizes_px`."""
+    if not phases.sizes_px:
+        return full_px
+    return min(full_px, phases.sizes_px[min(len(phases.sizes_px) - 1, int(share * len(phases.sizes_px)))])
+
+
 class Average:
     """Exponential moving average of parameters and buffers, in float32, corrected for its start."""
 
@@ -58,6 +71,7 @@ class Average:
         values = model.state_dict()
         moving = [key for key, value in values.items() if value.is_floating_point()]
         # all in a few launches: one by one, the hundreds of tensors of a network cost a GPU more than its forward
-        get_ema_multi_avg_fn(decay)([self.state[key] for key in moving], [values[key] for key in moving], self.steps)
+        average = get_ema_multi_avg_fn(decay)
+        average([self.state[key] for key in moving], [values[key] for key in moving], self.steps)
         for key in values.keys() - moving:
             self.state[key].copy_(values[key])

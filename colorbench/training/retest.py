@@ -1,10 +1,8 @@
-"""A finished cell on other photos: predict, score, write a record. Nothing is trained.
+"""Finished cells, tested again: on other photos, or by metrics that their record lacks. Nothing is trained.
 
-The record is the trained one's with other photos and scores: its cost, budget and environment are those of the training.
+A retest's record is the trained one's with other photos and scores: its cost, budget and environment are those of the training.
 """
 
-import hashlib
-import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,23 +11,49 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from colorbench.batch import Batch
 from colorbench.cell import Cell, Protocol
 from colorbench.data import PhotoSet, load_protocol_photos
-from colorbench.files import file_sha256, write_atomically
+from colorbench.files import CHECKPOINT, PREDICTIONS, RECORD, SCORES, bytes_sha256, file_sha256, write_atomically
 from colorbench.generators import BASELINES
-from colorbench.record import FILE_NAME, DataFacts, Record, write_record
-from colorbench.training.checkpoint import WEIGHTS_NAME
-from colorbench.training.colorize import load_generator
+from colorbench.photo import decode_photo
+from colorbench.record import DataFacts, Record, read_record, write_record
+from colorbench.training.checkpoint import load_generator
 from colorbench.training.evaluate import (
-    Evaluation,
     Predict,
+    baseline_predict,
+    model_predict,
     predict_all,
     rate_predictions,
-    save_pictures,
-    save_samples,
+    save_evaluation,
     save_scores,
 )
-from colorbench.training.predict import baseline_predict, model_predict
+from colorbench.training.train import check_photos
+
+
+def rescore(
+    cell: Cell,
+    folder: Path,
+    *,
+    source: str | Path | None = None,
+    metrics: Sequence[str],
+    device: torch.device | str | None = None,
+) -> Record:
+    """Score the stored predictions of a finished cell; the new record `supersedes` the one in `folder`.
+
+    Raises:
+        FileNotFoundError: the predictions are gone.
+    """
+    photos = load_protocol_photos(cell.protocol, source)
+    check_photos(cell, photos)
+    old = read_record(folder / RECORD)
+    pictures = [np.array(decode_photo(folder / PREDICTIONS / f"{name}.png")) for name in photos.test.ids]
+    predictions = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).contiguous()
+    found = rate_predictions(predictions, photos.test, metrics, batch=cell.protocol.eval_batch, device=device or "cpu")
+    files = old.files | {SCORES: save_scores(folder, found, photos.test)}
+    record = old.model_copy(update={"scores": found.scores, "files": files, "supersedes": _put_aside(folder)})
+    write_record(record, folder / RECORD)
+    return record
 
 
 def load_all_photos(protocol: Protocol, source: str | Path | None, on_progress=None) -> tuple[PhotoSet, str, str]:
@@ -49,7 +73,7 @@ def load_all_photos(protocol: Protocol, source: str | Path | None, on_progress=N
         raise ValueError(
             f"all {len(whole)} photos of {source or protocol.dataset} are gray; a test set needs color photos"
         )
-    return whole, hashlib.sha256(f"all photos to test on {photos.hash}".encode()).hexdigest(), photos.report.sentence()
+    return whole, bytes_sha256(f"all photos to test on {photos.hash}".encode()), photos.report.sentence()
 
 
 def _joined(one: PhotoSet, other: PhotoSet) -> PhotoSet:
@@ -94,7 +118,8 @@ def retest_cell(
         predictions, photos, metrics, batch=cell.protocol.eval_batch, device=device, references=references
     )
     supersedes = _put_aside(folder)
-    files = _files(record, folder, found, photos)
+    kept = {name: digest for name, digest in record.files.items() if name == CHECKPOINT}
+    files = save_evaluation(folder, found, photos) | kept
     cost = record.cost.model_copy(update={"evaluation_seconds": time.monotonic() - began})
     facts = {
         "key": cell.key,
@@ -107,17 +132,15 @@ def retest_cell(
         "supersedes": supersedes,
     }
     made = Record(**{**dict(record), **facts})
-    write_record(made, folder / FILE_NAME)
+    write_record(made, folder / RECORD)
     return made
 
 
 def needs_mean_ab(baseline: str, photos: PhotoSet) -> bool:
-    """Whether a baseline looks at the mean color of the training photos: given none, it gives none."""
+    """Whether a baseline looks at the mean color of the training photos: given NaN, it gives NaN."""
     few = PhotoSet(photos.pixels[:1], photos.ids[:1], photos.names[:1], photos.flags[:1])
     unknown = torch.full((2,), float("nan"))
     predict = baseline_predict(baseline, few, 0, unknown, torch.device("cpu"))
-    from colorbench.batch import Batch
-
     ab = predict(Batch.from_rgb(torch.from_numpy(np.array(few.pixels))), [0]).ab
     return bool(torch.isnan(ab).any())
 
@@ -130,42 +153,32 @@ def _predict(record: Record, trained: Path, photos: PhotoSet, mean_ab, device: t
         if mean_ab is None and needs_mean_ab(name, photos):
             raise ValueError(f"{name} needs the photos that the board was trained on: give them by --train-data")
         return baseline_predict(name, photos, record.cell.seed, torch.zeros(2) if mean_ab is None else mean_ab, device)
-    path = trained / WEIGHTS_NAME
+    path = trained / CHECKPOINT
     if not path.is_file():
-        raise ValueError(f"no {WEIGHTS_NAME}")
-    _is_the_one(path, record)
+        raise ValueError(f"no {CHECKPOINT}")
+    _check_sha256(path, record)
     model, head, cell = load_generator(path, device)
     if cell.key != record.cell.key:
-        raise ValueError(f"{WEIGHTS_NAME} is of another cell ({cell.key[:12]}, the record is of {record.key[:12]})")
+        raise ValueError(f"{CHECKPOINT} is of another cell ({cell.key[:12]}, the record is of {record.key[:12]})")
     return model_predict(model, head, cell)
 
 
-def _is_the_one(path: Path, record: Record) -> None:
-    """Raises ValueError when the checkpoint is not the one that the record speaks of."""
-    wanted = record.files.get(WEIGHTS_NAME)
+def _check_sha256(path: Path, record: Record) -> None:
+    """Raises ValueError if the checkpoint is not the one that the record speaks of."""
+    wanted = record.files.get(CHECKPOINT)
     held = file_sha256(path)
     if wanted is not None and held != wanted:
-        raise ValueError(f"{WEIGHTS_NAME} has sha256 {held[:12]}, its record says {wanted[:12]}")
+        raise ValueError(f"{CHECKPOINT} has sha256 {held[:12]}, its record says {wanted[:12]}")
 
 
 def _put_aside(folder: Path) -> str | None:
-    """Records are facts: one that is there stays beside the new one, which supersedes it."""
-    path = folder / FILE_NAME
+    """Records are facts: one that is there stays beside the new one, which supersedes it. Returns its sha256."""
+    path = folder / RECORD
     if not path.is_file():
         return None
     before = path.read_bytes()
     write_atomically(folder / f"record-{len(list(folder.glob('record-*.json'))) + 1}.json", before)
-    return hashlib.sha256(before).hexdigest()
-
-
-def _files(record: Record, folder: Path, found: Evaluation, photos: PhotoSet) -> dict[str, str]:
-    shutil.rmtree(folder / "predictions", ignore_errors=True)
-    files = {
-        "scores.parquet": save_scores(folder, found, photos),
-        "predictions": save_pictures(folder / "predictions", found.predictions, photos.ids),
-    }
-    save_samples(folder, found, photos)
-    return files | {name: digest for name, digest in record.files.items() if name == WEIGHTS_NAME}
+    return bytes_sha256(before)
 
 
 def _data(record: Record, cell: Cell, photos: PhotoSet) -> DataFacts:

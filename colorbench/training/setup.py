@@ -1,79 +1,104 @@
-"""Set-up of a cell, off the clock: generator, head, objective with its prior, and what the record says of them."""
+"""Set-up of a cell, off the clock: generator, head and objective, the photos' loaders, and what the record says of them."""
 
+import inspect
+from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import torch
-from torch import nn
+from torch import Tensor
 
 import colorbench
+from colorbench.batch import Batch
 from colorbench.cell import Cell, Recipe
-from colorbench.data import Photos
-from colorbench.generators import BASELINES, GENERATORS, build_generator
-from colorbench.generators.build import recorded_options
+from colorbench.color import AbPrior
+from colorbench.data import PhotoLoader, Photos, PhotoSet
+from colorbench.files import file_sha256
+from colorbench.generators import BASELINES, GENERATORS
 from colorbench.losses import build_loss
-from colorbench.losses.objective import Objective
 from colorbench.record import DataFacts, GeneratorFacts
-from colorbench.training.environment import source_hash
-from colorbench.training.heads import head_channels
-from colorbench.training.imports import without_compiler
-from colorbench.training.statistics import split_statistics
+from colorbench.suites.step_table import head_of
+from colorbench.training.heads import Forward, build_network
+from colorbench.training.optimizer import size_at
 from colorbench.training.trainer import Trainer
 
-
-class Parts(NamedTuple):
-    """What a recipe stands for: the generator, its head's name, the objective."""
-
-    model: nn.Module
-    head: str
-    objective: Objective
-
-
-def choose_head(recipe: Recipe, objective: Objective) -> str:
-    """The head of a recipe: its own, else what the loss needs, else the one the generator was published with.
-
-    Raises:
-        ValueError: the loss needs another head than the recipe states.
-    """
-    needed = objective.needs_head
-    if recipe.head != "auto":
-        if needed and recipe.head != needed:
-            raise ValueError(f"the loss {recipe.loss!r} needs the head {needed!r}, the recipe says {recipe.head!r}")
-        return recipe.head
-    return needed or GENERATORS[recipe.generator].head
-
-
-def build_parts(recipe: Recipe, seed: int) -> Parts:
-    """Fresh generator and objective, initialised from the seed."""
-    torch.manual_seed(seed)
-    objective = build_loss(recipe.loss, recorded=True)
-    head = choose_head(recipe, objective)
-    options = recorded_options(recipe.generator, recipe.options)
-    with without_compiler():
-        model = build_generator(recipe.generator, out_channels=head_channels(head), **options)
-    return Parts(model, head, objective)
+MOST_PHOTOS = 10_000  # for statistics, evenly spaced; beyond them the estimate does not move
+_STATISTICS_BATCH = 64
+_OTHERS = 7_919  # added to the seed of the unpaired photos' order
 
 
 def build_trainer(cell: Cell, photos: Photos, device: torch.device, micro_batch: int | None = None) -> Trainer:
-    """A trainer at step 0."""
-    parts = build_parts(cell.recipe, cell.seed)
-    parts.model.to(device)
-    parts.objective.to(device)
-    if parts.objective.needs_prior:
-        parts.objective.set_prior(split_statistics(photos.train, device).prior.to(device))
-    return Trainer(
-        parts.model,
-        parts.objective,
-        cell.recipe,
-        head=parts.head,
-        seed=cell.seed,
-        precision=cell.protocol.precision,
-        channels_last=cell.protocol.channels_last,
-        compile=cell.protocol.compile,
-        micro_batch=micro_batch,
-    )
+    """A trainer at step 0, initialized from the cell's seed."""
+    recipe = cell.recipe
+    torch.manual_seed(cell.seed)
+    objective = build_loss(recipe.loss, recorded=True)  # before the generator: both draw from the seed
+    head = head_of(recipe)
+    model = build_network(recipe, head).to(device)
+    objective.to(device)
+    if objective.needs_prior:
+        objective.set_prior(split_statistics(photos.train, device).prior.to(device))
+    return Trainer(Forward(model, head, cell, compile=cell.protocol.compile), objective, cell, micro_batch)
 
 
-def generator_facts(recipe: Recipe, model: nn.Module | None, macs: int | None = None) -> GeneratorFacts:
+class Loaders:
+    """The training photos of one cell: a loader per picture size, opened when it is first asked for.
+
+    Unpaired losses get a second one, of the same photos in another order.
+    """
+
+    def __init__(self, cell: Cell, photos: Photos, device: torch.device):
+        self.cell, self.train, self.device = cell, photos.train, device
+        self._open: dict[tuple[int, int], PhotoLoader] = {}
+
+    def photos(self, step: int, share: float) -> Tensor:
+        """uint8 photos of this step, at the size of this share of the budget."""
+        return self._loader(share, self.cell.seed).batch_at(step)
+
+    def others(self, step: int, share: float) -> Tensor:
+        """The unpaired ones."""
+        return self._loader(share, self.cell.seed + _OTHERS).batch_at(step)
+
+    @property
+    def wait_seconds(self) -> float:
+        """How long training has waited for photos."""
+        return sum(loader.wait_seconds for loader in self._open.values())
+
+    def close(self) -> None:
+        for loader in self._open.values():
+            loader.close()
+
+    def _loader(self, share: float, seed: int) -> PhotoLoader:
+        protocol = self.cell.protocol
+        size = size_at(self.cell.recipe.phases, share, protocol.size_px)
+        if (size, seed) not in self._open:
+            self._open[size, seed] = PhotoLoader(
+                self.train, self.device, protocol.batch, seed, crop_px=size, flip=protocol.flip
+            )
+        return self._open[size, seed]
+
+
+class SplitStatistics(NamedTuple):
+    """`mean_ab` `(2,)` in Lab units; `prior` `(313,)`, smoothed, sum 1."""
+
+    mean_ab: Tensor
+    prior: Tensor
+
+
+def split_statistics(photos: PhotoSet, device: torch.device) -> SplitStatistics:
+    """Mean ab and the prior over the color bins of a train split, from every fourth pixel each way, as the classification
+    loss sees it."""
+    rows = np.unique(np.linspace(0, len(photos) - 1, min(len(photos), MOST_PHOTOS)).astype(int))
+    prior, total, pixels = AbPrior(), torch.zeros(2, dtype=torch.float64), 0
+    for start in range(0, len(rows), _STATISTICS_BATCH):
+        block = torch.from_numpy(np.array(photos.pixels[rows[start : start + _STATISTICS_BATCH]]))[..., ::4, ::4]
+        ab = Batch.from_rgb(block.contiguous().to(device)).ab
+        prior.update(ab)
+        total += ab.double().sum(dim=(0, 2, 3)).cpu()
+        pixels += ab[:, 0].numel()
+    return SplitStatistics((total / pixels).float(), prior.prior())
+
+
+def generator_facts(recipe: Recipe, model: torch.nn.Module | None, macs: int | None = None) -> GeneratorFacts:
     """What the record says about the generator (or the baseline, when there is no model). `macs` of one picture."""
     if model is None:
         source = BASELINES[recipe.generator].source if recipe.generator in BASELINES else ""
@@ -84,12 +109,30 @@ def generator_facts(recipe: Recipe, model: nn.Module | None, macs: int | None = 
         parameters=sum(p.numel() for p in parameters),
         trainable_parameters=sum(p.numel() for p in parameters if p.requires_grad),
         macs=macs,
-        source_sha256=source_hash(model),
+        source_sha256=_source_sha256(type(model)),
         source=row.source,
         licence=row.licence,
         citation=row.citation,
         pretrained=getattr(model, "pretrained", None),
     )
+
+
+def _source_sha256(kind: type) -> str | None:
+    """Of the file that defines a generator's class; None when there is no file."""
+    try:
+        return file_sha256(Path(inspect.getfile(kind)))
+    except (TypeError, OSError):
+        return None
+
+
+def unbuilt_generator(recipe: Recipe) -> torch.nn.Module | None:
+    """The generator of a cell that failed or was skipped, on the meta device, for its size; None when it cannot be built."""
+    untrained = recipe.untrained
+    try:
+        with torch.device("meta"):
+            return build_network(untrained, head_of(untrained))
+    except Exception:  # perhaps the very thing that failed
+        return None
 
 
 def data_facts(cell: Cell, photos: Photos) -> DataFacts:

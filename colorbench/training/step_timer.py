@@ -1,6 +1,6 @@
 """StepTimer: one recipe on the device, and how long its steps take. What `colorbench calibrate` measures with.
 
-A step is the step of the training loop: photos that lie on the device, crops and flips, forward, backward, optimiser,
+A step is the step of the training loop: photos that lie on the device, crops and flips, forward, backward, optimizer,
 critics. Its share of the budget is 1: all parts of the loss, the full size, and a learning rate that moves no weight.
 """
 
@@ -9,16 +9,16 @@ import time
 import torch
 
 from colorbench.cell import Cell
-from colorbench.data import PhotoFeed, Photos
-from colorbench.training.nvml import Watch
-from colorbench.training.phases import size_at
+from colorbench.data import PhotoLoader, Photos
+from colorbench.training.device import Watch
+from colorbench.training.optimizer import size_at
 from colorbench.training.setup import build_trainer
 
 _SHARE = 1.0
 
 
 class StepTimer:
-    """Generator, objective and optimisers of a cell, with resident photos.
+    """Generator, objective and optimizers of a cell, with resident photos.
 
     Args:
         cell: what to train; its seed decides weights and photos.
@@ -28,21 +28,20 @@ class StepTimer:
 
     def __init__(self, cell: Cell, photos: Photos, device: torch.device):
         self.device, protocol = device, cell.protocol
-        self.exclusive: bool | None = None
-        self.throttled: bool | None = None
+        self.watch = Watch(device)
         before = _allocated(device)
         self.trainer = build_trainer(cell, photos, device)
         self.own_bytes = _allocated(device) - before
         seeds = (0, 1) if self.trainer.objective.needs == "unpaired" else (0,)
         side = size_at(cell.recipe.phases, _SHARE, protocol.size_px)
-        self.feeds = [
-            PhotoFeed(photos.train, device, protocol.batch, seed, crop_px=side, flip=protocol.flip, resident=True)
+        self.loaders = [
+            PhotoLoader(photos.train, device, protocol.batch, seed, crop_px=side, flip=protocol.flip, resident=True)
             for seed in seeds
         ]
 
     def take(self, steps: int) -> float:
-        """Seconds per step, over this many steps: by device events on a GPU, by a synchronised clock elsewhere."""
-        Watch(self.device, self).look()
+        """Seconds per step, over this many steps: by device events on a GPU, by a synchronized clock elsewhere."""
+        self.watch.look()
         if self.device.type != "cuda":
             began = time.perf_counter()
             self._run(steps)
@@ -68,13 +67,13 @@ class StepTimer:
         return torch.cuda.max_memory_allocated(self.device) - before + self.own_bytes
 
     def close(self) -> None:
-        """Lets go of the photos."""
-        for feed in self.feeds:
-            feed.close()
+        """Let go of the photos."""
+        for loader in self.loaders:
+            loader.close()
 
     def _run(self, steps: int) -> None:
         for _ in range(steps):
-            batches = [feed.batch_at(self.trainer.step_count) for feed in self.feeds]
+            batches = [loader.batch_at(self.trainer.step_count) for loader in self.loaders]
             self.trainer.step(batches[0], _SHARE, *batches[1:])
 
 

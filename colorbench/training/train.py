@@ -1,32 +1,27 @@
 """train(cell) -> Record: the whole life of one cell, and every way it can end."""
 
-import shutil
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import torch
 
-from colorbench.batch import Batch, Output
 from colorbench.cell import Cell
 from colorbench.data import Photos, load_protocol_photos
 from colorbench.features import WeightsMissing
+from colorbench.files import CHECKPOINT, RECORD, TRAINING_STATE
 from colorbench.generators.flops import Arithmetic
-from colorbench.record import FILE_NAME, Cost, Record, Spent, write_record
+from colorbench.record import GeneratorFacts, Record, Score, Spent, Status, write_record
 from colorbench.suites.budget import count_step, with_steps
-from colorbench.training.checkpoint import STATE_NAME, load_state, save_weights
-from colorbench.training.clock import Joules
+from colorbench.suites.step_table import head_of
+from colorbench.training.checkpoint import load_state, save_weights
+from colorbench.training.device import free_memory, is_out_of_memory, with_smaller_batches
 from colorbench.training.environment import describe_environment
-from colorbench.training.evaluate import Predict, evaluate, save_pictures, save_samples, save_scores
-from colorbench.training.heads import with_true_lightness
-from colorbench.training.ledger import Ledger
+from colorbench.training.evaluate import Predict, baseline_predict, evaluate, forward_predict, save_evaluation
 from colorbench.training.loop import TimedOut, train_loop
-from colorbench.training.memory import is_out_of_memory
-from colorbench.training.nvml import Watch
-from colorbench.training.predict import baseline_predict
-from colorbench.training.progress import Progress
-from colorbench.training.setup import build_parts, data_facts, generator_facts
-from colorbench.training.statistics import split_statistics
+from colorbench.training.run_log import Costs, RunLog
+from colorbench.training.setup import data_facts, generator_facts, split_statistics, unbuilt_generator
 from colorbench.training.trainer import Diverged, Trainer
 
 DEFAULT_METRICS = ("psnr", "ssim", "delta-e-2000", "colorfulness-error")
@@ -45,7 +40,7 @@ def train(
 ) -> Record:
     """Train one cell (or evaluate one baseline) and write everything about it into `folder`, `record.json` last.
 
-    Resumes from the training state in `folder`. Out of memory, a loss that is not finite, a time-out and a crash of the
+    Resumes from the training state in `folder`. Out of memory, a loss that is not finite, a timeout and a crash of the
     network's code are results: the record carries their status and the scores of the gray baseline. Missing weights give
     status `skipped`. What is not the recipe's fault (no photos, no disk) is raised, and the cell stays resumable.
 
@@ -62,35 +57,31 @@ def train(
     Raises:
         ValueError: other photos than the cell's, or a budget that cannot be turned into steps.
     """
-    cell, folder, began = with_steps(cell), Path(folder), time.monotonic()
-    folder.mkdir(parents=True, exist_ok=True)
-    progress = Progress(folder)
-    progress.tell("photos")
-    photos = load_protocol_photos(cell.protocol, source)
-    check_photos(cell, photos)
-    chosen = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-    run = _Run(cell, folder, photos, chosen, tuple(metrics), progress, began)
+    run = _Run(with_steps(cell), Path(folder), metrics, device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    run.load_photos(source)
     if cell.is_baseline:
         return run.baseline()
-    deadline = began + timeout_seconds if timeout_seconds else None
-    options = {"deadline": deadline, "checkpoint_seconds": checkpoint_seconds, "should_stop": should_stop}
-    return run.trained(**options)
+    deadline = run.began + timeout_seconds if timeout_seconds else None
+    return run.trained(deadline=deadline, checkpoint_seconds=checkpoint_seconds, should_stop=should_stop)
 
 
 def fail(
     cell: Cell,
     folder: Path | str,
-    status: str,
+    status: Status,
     message: str,
     *,
-    source=None,
-    metrics=DEFAULT_METRICS,
+    source: str | Path | None = None,
+    metrics: Sequence[str] = DEFAULT_METRICS,
 ) -> Record:
     """Write the record of a cell whose process died too hard to write its own; scored as gray. Arguments: as `train`."""
-    cell, folder, began = with_steps(cell), Path(folder), time.monotonic()
-    photos = load_protocol_photos(cell.protocol, source)
-    run = _Run(cell, folder, photos, torch.device("cpu"), tuple(metrics), Progress(folder), began)
-    return run.failed(status, message, run.saved_ledger())
+    run = _Run(with_steps(cell), Path(folder), metrics, "cpu")
+    run.load_photos(source)
+    try:
+        saved = load_state(run.folder, cell, run.device)
+    except ValueError:
+        saved = None
+    return run.failed(status, message, saved.costs if saved else Costs())
 
 
 def check_photos(cell: Cell, photos: Photos) -> None:
@@ -105,127 +96,100 @@ def check_photos(cell: Cell, photos: Photos) -> None:
 class _Run:
     """One attempt at a cell: its facts, and the ways to write them down."""
 
-    def __init__(
-        self, cell: Cell, folder: Path, photos: Photos, device: torch.device, metrics, progress: Progress, began: float
-    ):
-        self.cell, self.folder, self.photos, self.device = cell, folder, photos, device
-        self.metrics, self.progress, self.began = metrics, progress, began
-        self.model: torch.nn.Module | None = None
+    photos: Photos
+    model: torch.nn.Module | None = None
+
+    def __init__(self, cell: Cell, folder: Path, metrics: Sequence[str], device: torch.device | str):
+        self.began = time.monotonic()
+        self.cell, self.folder, self.metrics, self.device = cell, folder, tuple(metrics), torch.device(device)
+        folder.mkdir(parents=True, exist_ok=True)
+        self.log = RunLog(folder)
+
+    def load_photos(self, source: str | Path | None) -> None:
+        self.log.tell("photos")
+        self.photos = load_protocol_photos(self.cell.protocol, source)
+        check_photos(self.cell, self.photos)
 
     def baseline(self) -> Record:
         """Evaluate a baseline: no training, no budget."""
-        predict = self._baseline_predict(self.cell.recipe.generator)
-        return self._write("done", "", predict, Ledger(), steps=0)
+        return self._write("done", "", self._baseline_predict(self.cell.recipe.generator), Costs(), steps=0)
 
     def trained(self, **options) -> Record:
         """Train, evaluate, write. See `train` for what is caught and what is not."""
-        ledger, meter = self.saved_ledger(), Joules(self.device)
-        options["should_stop"] = Watch(self.device, ledger).beside(options["should_stop"])
-        self.progress.tell("set-up")
+        costs = Costs()
+        self.log.tell("set-up")
+        attempt = partial(
+            train_loop, self.cell, self.photos, self.folder, self.device, costs=costs, log=self.log, **options
+        )
         try:
-            trainer = train_loop(self.cell, self.photos, self.folder, self.device, ledger=ledger, **options)
-        except WeightsMissing as error:
-            return self._write("skipped", str(error), None, ledger, steps=0)
+            trainer = with_smaller_batches(attempt, costs, self.cell.protocol.batch)
         except (OSError, KeyboardInterrupt):
             raise
-        except Diverged as error:
-            return self.failed("nan", str(error), ledger)
-        except TimedOut as error:
-            return self.failed("timeout", str(error), ledger)
         except Exception as error:
-            if is_out_of_memory(error):
-                return self.failed("out-of-memory", _first_line(error), ledger)
-            return self.failed("crash", f"{type(error).__name__}: {_first_line(error)}", ledger)
-        joules = meter.read()
-        ledger.joules = None if joules is None else joules + (ledger.joules or 0.0)
+            status, message = _ending(error)
+        else:
+            return self._done(trainer, costs)
+        free_memory()  # outside the handler, so that the traceback's tensors are gone
+        if status == "skipped":
+            return self._write(status, message, None, costs, steps=0)
+        return self.failed(status, message, costs)
+
+    def failed(self, status: Status, message: str, costs: Costs) -> Record:
+        """A result that is a failure: gray's scores under this cell's name."""
+        return self._write(status, message, self._baseline_predict("gray"), costs, steps=costs.end_step)
+
+    def _done(self, trainer: Trainer, costs: Costs) -> Record:
         self.model = trainer.model
         self.model.load_state_dict(trainer.final_state())
-        return self._write("done", "", self._model_predict(trainer), ledger, steps=trainer.step_count)
-
-    def failed(self, status: str, message: str, ledger: Ledger) -> Record:
-        """A result that is a failure: gray's scores under this cell's name."""
-        steps = ledger.attempts[-1]["end_step"] if ledger.attempts else 0
-        return self._write(status, message, self._baseline_predict("gray"), ledger, steps=steps)
-
-    def saved_ledger(self) -> Ledger:
-        """The ledger of earlier attempts, as the last checkpoint kept it."""
-        try:
-            saved = load_state(self.folder, torch.device("cpu"))
-        except ValueError:
-            return Ledger()
-        return Ledger(**saved["ledger"]) if saved and saved["key"] == self.cell.key else Ledger()
-
-    def _model_predict(self, trainer: Trainer) -> Predict:
-        keep = self.cell.recipe.keep_lightness
-
-        def predict(truth: Batch, rows: list[int]) -> Output:
-            trainer.model.eval()
-            output = trainer._predict(truth)
-            return with_true_lightness(output, truth) if keep and trainer.head == "rgb" else output
-
-        return predict
+        return self._write("done", "", forward_predict(trainer.forward, self.cell), costs, steps=trainer.step_count)
 
     def _baseline_predict(self, key: str) -> Predict:
         mean_ab = split_statistics(self.photos.train, torch.device("cpu")).mean_ab
         return baseline_predict(key, self.photos.test, self.cell.seed, mean_ab, self.device)
 
-    def _write(self, status: str, message: str, predict: Predict | None, ledger: Ledger, *, steps: int) -> Record:
-        setup_seconds = max(0.0, time.monotonic() - self.began - ledger.train_seconds - ledger.checkpoint_seconds)
+    def _write(self, status: Status, message: str, predict: Predict | None, costs: Costs, *, steps: int) -> Record:
+        setup_seconds = max(0.0, time.monotonic() - self.began - costs.train_seconds - costs.checkpoint_seconds)
         began, scores, files = time.monotonic(), {}, {}
         if predict is not None:
-            self.progress.tell("evaluation", 1.0)
+            self.log.tell("evaluation", 1.0)
             scores, files = self._evaluate(predict)
-        if status == "done" and self.model is not None:
-            extra = {"head": _head_of(self.cell), "version": "1"}
-            files["checkpoint.safetensors"] = save_weights(self.folder, self.model.state_dict(), self.cell, extra)
-        record = self._record(status, message, ledger, steps, scores, files)
-        cost = {"evaluation_seconds": time.monotonic() - began, "setup_seconds": setup_seconds}
-        record = record.model_copy(update={"cost": record.cost.model_copy(update=cost)})
-        write_record(record, self.folder / FILE_NAME)
-        (self.folder / STATE_NAME).unlink(missing_ok=True)
-        self.progress.tell(status, 1.0)
-        return record
-
-    def _evaluate(self, predict: Predict):
-        protocol, test = self.cell.protocol, self.photos.test
-        found = evaluate(predict, test, self.metrics, batch=protocol.eval_batch, device=self.device)
-        shutil.rmtree(self.folder / "predictions", ignore_errors=True)
-        files = {
-            "scores.parquet": save_scores(self.folder, found, test),
-            "predictions": save_pictures(self.folder / "predictions", found.predictions, test.ids),
-        }
-        save_samples(self.folder, found, test)
-        return found.scores, files
-
-    def _record(self, status, message, ledger: Ledger, steps: int, scores, files) -> Record:
-        protocol = self.cell.protocol
-        model = self.model if self.model is not None or self.cell.is_baseline else _unstarted(self.cell)
-        counted = Arithmetic() if self.cell.is_baseline else count_step(self.cell.recipe, protocol)
-        return Record(
+        if self.model is not None:
+            extra = {"head": head_of(self.cell.recipe), "version": "1"}
+            files[CHECKPOINT] = save_weights(self.folder, self.model.state_dict(), self.cell, extra)
+        counted = Arithmetic() if self.cell.is_baseline else count_step(self.cell.recipe, self.cell.protocol)
+        evaluation_seconds = time.monotonic() - began
+        record = Record(
             key=self.cell.key,
             cell=self.cell,
             status=status,
             message=message[:4000],
-            generator=generator_facts(self.cell.recipe, model, counted.macs),
+            generator=self._generator_facts(counted.macs),
             data=data_facts(self.cell, self.photos),
-            spent=self._spent(steps, ledger, counted),
-            cost=Cost(
-                train_seconds=ledger.train_seconds,
-                data_wait_seconds=ledger.data_wait_seconds,
-                checkpoint_seconds=ledger.checkpoint_seconds,
-                joules=ledger.joules,
-                peak_bytes=ledger.peak_bytes,
-                exclusive=ledger.exclusive,
-                throttled=ledger.throttled,
-            ),
+            spent=self._spent(steps, costs, counted.flops),
+            cost=costs.as_cost(evaluation_seconds=evaluation_seconds, setup_seconds=setup_seconds),
             environment=describe_environment(self.device),
-            attempts=ledger.as_attempts(),
+            attempts=costs.as_attempts(),
             scores=scores,
             files=files,
         )
+        write_record(record, self.folder / RECORD)
+        (self.folder / TRAINING_STATE).unlink(missing_ok=True)
+        self.log.tell(status, 1.0)
+        return record
 
-    def _spent(self, steps: int, ledger: Ledger, counted: Arithmetic) -> Spent:
-        protocol, flops = self.cell.protocol, counted.flops
+    def _evaluate(self, predict: Predict) -> tuple[dict[str, Score], dict[str, str]]:
+        batch, test = self.cell.protocol.eval_batch, self.photos.test
+        found = evaluate(predict, test, self.metrics, batch=batch, device=self.device)
+        return found.scores, save_evaluation(self.folder, found, test)
+
+    def _generator_facts(self, macs: int | None) -> GeneratorFacts:
+        model = self.model
+        if model is None and not self.cell.is_baseline:
+            model = unbuilt_generator(self.cell.recipe)
+        return generator_facts(self.cell.recipe, model, macs)
+
+    def _spent(self, steps: int, costs: Costs, flops_per_step: int | None) -> Spent:
+        protocol = self.cell.protocol
         return Spent(
             kind=protocol.budget.kind,
             table_sha256=protocol.table_sha256,
@@ -233,30 +197,20 @@ class _Run:
             steps=steps,
             planned_steps=self.cell.steps,
             images=steps * protocol.batch,
-            micro_batch=ledger.micro_batch,
-            model_flops=None if flops is None else float(steps * flops),
+            micro_batch=costs.micro_batch,
+            model_flops=None if flops_per_step is None else float(steps * flops_per_step),
         )
 
 
-def _unstarted(cell: Cell) -> torch.nn.Module | None:
-    """A generator that failed or was skipped, on the meta device, so that its size stands in the record."""
-    try:
-        with torch.device("meta"):
-            return build_parts(cell.recipe.model_copy(update={"options": _untrained(cell.recipe.options)}), 0).model
-    except Exception:  # the very thing that failed
-        return None
-
-
-def _untrained(options: dict) -> dict:
-    return {key: value for key, value in options.items() if key != "pretrained"}
-
-
-def _head_of(cell: Cell) -> str:
-    from colorbench.losses import build_loss
-    from colorbench.training.setup import choose_head
-
-    return choose_head(cell.recipe, build_loss(cell.recipe.loss, recorded=True))
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error) or type(error).__name__).strip().splitlines()[0]
+def _ending(error: Exception) -> tuple[Status, str]:
+    """The status and message of a record for what ended a training."""
+    message = (str(error) or type(error).__name__).strip().splitlines()[0]
+    if isinstance(error, WeightsMissing):
+        return "skipped", str(error)
+    if isinstance(error, Diverged):
+        return "nan", str(error)
+    if isinstance(error, TimedOut):
+        return "timeout", str(error)
+    if is_out_of_memory(error):
+        return "out-of-memory", message
+    return "crash", f"{type(error).__name__}: {message}"

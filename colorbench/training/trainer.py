@@ -1,6 +1,6 @@
-"""Trainer: generator, objective and optimisers, and what one step does with them.
+"""Trainer: generator, objective and optimizers, and what one step does with them.
 
-A step is a pure function of (state, step, seed): order, crops and flips come from the feed, every random number inside the
+A step is a pure function of (state, step, seed): order, crops and flips come from the loader, every random number inside the
 networks from a seed set at the step. So a resumed run repeats an undisturbed one bit for bit on the CPU.
 """
 
@@ -10,14 +10,13 @@ import torch
 from torch import Tensor, nn
 
 from colorbench.batch import Batch, Output
-from colorbench.cell import Recipe
+from colorbench.cell import Cell
 from colorbench.losses import Objective
-from colorbench.losses.critic import ImagePool
-from colorbench.training.heads import apply_head
-from colorbench.training.optimizer import Adam, Average, build_optimizer, rate
-from colorbench.training.phases import phase_at
+from colorbench.losses.critic import Critic, ImagePool
+from colorbench.training.heads import Forward
+from colorbench.training.optimizer import Average, build_optimizer, phase_at, rate, set_rate
 
-_STRIDE = 1_000_003  # between the seeds of neighbouring runs; a prime above any number of steps that share a seed
+_STRIDE = 1_000_003  # between the seeds of neighboring runs; a prime above any number of steps that share a seed
 
 
 class Diverged(ArithmeticError):
@@ -28,76 +27,101 @@ class Trainer:
     """Everything that training changes.
 
     Args:
-        model: the generator, on its device.
+        forward: the generator with its head, on its device.
         objective: the loss, on the same device, with its prior set.
-        recipe: optimiser settings and phases.
-        head: `ab`, `luv`, `rgb` or `bins`.
-        seed: of the cell.
-        precision: `bf16` runs the generator (and nothing else) under autocast.
-        micro_batch: photos a forward pass; gradients add up to the batch's.
+        cell: optimizer settings, phases and seed.
+        micro_batch: photos per forward pass; gradients add up to the batch's.
     """
 
-    def __init__(
-        self,
-        model: nn.Module,
-        objective: Objective,
-        recipe: Recipe,
-        *,
-        head: str,
-        seed: int,
-        precision: str = "fp32",
-        channels_last: bool = True,
-        compile: bool = False,
-        micro_batch: int | None = None,
-    ):
-        self.device = next(model.parameters()).device
-        self.model, self.objective, self.recipe, self.head = model, objective, recipe, head
-        self.seed, self.micro_batch = seed, micro_batch
-        self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
-        self.model.to(memory_format=self.memory_format)
-        self.autocast = torch.autocast(self.device.type, torch.bfloat16, enabled=precision == "bf16")
-        self._forward = torch.compile(model) if compile else model
-        trained = [*model.parameters(), *objective.trainable_parameters()]
+    def __init__(self, forward: Forward, objective: Objective, cell: Cell, micro_batch: int | None = None):
+        self.forward, self.model, self.objective = forward, forward.model, objective
+        self.recipe, self.seed, self.micro_batch = cell.recipe, cell.seed, micro_batch
+        self.device = next(self.model.parameters()).device
+        self.critics: list[Critic] = list(objective.critics)
+        trained = [*self.model.parameters(), *objective.trainable_parameters()]
         self.parameters = [parameter for parameter in trained if parameter.requires_grad]
-        self.optimizer = build_optimizer(self.parameters, recipe.optimizer, self.device)
-        self.critic_optimizers = [Adam(critic.critic_parameters(), **critic.optimizer) for critic in objective.critics]
-        self.average = Average(model, recipe.optimizer.ema) if recipe.optimizer.ema else None
+        self.optimizer = build_optimizer(self.parameters, self.recipe.optimizer, self.device)
+        self.critic_optimizers = [torch.optim.Adam(c.critic_parameters(), **c.optimizer) for c in self.critics]
+        decay = self.recipe.optimizer.ema
+        self.average = Average(self.model, decay) if decay else None
         self.healthy = torch.ones((), dtype=torch.bool, device=self.device)
         self.step_count = 0
         objective.attach(self.colorize)
 
-    def colorize(self, gray: Tensor) -> Output:
-        """The generator's prediction for gray input `(b, 1, h, w)` in [-1, 1]."""
-        lightness = (gray + 1) * 50
-        return self._predict(Batch.from_rgb(_neutral(lightness)))
-
     def step(self, photos: Tensor, share: float, others: Tensor | None = None) -> dict[str, Tensor]:
-        """One optimiser step on uint8 photos, at this share of the budget. Returns the parts of the loss, on the device."""
+        """One optimizer step on uint8 photos, at this share of the budget.
+
+        Args:
+            photos: `(batch, 3, h, w)`.
+            share: decides learning rate and phase.
+            others: for unpaired losses, the photos that predictions are held against.
+
+        Returns:
+            The parts of the loss, without their weights, on the device.
+        """
         torch.manual_seed((self.seed * _STRIDE + self.step_count) % 2**63)
-        phase = phase_at(self.recipe.phases, share, bool(self.critic_optimizers))
-        self._set_rate(rate(self.recipe.optimizer, share))
+        phase = phase_at(self.recipe.phases, share, bool(self.critics))
+        self._set_rates(rate(self.recipe.optimizer, share))
         self.model.train()
-        outputs, parts = [], {}
-        for weight, truth, compared in self._parts(photos, others):
-            training = torch.set_grad_enabled(phase != "critic")
-            with training:
-                output = self._predict(truth)
+
+        shown, parts = [], {}
+        for weight, truth, compared in self._micro_batches(photos, others):
+            with torch.set_grad_enabled(phase != "critic"):
+                output = self.forward(truth)
                 losses = self.objective(output, compared, adversarial=phase != "generator")
             if phase != "critic":
                 (losses.total * weight).backward()
             self.healthy &= torch.isfinite(losses.total.detach())
             parts = {key: parts.get(key, 0) + weight * value for key, value in losses.parts.items()}
-            outputs.append((weight, output.detach(), compared))
+            shown.append((weight, output.detach(), compared))
+
         if phase != "critic":
-            self._update()
+            if self.recipe.optimizer.clip_norm is not None:
+                nn.utils.clip_grad_norm_(self.parameters, self.recipe.optimizer.clip_norm)
+            self.optimizer.step()
+            self.optimizer.zero_grad(set_to_none=True)
+            if self.average is not None:
+                self.average.update(self.model)
+
         if phase != "generator":
-            self._train_critics(outputs)
+            for critic, optimizer in zip(self.critics, self.critic_optimizers):
+                optimizer.zero_grad(set_to_none=True)
+                for weight, output, compared in shown:
+                    loss = critic.critic_loss(output, compared)
+                    (loss * weight).backward()
+                    self.healthy &= torch.isfinite(loss.detach())
+                optimizer.step()
+
         self.step_count += 1
         return parts
 
+    def colorize(self, gray: Tensor) -> Output:
+        """The prediction for gray input `(b, 1, h, w)` in [-1, 1]: the way back through the generator of `cycle`."""
+        from colorbench.color import lab_to_rgb
+
+        lightness = (gray + 1) * 50
+        no_color = lightness.new_zeros(len(lightness), 2, *lightness.shape[-2:])
+        return self.forward(Batch.from_rgb(lab_to_rgb(torch.cat([lightness, no_color], dim=1))))
+
+    @property
+    def rate(self) -> float:
+        """The generator's learning rate at the last step."""
+        return self.optimizer.param_groups[0]["lr"]
+
+    def read_loss(self, parts: dict[str, Tensor]) -> dict:
+        """`loss`, the weighted sum, and its `parts` as numbers. Reads from the device."""
+        weights = dict(zip(self.objective.names, self.objective.weights))
+        values = {key: float(value) for key, value in parts.items()}
+        return {"loss": sum(weights.get(key, 0.0) * value for key, value in values.items()), "parts": values}
+
+    @property
+    def is_healthy(self) -> bool:
+        """Whether every loss so far was finite. Reads from the device: ask at block ends."""
+        return bool(self.healthy)
+
     def check_health(self) -> None:
-        """Raises Diverged after a loss that was not finite. Reads from the device: call it at block ends."""
-        if not self.healthy:
+        """Raises Diverged after a loss that was not finite."""
+        if not self.is_healthy:
             raise Diverged(f"the loss is not a finite number (noticed at step {self.step_count})")
 
     def final_state(self) -> dict[str, Tensor]:
@@ -131,54 +155,17 @@ class Trainer:
 
     @property
     def _pools(self) -> list[ImagePool]:
-        return [critic.pool for critic in self.objective.critics if hasattr(critic, "pool")]
+        return [critic.pool for critic in self.critics]
 
-    def _parts(self, photos: Tensor, others: Tensor | None) -> Iterator[tuple[float, Batch, Batch]]:
+    def _micro_batches(self, photos: Tensor, others: Tensor | None) -> Iterator[tuple[float, Batch, Batch]]:
+        """Shares of the batch: their weight, the photos, and what predictions are held against."""
         size = self.micro_batch or len(photos)
         pairs = zip(photos.split(size), (photos if others is None else others).split(size))
         for part, compared in pairs:
             truth = Batch.from_rgb(part)
             yield len(part) / len(photos), truth, truth if others is None else Batch.from_rgb(compared)
 
-    def _predict(self, truth: Batch) -> Output:
-        gray = self._at_work_size(truth.gray).contiguous(memory_format=self.memory_format)
-        with self.autocast:
-            raw = self._forward(gray)
-        return apply_head(self.head, raw, truth)
-
-    def _at_work_size(self, gray: Tensor) -> Tensor:
-        """The gray photo at the side the recipe asks for; heads bring the output back."""
-        side = self.recipe.size_px
-        if side is None or gray.shape[-2:] == (side, side):
-            return gray
-        return nn.functional.interpolate(gray, (side, side), mode="bilinear", antialias=True, align_corners=False)
-
-    def _set_rate(self, factor: float) -> None:
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.recipe.optimizer.lr * factor
-        for critic, optimizer in zip(self.objective.critics, self.critic_optimizers):
-            for group in optimizer.param_groups:
-                group["lr"] = critic.optimizer["lr"] * factor
-
-    def _update(self) -> None:
-        if self.recipe.optimizer.clip_norm is not None:
-            nn.utils.clip_grad_norm_(self.parameters, self.recipe.optimizer.clip_norm)
-        self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
-        if self.average is not None:
-            self.average.update(self.model)
-
-    def _train_critics(self, outputs: list[tuple[float, Output, Batch]]) -> None:
-        for critic, optimizer in zip(self.objective.critics, self.critic_optimizers):
-            optimizer.zero_grad(set_to_none=True)
-            for weight, output, truth in outputs:
-                loss = critic.critic_loss(output, truth)
-                (loss * weight).backward()
-                self.healthy &= torch.isfinite(loss.detach())
-            optimizer.step()
-
-
-def _neutral(lightness: Tensor) -> Tensor:
-    from colorbench.color import lab_to_rgb
-
-    return lab_to_rgb(torch.cat([lightness, lightness.new_zeros(len(lightness), 2, *lightness.shape[-2:])], dim=1))
+    def _set_rates(self, factor: float) -> None:
+        set_rate(self.optimizer, self.recipe.optimizer.lr * factor)
+        for critic, optimizer in zip(self.critics, self.critic_optimizers):
+            set_rate(optimizer, critic.optimizer["lr"] * factor)

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from colorbench.training.progress import read_progress
+from colorbench.training.run_log import read_progress
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ from colorbench.grid.run import run
 from colorbench.grid.state import hold
 from colorbench.grid.status import cell_statuses, expected_cells
 from colorbench.running import read_status, show_status
-from colorbench.training.progress import Progress
+from colorbench.training.run_log import RunLog
 from tests.grid.noop import NoProcess, many_cells
 
 
@@ -30,7 +30,7 @@ def test_states_follow_the_files(out):
     folder = out / "many" / "unet+l1" / "seed-3"
     (folder / "record.json").unlink()
     assert states(out)["many/unet+l1/seed-3"] == "waiting"
-    Progress(folder).tell("training", 0.5, step=2, loss=0.25)
+    RunLog(folder).tell("training", 0.5, step=2, loss=0.25)
     assert states(out)["many/unet+l1/seed-3"] == "interrupted"
     with hold(folder):
         assert states(folder) == {".": "running"}

@@ -1,0 +1,178 @@
+"""The device: seconds and joules on its clock, its memory and what to do when that runs out, what NVML says of it.
+
+On the clock: data, forward, backward, optimizer, critics, compilation. Off it: set-up, evaluation, checkpoints. What is
+not known (no GPU, no NVML library, no driver, no permission) is None, never 0 or "no".
+"""
+
+import gc
+import os
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import torch
+
+from colorbench.training.run_log import Costs
+
+Result = TypeVar("Result")
+# nvml.h: hardware slowdown, software thermal, hardware thermal, power brake. Not the software power cap: a card that
+# runs at its own power limit runs as it is sold.
+SLOWED = 0x08 | 0x20 | 0x40 | 0x80
+_WATCH_SECONDS = 5.0
+
+
+class Clock:
+    """Device seconds, added up over blocks and attempts. Waits for the device where it starts, stops and is read.
+
+    Args:
+        device: what to wait for.
+        seconds: what earlier attempts have used.
+    """
+
+    def __init__(self, device: torch.device, seconds: float = 0.0):
+        self.device, self.seconds = device, seconds
+        self._started: float | None = None
+
+    def start(self) -> None:
+        self._wait()
+        self._started = time.perf_counter()
+
+    def stop(self) -> None:
+        """A stopped clock stays stopped."""
+        self.seconds, self._started = self.read(), None
+
+    def read(self) -> float:
+        """Seconds so far."""
+        if self._started is None:
+            return self.seconds
+        self._wait()
+        return self.seconds + time.perf_counter() - self._started
+
+    def _wait(self) -> None:
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+
+
+class Joules:
+    """Energy of one GPU since construction, by NVML's total-energy counter."""
+
+    def __init__(self, device: torch.device):
+        self._handle = nvml_handle(device)
+        try:
+            self._start = 0.0 if self._handle is None else self._total()
+        except Exception:  # a card without the counter
+            self._handle = None
+
+    def read(self) -> float | None:
+        return None if self._handle is None else self._total() - self._start
+
+    def _total(self) -> float:
+        import pynvml
+
+        return pynvml.nvmlDeviceGetTotalEnergyConsumption(self._handle) / 1000
+
+
+class Watch:
+    """Whether other processes computed on the GPU, and whether it slowed itself down: the worst of all looks."""
+
+    def __init__(self, device: torch.device, exclusive: bool | None = None, throttled: bool | None = None):
+        self.handle, self.exclusive, self.throttled = nvml_handle(device), exclusive, throttled
+        self._looked = float("-inf")
+
+    def look(self, every_seconds: float = 0.0) -> None:
+        """Note what is the case now, unless the last look was less than `every_seconds` ago."""
+        if self.handle is None or time.monotonic() - self._looked < every_seconds:
+            return
+        self._looked = time.monotonic()
+        self.exclusive = _worst(self.exclusive, is_exclusive(self.handle), bad=False)
+        self.throttled = _worst(self.throttled, is_throttled(self.handle), bad=True)
+
+    def look_now_and_then(self) -> None:
+        self.look(_WATCH_SECONDS)
+
+
+def _worst(before: bool | None, now: bool | None, *, bad: bool) -> bool | None:
+    known = [seen for seen in (before, now) if seen is not None]
+    return None if not known else bad if bad in known else not bad
+
+
+def nvml_handle(device: torch.device) -> Any | None:
+    """NVML's handle of this device."""
+    if device.type != "cuda":
+        return None
+    try:
+        import pynvml
+
+        pynvml.nvmlInit()
+        uuid = str(torch.cuda.get_device_properties(device).uuid)
+        return pynvml.nvmlDeviceGetHandleByUUID(uuid if uuid.startswith("GPU-") else f"GPU-{uuid}")
+    except Exception:
+        return None
+
+
+def is_exclusive(handle: Any, pid: int | None = None) -> bool | None:
+    """Whether no other process computes on the device.
+
+    In a container process ids may be those of the host; then one single process is taken for this one.
+    """
+    try:
+        import pynvml
+
+        pids = {process.pid for process in pynvml.nvmlDeviceGetComputeRunningProcesses(handle)}
+    except Exception:
+        return None
+    return len(pids - {os.getpid() if pid is None else pid}) == 0 or len(pids) == 1
+
+
+def is_throttled(handle: Any) -> bool | None:
+    """Whether heat, a power brake or the hardware's own protection holds the clocks down now."""
+    try:
+        import pynvml
+
+        return bool(pynvml.nvmlDeviceGetCurrentClocksThrottleReasons(handle) & SLOWED)
+    except Exception:
+        return None
+
+
+def with_smaller_batches(attempt: Callable[[], Result], costs: Costs, most: int) -> Result:
+    """Try; while a step does not fit in memory, halve `costs.micro_batch` (at first `most`) and try again.
+
+    Raises:
+        torch.OutOfMemoryError: one photo at a time does not fit either.
+    """
+    while True:
+        try:
+            return attempt()
+        except Exception as error:
+            size = min(costs.micro_batch or most, most)
+            if not is_out_of_memory(error) or size == 1:
+                raise
+            costs.micro_batch = size // 2
+        free_memory()  # outside the handler, so that the traceback's tensors are gone
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """CUDA's own class, Python's, and the message of the CPU's allocator."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    text = str(error)
+    return isinstance(error, RuntimeError) and ("can't allocate memory" in text or "out of memory" in text)
+
+
+def free_memory() -> None:
+    """Give back what no variable holds any more."""
+    gc.collect()
+    if torch.cuda.is_initialized():
+        torch.cuda.empty_cache()
+
+
+def peak_bytes(device: torch.device) -> int | None:
+    """Peak memory: of the allocator on a GPU, of the whole process on a CPU."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    try:
+        import resource
+
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    except ImportError:  # no such module on Windows
+        return None

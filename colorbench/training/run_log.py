@@ -1,0 +1,107 @@
+"""What a run says while it trains (`curve.jsonl`, `progress.json`), and what it has used so far (Costs)."""
+
+import json
+import os
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TextIO
+
+from colorbench.files import CURVE, PROGRESS, write_atomically
+from colorbench.record import Attempt, Cost
+
+
+class RunLog:
+    """Writes the curve, one JSON line per entry, and the progress, a small file rewritten at most every half second."""
+
+    def __init__(self, folder: Path, every_seconds: float = 0.5):
+        self.folder, self.every_seconds = folder, every_seconds
+        self._told, self._phase = 0.0, ""
+        self._curve: TextIO | None = None
+
+    def tell(self, phase: str, share: float = 0.0, **facts: float | int | str | None) -> None:
+        """What is being done, and how much of the budget is used. Losing this file costs nothing: it is not fsynced."""
+        now = time.monotonic()
+        if phase == self._phase and now - self._told < self.every_seconds:
+            return
+        self._told, self._phase = now, phase
+        told = {"phase": phase, "share": round(share, 4), "pid": os.getpid(), "time": time.time(), **facts}
+        write_atomically(self.folder / PROGRESS, json.dumps(told).encode(), durable=False)
+
+    def start_curve(self, step: int) -> None:
+        """Open the curve. Lines at or after `step`, of an attempt that was lost, are dropped."""
+        path = self.folder / CURVE
+        lines = path.read_text().splitlines(keepends=True) if path.exists() else []
+        path.write_text("".join(line for line in lines if _step(line) < step))
+        self._curve = path.open("a")
+
+    def add(self, step: int, share: float, *, images: int, seconds: float, loss: float, parts: dict, lr: float) -> None:
+        """One line of the curve, flushed, so that others can watch. `parts` of the loss come without their weights."""
+        line = {"step": step, "images": images, "seconds": round(seconds, 4), "loss": loss, "parts": parts, "lr": lr}
+        if self._curve is None:
+            raise ValueError("the curve is not open: call start_curve first")
+        self._curve.write(json.dumps(line) + "\n")
+        self._curve.flush()
+        self.tell("training", share, step=step, loss=loss, seconds=round(seconds, 2))
+
+    def close_curve(self) -> None:
+        if self._curve is not None:
+            self._curve.close()
+            self._curve = None
+
+
+def read_progress(folder: Path) -> dict | None:
+    """The last progress of the run in this folder, or None."""
+    try:
+        return json.loads((folder / PROGRESS).read_text())
+    except (OSError, ValueError):
+        return None
+
+
+def _step(line: str) -> float | int:
+    try:
+        return json.loads(line)["step"]
+    except (ValueError, KeyError, TypeError):
+        return float("inf")  # a line torn by a kill: drop it
+
+
+@dataclass
+class Costs:
+    """What a cell has used, over all attempts. Kept in the training state."""
+
+    train_seconds: float = 0.0
+    data_wait_seconds: float = 0.0
+    checkpoint_seconds: float = 0.0
+    joules: float | None = None
+    peak_bytes: int | None = None
+    micro_batch: int | None = None
+    exclusive: bool | None = None
+    throttled: bool | None = None
+    attempts: list[dict] = field(default_factory=list)
+
+    def go_on_from(self, saved: "Costs") -> None:
+        """Take over what a checkpoint says; a micro-batch found meanwhile stands."""
+        micro_batch = self.micro_batch or saved.micro_batch
+        vars(self).update(vars(saved) | {"micro_batch": micro_batch})
+
+    def close_attempt(self, start_step: int, end_step: int, seconds: float, ended: str) -> None:
+        self.attempts.append({"start_step": start_step, "end_step": end_step, "train_seconds": seconds, "ended": ended})
+
+    def note_killed(self, step: int) -> None:
+        """Close the attempt that was killed after it wrote the checkpoint of this step."""
+        end = self.attempts[-1]["end_step"] if self.attempts else 0
+        if step > end:
+            counted = sum(attempt["train_seconds"] for attempt in self.attempts)
+            self.close_attempt(end, step, max(0.0, self.train_seconds - counted), "killed")
+
+    @property
+    def end_step(self) -> int:
+        """Where the last attempt ended."""
+        return self.attempts[-1]["end_step"] if self.attempts else 0
+
+    def as_attempts(self) -> tuple[Attempt, ...]:
+        return tuple(Attempt(**attempt) for attempt in self.attempts)
+
+    def as_cost(self, *, evaluation_seconds: float, setup_seconds: float) -> Cost:
+        facts = {name: value for name, value in vars(self).items() if name not in ("micro_batch", "attempts")}
+        return Cost(**facts, evaluation_seconds=evaluation_seconds, setup_seconds=setup_seconds)

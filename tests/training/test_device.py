@@ -1,0 +1,102 @@
+"""The device: the clock, memory that runs out, and NVML through a stand-in."""
+
+import sys
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from colorbench.training.device import (
+    Clock,
+    Joules,
+    Watch,
+    is_exclusive,
+    is_out_of_memory,
+    is_throttled,
+    nvml_handle,
+    peak_bytes,
+    with_smaller_batches,
+)
+from colorbench.training.run_log import Costs
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def card(monkeypatch):
+    """A stand-in for pynvml whose answers a test sets."""
+    state = SimpleNamespace(pids=[7], reasons=0)
+    module = SimpleNamespace(
+        nvmlDeviceGetComputeRunningProcesses=lambda handle: [SimpleNamespace(pid=pid) for pid in state.pids],
+        nvmlDeviceGetCurrentClocksThrottleReasons=lambda handle: state.reasons,
+    )
+    monkeypatch.setitem(sys.modules, "pynvml", module)
+    return state
+
+
+@pytest.mark.parametrize(("pids", "alone"), [([7], True), ([7, 8], False), ([], True), ([9], True), ([8, 9], False)])
+def test_other_processes(card, pids, alone):
+    card.pids = pids
+    assert is_exclusive("handle", pid=7) is alone
+
+
+@pytest.mark.parametrize(("reasons", "slowed"), [(0, False), (0x04, False), (0x40, True), (0x08 | 0x04, True)])
+def test_heat_and_brakes_count_the_power_limit_does_not(card, reasons, slowed):
+    card.reasons = reasons
+    assert is_throttled("handle") is slowed
+
+
+def test_unknown_is_none(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pynvml", None)
+    assert is_exclusive("handle") is None
+    assert is_throttled("handle") is None
+    assert nvml_handle(CPU) is None
+    assert Joules(CPU).read() is None
+
+
+def test_the_worst_stands(card):
+    watch = Watch(CPU)
+    watch.look()
+    assert (watch.exclusive, watch.throttled) == (None, None)  # no GPU: not known
+    watch.handle = "handle"
+    for card.pids, card.reasons in (([7], 0), ([7, 8], 0x40), ([7], 0)):
+        watch.look()
+    assert (watch.exclusive, watch.throttled) == (False, True)
+    card.reasons = 0
+    later = Watch(CPU, exclusive=True)
+    later.handle = "handle"
+    later.look()
+    assert (later.exclusive, later.throttled) == (True, False)
+
+
+def test_the_clock_adds_up_and_stays_stopped():
+    clock = Clock(CPU, seconds=5.0)
+    assert clock.read() == 5.0
+    clock.start()
+    assert clock.read() > 5.0
+    clock.stop()
+    stopped = clock.read()
+    clock.stop()
+    assert clock.read() == clock.seconds == stopped
+
+
+def test_batches_get_smaller_until_they_fit():
+    costs, tried = Costs(), []
+
+    def attempt():
+        tried.append(costs.micro_batch)
+        torch.empty(2**60 if len(tried) < 3 else 1)
+        return "fits"
+
+    assert with_smaller_batches(attempt, costs, 8) == "fits"
+    assert tried == [None, 4, 2]
+
+
+def test_one_photo_that_does_not_fit_is_out_of_memory():
+    costs = Costs()
+    with pytest.raises(RuntimeError) as raised:
+        with_smaller_batches(lambda: torch.empty(2**60), costs, 4)
+    assert is_out_of_memory(raised.value)
+    assert costs.micro_batch == 1
+    assert not is_out_of_memory(RuntimeError("shapes cannot be multiplied"))
+    assert peak_bytes(CPU) > 2**20
