@@ -138,6 +138,16 @@ def slug(text: str) -> str:
     return f"{plain[: LONGEST_SLUG - 9]}-{zlib.crc32(compact.encode()):08x}"
 
 
+def printable(name: str | Path) -> str:
+    """A file name for messages, records and pages: one line of valid Unicode, whatever bytes the name has.
+
+    >>> printable("two\\nlines.png")
+    'two\\\\nlines.png'
+    """
+    text = os.fsencode(name).decode("utf-8", "backslashreplace")
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
 def _lock(folder: Path, timeout_seconds: float):
     from filelock import FileLock
 

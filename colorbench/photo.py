@@ -24,6 +24,7 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import ExifTags, Image, JpegImagePlugin, TiffImagePlugin
 
+from colorbench.files import printable
 from colorbench.icc import profile_of, to_srgb
 
 MAX_PIXELS = 89_478_485  # Pillow's own threshold for a decompression bomb: 0.27 GB as RGB
@@ -84,8 +85,6 @@ def decode_photo(source: str | Path | bytes, *, least_px: int | None = None) -> 
         return np.ascontiguousarray(turn(photo)) if turn else photo
     except (PhotoError, MemoryError):
         raise
-    except FileNotFoundError:
-        raise PhotoError(f"no such file: {_printable(source)}") from None
     except Exception as error:  # a decoder meets arbitrary bytes: OSError, SyntaxError, struct.error, IndexError ...
         raise PhotoError(f"cannot be decoded: {str(error) or type(error).__name__}") from error
 
@@ -95,18 +94,16 @@ def _file(source: str | Path | bytes) -> Iterator[BinaryFile]:
     if isinstance(source, bytes):
         yield io.BytesIO(source)
         return
-    kind = os.stat(source).st_mode
+    try:
+        kind = os.stat(source).st_mode
+    except FileNotFoundError:
+        raise PhotoError(f"no such file: {printable(source)}") from None
     if stat.S_ISDIR(kind):
-        raise PhotoError(f"a folder, not a picture: {_printable(source)}")
+        raise PhotoError(f"a folder, not a picture: {printable(source)}")
     if not stat.S_ISREG(kind):
-        raise PhotoError(f"neither a file nor a folder: {_printable(source)}")
+        raise PhotoError(f"neither a file nor a folder: {printable(source)}")
     with open(source, "rb") as file:
         yield file
-
-
-def _printable(source: str | Path | bytes) -> str:
-    """A path that can be printed although its name may not be UTF-8."""
-    return os.fsencode(source).decode("utf-8", "backslashreplace")
 
 
 def _opened(file: BinaryFile) -> Image.Image:

@@ -1,7 +1,8 @@
 """Datasets that are folders of pictures: `folder`, `paired`, `train-val`.
 
 `folder` is any tree. It is read here, not by the datasets library's `imagefolder`: that takes seconds to import in
-every cell and gives up a whole tree at its first damaged file.
+every cell and gives up a whole tree at its first damaged file. Links are followed, also those that lead out of the
+folder (sets are often made of links); how many photos they give is reported.
 
 `paired` has side-by-side pictures, gray left and color right (256 x 512). Only the color half is used: the gray input
 is derived anew from the colors, the same way for every dataset.
@@ -12,8 +13,8 @@ hashed, and near-duplicates stay where the publication put them; a photo that is
 """
 
 import os
-from collections.abc import Iterator
-from dataclasses import replace
+import stat
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from jaxtyping import UInt8
 
 from colorbench.data.hub import find_hub
 from colorbench.data.sources import Found, Source
-from colorbench.files import PICTURE_ENDINGS
+from colorbench.files import PICTURE_ENDINGS, printable
 from colorbench.photo import Photo8, PhotoError
 
 HALVES = ("right", "left")
@@ -30,28 +31,86 @@ _JPEG_GRAY = 4  # largest channel difference that JPEG leaves in a gray half
 _VAL = ("val", "validation")
 
 
+@dataclass
+class Tree:
+    """What a folder holds, at any depth. Hidden files and folders (and `__MACOSX`) are not looked at.
+
+    Attributes:
+        pictures: files with the ending of a picture, in the order of their paths, each with its size and times.
+        passed_over: (path, reason) of what cannot be read: files, folders, links.
+        other_files: files with other endings.
+        outside: those of the pictures that are reached by a link that leads out of the folder.
+    """
+
+    pictures: dict[Path, os.stat_result] = field(default_factory=dict)
+    passed_over: dict[Path, str] = field(default_factory=dict)
+    other_files: list[Path] = field(default_factory=list)
+    outside: set[Path] = field(default_factory=set)
+
+
+def scan_tree(root: Path) -> Tree:
+    """Look through a folder. Links are followed, also out of it; each folder is read once, so loops of links end."""
+    tree, visited, inside = Tree(), set(), os.path.join(os.path.realpath(root), "")
+    pending = [(root, False)]
+    while pending:
+        folder, outside = pending.pop()
+        try:
+            status, entries = folder.stat(), sorted(os.scandir(folder), key=lambda entry: entry.name)
+        except OSError as error:
+            tree.passed_over[folder] = f"this folder cannot be read: {error.strerror}"
+            continue
+        if (status.st_dev, status.st_ino) in visited:
+            continue
+        visited.add((status.st_dev, status.st_ino))
+        folders = []
+        for entry in entries:
+            if entry.name.startswith((".", "__MACOSX")):
+                continue
+            path = Path(entry.path)
+            try:
+                status = entry.stat()
+            except OSError as error:
+                tree.passed_over[path] = f"cannot be read: {error.strerror}"
+                continue
+            leads_out = outside or (entry.is_symlink() and not os.path.realpath(path).startswith(inside))
+            if stat.S_ISDIR(status.st_mode):
+                folders.append((path, leads_out))
+            elif path.suffix.lower() not in PICTURE_ENDINGS:
+                tree.other_files.append(path)
+            elif not stat.S_ISREG(status.st_mode):
+                tree.passed_over[path] = "neither a file nor a folder"
+            else:
+                tree.pictures[path] = status
+                if leads_out:
+                    tree.outside.add(path)
+        pending += reversed(folders)
+    tree.pictures = dict(sorted(tree.pictures.items()))
+    return tree
+
+
 def find_folder(source: str | Path | None) -> Found:
-    """Every file of the tree with a picture's suffix, by relative name.
+    """Every file of the tree with a picture's ending, by relative name.
 
     Raises:
         FileNotFoundError, NotADirectoryError: no such folder.
         ValueError: no source, or no picture in it.
     """
     root = _root(source)
-    found, passed_over = [], []
-    for path in sorted(_walk(root, set())):
-        name = path.relative_to(root).as_posix()
-        try:
-            status = path.stat()
-        except OSError as error:
-            passed_over.append((name, f"cannot be read: {error.strerror}"))
-            continue
-        found.append(Source(name, partial(_read, path), f"{status.st_size}:{status.st_mtime_ns}"))
-    if not found:
+    tree = scan_tree(root)
+    sources: dict[str, Source] = {}
+    for path, status in tree.pictures.items():
+        name = printable(path.relative_to(root).as_posix())
+        while name in sources:  # two names of other bytes may print alike
+            name += "'"
+        sources[name] = Source(name, partial(_read, path), f"{status.st_size}:{status.st_mtime_ns}")
+    passed_over = [(printable(path.relative_to(root)), reason) for path, reason in tree.passed_over.items()]
+    if not sources:
+        what = f" ({len(passed_over)} passed over, such as {': '.join(passed_over[0])})" if passed_over else ""
         raise ValueError(
-            f"no pictures in {root}{_and_passed(passed_over)}: give a folder with files such as .jpg, .png, .webp or .tif"
+            f"no pictures in {printable(root)}{what}: give a folder with files such as .jpg, .png, .webp or .tif"
         )
-    return Found(found, place=str(root.resolve()), passed_over=passed_over)
+    others = [printable(path.relative_to(root)) for path in tree.other_files]
+    return Found(list(sources.values()), str(root.resolve()), passed_over, others, len(tree.outside))
 
 
 def find_paired(source: str | Path | None, *, half: str = "right") -> Found:
@@ -63,7 +122,7 @@ def find_paired(source: str | Path | None, *, half: str = "right") -> Found:
     if half not in HALVES:
         raise ValueError(f"unknown half {half!r}; known: {', '.join(HALVES)}")
     found = find_folder(source)
-    return Found(found.sources, found.place, found.passed_over, partial(color_half, half=half), half=half)
+    return replace(found, picture=partial(color_half, half=half), half=half)
 
 
 def color_half(picture: Photo8, half: str) -> UInt8[np.ndarray, "h half_w 3"]:
@@ -95,16 +154,14 @@ def find_train_val(source: str | Path | None) -> Found:
         test.sources + train.sources,
         place=f"train-val {test.place} {train.place}",
         passed_over=test.passed_over + train.passed_over,
+        other_files=test.other_files + train.other_files,
+        linked_outside=test.linked_outside + train.linked_outside,
         held_out=frozenset(one.name for one in test.sources),
     )
 
 
 def _read(path: Path) -> bytes:
     return path.read_bytes()
-
-
-def _and_passed(passed_over: list[tuple[str, str]]) -> str:
-    return f" ({len(passed_over)} cannot be read, such as {passed_over[0][0]})" if passed_over else ""
 
 
 def _root(source: str | Path | None) -> Path:
@@ -116,25 +173,6 @@ def _root(source: str | Path | None) -> Path:
     if not root.is_dir():
         raise NotADirectoryError(f"{root} is a file; give the folder that holds the pictures")
     return root
-
-
-def _walk(folder: Path, visited: set[tuple[int, int]]) -> Iterator[Path]:
-    """Pictures of the tree. `visited` holds the folders seen, so a link back to one of them is not followed."""
-    status = folder.stat()
-    if (status.st_dev, status.st_ino) in visited:
-        return
-    visited.add((status.st_dev, status.st_ino))
-    with os.scandir(folder) as entries:
-        inside = sorted((entry for entry in entries if not entry.name.startswith((".", "__MACOSX"))), key=_name)
-    for entry in inside:
-        if entry.is_dir():
-            yield from _walk(Path(entry.path), visited)
-        elif Path(entry.name).suffix.lower() in PICTURE_ENDINGS:
-            yield Path(entry.path)
-
-
-def _name(entry: os.DirEntry) -> str:
-    return entry.name
 
 
 def _is_gray(photo: np.ndarray) -> bool:
@@ -164,4 +202,6 @@ def _hub_sides(source: str) -> list[Found]:
 
 def _named(found: Found, side: str) -> Found:
     sources = [replace(one, name=f"{side}/{one.name}") for one in found.sources]
-    return replace(found, sources=sources, passed_over=[(f"{side}/{name}", why) for name, why in found.passed_over])
+    passed_over = [(f"{side}/{name}", why) for name, why in found.passed_over]
+    other_files = [f"{side}/{name}" for name in found.other_files]
+    return replace(found, sources=sources, passed_over=passed_over, other_files=other_files)

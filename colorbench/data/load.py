@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -26,9 +26,12 @@ class Report:
     """What became of the files that were found.
 
     Attributes:
-        found, used: files found; different photos used.
-        skipped: (name, reason) of files that are no usable photo.
+        found, used: files seen (hidden ones are not looked at); different photos used.
+        skipped: (name, reason) of pictures that give no photo, and of folders that cannot be read.
         duplicates: (name, name of the equal file that is used).
+        other_files: names of files without the ending of a picture.
+        beyond_limits: photos that `limit_train` and `limit_test` leave out.
+        linked_outside: pictures reached by links that lead out of the folder.
         pictures: rows of both sides: photos, or tiles of photos.
         gray: pictures that are exactly gray; colorless: those that are not `color_only`, the gray ones among them.
         moved: photos that follow a near-duplicate to the other side, or fill a side that would be empty.
@@ -36,16 +39,29 @@ class Report:
 
     found: int
     used: int
-    skipped: list[tuple[str, str]]
-    duplicates: list[tuple[str, str]]
     pictures: int
-    gray: int
-    colorless: int
-    moved: int
+    skipped: list[tuple[str, str]] = field(default_factory=list)
+    duplicates: list[tuple[str, str]] = field(default_factory=list)
+    other_files: list[str] = field(default_factory=list)
+    beyond_limits: int = 0
+    linked_outside: int = 0
+    gray: int = 0
+    colorless: int = 0
+    moved: int = 0
+
+    @property
+    def left_out(self) -> dict[str, int]:
+        """How many files are not used, by reason. With `used` they add up to `found`."""
+        return {
+            "unusable": len(self.skipped),
+            "equal to another": len(self.duplicates),
+            "beyond the limits": self.beyond_limits,
+            "no pictures": len(self.other_files),
+        }
 
     def sentence(self) -> str:
         """One line for people."""
-        parts = [f"{self.used} of {self.found} photos used"]
+        parts = [f"{self.used} of {self.found - len(self.other_files)} photos used"]
         if self.pictures != self.used:
             parts.append(f"{self.pictures} tiles")
         if self.skipped:
@@ -53,6 +69,12 @@ class Report:
             parts.append(f"{len(self.skipped)} skipped (such as {name}: {reason})")
         if self.duplicates:
             parts.append(f"{len(self.duplicates)} equal files left out")
+        if self.beyond_limits:
+            parts.append(f"{self.beyond_limits} beyond the limits")
+        if self.other_files:
+            parts.append(f"{len(self.other_files)} other files (such as {self.other_files[0]})")
+        if self.linked_outside:
+            parts.append(f"{self.linked_outside} reached by links that lead out of the folder")
         if self.colorless:
             parts.append(f"{self.gray} gray and {self.colorless - self.gray} nearly colorless pictures flagged")
         return ", ".join(parts)
@@ -161,12 +183,11 @@ class _Request:
 
     Attributes:
         folder: of the store.
-        files: how many were found; `unreadable` and `duplicates` are those that give no photo of their own.
+        unreadable, duplicates: files that give no photo of their own.
     """
 
     plan: Plan
     folder: Path
-    files: int
     unreadable: list[tuple[str, str]]
     duplicates: list[tuple[str, str]]
 
@@ -214,8 +235,7 @@ def _request(
         "decoder": DECODER,
     }
     plan = Plan(found, sources, settings, _side_rule(held_out, test_share), limits, on_progress)
-    files = len(found.sources) + len(found.passed_over)
-    return _Request(plan, cache / "photos" / _json_sha256(key)[:32], files, unreadable, duplicates)
+    return _Request(plan, cache / "photos" / _json_sha256(key)[:32], unreadable, duplicates)
 
 
 def _side_rule(held_out: list[str], test_share: float) -> Callable[[str], str]:
@@ -259,7 +279,7 @@ def _generated(wanted: Mixtures, cache: Path, on_progress: Progress | None) -> P
         sets[side] = PhotoSet(store.pixels[side], ids, names, flags, wanted.truth(side))
     count = sum(len(one) for one in sets.values())
     whole = _json_sha256({"scenes": wanted.sha256, "photos": {side: list(store.index.photos[side]) for side in SIDES}})
-    return Photos(sets["train"], sets["test"], whole, Report(count, count, [], [], count, 0, 0, 0))
+    return Photos(sets["train"], sets["test"], whole, Report(found=count, used=count, pictures=count))
 
 
 def _photos(request: _Request, store: Store) -> Photos:
@@ -278,12 +298,16 @@ def _side(request: _Request, store: Store, side: str) -> PhotoSet:
 
 def _report(request: _Request, index: Index) -> Report:
     flags = [flag for side in SIDES for flag in index.flags[side]]
+    found, used = request.plan.found, {one for side in SIDES for one in index.photos[side]}
     unusable = [(request.plan.sources[one].name, reason) for one, reason in index.skipped.items()]
     return Report(
-        found=request.files,
-        used=sum(len(index.photos[side]) for side in SIDES),
+        found=len(found.sources) + len(found.passed_over) + len(found.other_files),
+        used=len(used),
         skipped=sorted(request.unreadable + unusable),
         duplicates=request.duplicates,
+        other_files=found.other_files,
+        beyond_limits=len(request.plan.sources.keys() - used - index.skipped.keys()),
+        linked_outside=found.linked_outside,
         pictures=len(flags),
         gray=sum(bool(flag & EXACT_GRAY) for flag in flags),
         colorless=sum(flag != 0 for flag in flags),

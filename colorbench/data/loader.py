@@ -34,7 +34,6 @@ class PhotoLoader:
         crop_px: side of the random crop; None (or the stored side) takes the whole stored picture.
         flip: mirror every photo with probability 1/2.
         resident: True keeps all photos on the device, False streams them, None decides by free memory.
-        rank, world: this process's contiguous part of the global batch, for several devices in one cell.
     """
 
     def __init__(
@@ -47,15 +46,12 @@ class PhotoLoader:
         flip: bool = True,
         *,
         resident: bool | None = None,
-        rank: int = 0,
-        world: int = 1,
     ):
         stored_px = photos.pixels.shape[-1]
         self.crop_px = stored_px if crop_px is None else crop_px
-        _check(photos, batch, self.crop_px, rank, world)
+        _check(photos, batch, self.crop_px)
         self.photos, self.device, self.batch, self.seed, self.flip = photos, torch.device(device), batch, seed, flip
         self.resident = fits(photos.pixels.nbytes, self.device) if resident is None else resident
-        self._mine = slice(rank * batch // world, (rank + 1) * batch // world)
         self._slack_px = stored_px - self.crop_px
         self._block, self._plan = -1, torch.empty(0)
         self._pixels = _whole(photos.pixels, self.device) if self.resident else None
@@ -63,7 +59,7 @@ class PhotoLoader:
         self.wait_seconds = 0.0
 
     def batch_at(self, step: int) -> Rgb8:
-        """The photos of this step, uint8 `(batch / world, 3, crop_px, crop_px)` on the device."""
+        """The photos of this step, uint8 `(batch, 3, crop_px, crop_px)` on the device."""
         started = time.perf_counter()
         plan = self._plan_at(step)
         if self._stream is not None:
@@ -88,7 +84,7 @@ class PhotoLoader:
         self.close()
 
     def _rows(self, step: int):
-        return rows_at(step, n=len(self.photos), batch=self.batch, seed=self.seed)[self._mine]
+        return rows_at(step, n=len(self.photos), batch=self.batch, seed=self.seed)
 
     def _plan_at(self, step: int) -> torch.Tensor:
         block, within = divmod(step, _PLAN_STEPS)
@@ -102,16 +98,14 @@ class PhotoLoader:
     def _plan_of(self, step: int) -> torch.Tensor:
         crops = crops_at(step, batch=self.batch, seed=self.seed, slack_px=self._slack_px, flip=self.flip)
         rows = torch.from_numpy(self._rows(step).copy())
-        return torch.cat([rows[:, None], torch.from_numpy(crops[self._mine])], dim=1)
+        return torch.cat([rows[:, None], torch.from_numpy(crops)], dim=1)
 
 
-def _check(photos: PhotoSet, batch: int, crop_px: int, rank: int, world: int) -> None:
+def _check(photos: PhotoSet, batch: int, crop_px: int) -> None:
     if len(photos) == 0:
         raise ValueError("a loader needs at least one photo; this set is empty")
-    if batch < 1 or batch % world or not 0 <= rank < world:
-        raise ValueError(
-            f"batch {batch} cannot be shared by {world} processes (rank {rank}): use a multiple of {world}"
-        )
+    if batch < 1:
+        raise ValueError(f"batch {batch}: a batch needs at least one photo")
     if not 1 <= crop_px <= photos.pixels.shape[-1]:
         raise ValueError(
             f"crops of {crop_px} px do not fit stored photos of {photos.pixels.shape[-1]} px: load them with a larger store_px"

@@ -24,7 +24,7 @@ _CONTRAST = (8.0, 12.0)  # largest distance from an object's middle lightness
 _PERIOD = (0.11, 0.15)  # of a texture, as a share of the picture's side
 _RADIUS = (0.16, 0.32)
 _CENTER = (0.12, 0.88)
-_SIDES = {  # unit normals of regular polygons
+_SIDES: dict[int | str, tuple[tuple[float, float], ...]] = {  # unit normals of regular polygons
     3: ((0.0, 1.0), (0.8660254037844386, -0.5), (-0.8660254037844386, -0.5)),
     5: (
         (0.0, 1.0),
@@ -42,7 +42,7 @@ _SIDES = {  # unit normals of regular polygons
         (-0.8660254037844386, 0.5),
     ),
 }
-_APOTHEM = {3: 0.55, 5: 0.8, 6: 0.85}
+_APOTHEM: dict[int | str, float] = {3: 0.55, 5: 0.8, 6: 0.85}
 _SHAPES = ("ellipse", "rectangle", 3, 5, 6)
 
 

@@ -42,7 +42,9 @@ class Found:
 
     Attributes:
         place: names this tree or hub id on this machine; only for the cache, never recorded.
-        passed_over: (name, reason) of what is known to be no readable picture before it is read.
+        passed_over: (name, reason) of pictures that cannot be read, as far as listing tells, and of such folders.
+        other_files: names of files without the ending of a picture.
+        linked_outside: how many of the sources are reached by links that lead out of the folder.
         picture: cuts the photo out of a decoded picture (the color half of a pair); None takes it whole.
         half: which half `picture` takes, "" for none.
         held_out: names of the test photos when the dataset states them.
@@ -51,6 +53,8 @@ class Found:
     sources: list[Source]
     place: str
     passed_over: list[tuple[str, str]] = field(default_factory=list)
+    other_files: list[str] = field(default_factory=list)
+    linked_outside: int = 0
     picture: Callable[[Photo8], Photo8] | None = None
     half: str = ""
     held_out: frozenset[str] = frozenset()

@@ -3,11 +3,12 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from colorbench.data.embedded import find_embedded
 from colorbench.data.folder import find_folder, find_paired, find_train_val
 from colorbench.data.hub import find_hub
-from colorbench.data.mixtures import Mixtures, find_mixtures
+from colorbench.data.mixtures import find_mixtures
 from colorbench.data.sources import Found
 from colorbench.names import unknown_name
 
@@ -26,7 +27,7 @@ class DatasetRow:
     """
 
     key: str
-    find: Callable[..., Found | Mixtures]
+    find: Callable[..., Any]
     needs_source: str
     options: tuple[str, ...]
     description: str

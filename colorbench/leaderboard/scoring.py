@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from colorbench.files import PICTURE_ENDINGS, bytes_sha256, file_sha256, write_atomically
-from colorbench.metrics.pictures import Pictures, folder_pictures
+from colorbench.files import PICTURE_ENDINGS, bytes_sha256, file_sha256, printable, write_atomically
+from colorbench.metrics.pictures import Pictures, folder_pictures, picture_files
 from colorbench.metrics.references import References
 from colorbench.metrics.row import MetricRow
 from colorbench.metrics.score import metric_rows, score
@@ -83,7 +83,7 @@ def score_folders_in_parts(
         pred = Pictures(chunk, lambda k: preds.read(of_pred[chunk[k]]))
         return score(pred, true, [row for row in rows if row.per_image], resize=resize)
 
-    paths = [{path.stem: path for path in _pictures_in(folder)} for folder in (predictions, references)]
+    paths = [picture_files(folder) for folder in (predictions, references)]
     files = {name: (paths[0][name], paths[1][name]) for name in names}
     rules = ("folders", resize, str(device), _versions(rows), _digest(path for _, path in files.values()))
     frame, facts = _in_parts(files, compute, rules, parts, on_progress)
@@ -115,7 +115,7 @@ def _in_parts(files: dict[str, tuple[Path, Path]], compute, rules, parts: Path, 
     names, frames, facts = list(files), [], {"missing": {}, "unreadable": {}}
     for start in range(0, len(names), PART):
         chunk = names[start : start + PART]
-        part = parts / f"{_part_key([files[name] for name in chunk], rules)}.json"
+        part = parts / f"{_part_key({name: files[name] for name in chunk}, rules)}.json"
         if not part.is_file():
             _keep(part, compute(chunk), chunk)
         held = json.loads(part.read_text())
@@ -142,13 +142,9 @@ def _digest(paths: Iterable[Path]) -> str:
     return bytes_sha256("".join(map(file_sha256, paths)).encode())
 
 
-def _part_key(files: list[tuple[Path, Path]], rules) -> str:
-    content = [(pred.stem, _digest([pred, true])) for pred, true in files]
+def _part_key(files: dict[str, tuple[Path, Path]], rules) -> str:
+    content = [(name, _digest([pred, true])) for name, (pred, true) in files.items()]
     return bytes_sha256(repr((rules, content)).encode())[:32]
-
-
-def _pictures_in(folder: Path) -> list[Path]:
-    return [path for path in Path(folder).iterdir() if path.suffix.lower() in PICTURE_ENDINGS and path.is_file()]
 
 
 def matched_names(predictions: Path, references: Path) -> list[str]:
@@ -181,7 +177,7 @@ def read_pair(prediction: Path, reference: Path, *, resize: bool, keep_lightness
     try:
         pred, true = decode_photo(prediction), decode_photo(reference)
     except ValueError as error:
-        raise ValueError(f"{prediction.name}: {error}") from None
+        raise ValueError(f"{printable(prediction.name)}: {error}") from None
     if pred.shape != true.shape:
         if not resize:
             raise ValueError(

@@ -5,6 +5,7 @@ so that the metrics themselves never have to (a look at a value would make a GPU
 """
 
 import io
+import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -14,7 +15,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from colorbench.files import PICTURE_ENDINGS
+from colorbench.files import PICTURE_ENDINGS, printable
 from colorbench.photo import PhotoError, decode_photo
 
 WANTED = "a tensor, an array, a Pillow image, a path"
@@ -112,21 +113,38 @@ def _of_pillow(image: Image.Image) -> Tensor:
 
 
 def folder_pictures(folder: str | Path) -> Pictures:
-    """The picture files of a folder (not of its subfolders), by stem, sorted."""
+    """The `picture_files` of a folder."""
+    files = picture_files(folder)
+    paths = list(files.values())
+    return Pictures(list(files), lambda index: read_picture(paths[index]))
+
+
+def picture_files(folder: str | Path) -> dict[str, Path]:
+    """The picture files of a folder (not of its subfolders) by the stem of their names, sorted.
+
+    Stems are composed Unicode (NFC), so that names match that one system wrote decomposed and another did not; bytes that
+    are no UTF-8 are escaped.
+
+    Raises:
+        ValueError: no folder, no pictures in it, or two with one stem.
+    """
     folder = Path(folder)
     if not folder.is_dir():
-        raise ValueError(f"{folder} is not a folder: pass the folder that holds the pictures")
-    files = sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURE_ENDINGS and path.is_file())
-    if not files:
-        raise ValueError(f"{folder} holds no pictures: wanted files ending in {' '.join(PICTURE_ENDINGS)}")
-    stems: dict[str, Path] = {}
-    for path in files:
-        if path.stem in stems:
+        raise ValueError(f"{printable(folder)} is not a folder: pass the folder that holds the pictures")
+    found: dict[str, Path] = {}
+    for path in sorted(folder.iterdir()):
+        if path.suffix.lower() not in PICTURE_ENDINGS or not path.is_file():
+            continue
+        stem = unicodedata.normalize("NFC", printable(path.stem))
+        if stem in found:
             raise ValueError(
-                f"{folder} holds both {stems[path.stem].name} and {path.name}: pictures are matched by stem, keep one"
+                f"{printable(folder)} holds both {printable(found[stem].name)} and {printable(path.name)}: "
+                "pictures are matched by stem, keep one"
             )
-        stems[path.stem] = path
-    return Pictures(list(stems), lambda index: read_picture(files[index]))
+        found[stem] = path
+    if not found:
+        raise ValueError(f"{printable(folder)} holds no pictures: wanted files ending in {' '.join(PICTURE_ENDINGS)}")
+    return found
 
 
 def read_picture(path: Path) -> Tensor:

@@ -1,5 +1,6 @@
 import os
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -27,19 +28,73 @@ def test_the_whole_tree_by_relative_name(tree):
     ]
 
 
-def test_links_are_followed_and_loops_cut(tree, tmp_path):
+def reasons(folder):
+    return dict(find_folder(folder).passed_over)
+
+
+def test_links_are_followed_counted_and_loops_cut(tree, tmp_path):
     other = write_photos(tmp_path / "other", [50])
     (tree / "link").symlink_to(other)
+    (tree / "one.png").symlink_to(other / "photo-050.png")
+    (tree / "within.png").symlink_to(tree / "photo-000.png")
     (tree / "b" / "loop").symlink_to(tree)
     (other / "back").symlink_to(tree)
-    assert len(names(tree)) == 13
-
-
-def test_broken_links_are_listed(tree):
-    (tree / "gone.jpg").symlink_to(tree / "nowhere.jpg")
     found = find_folder(tree)
-    assert len(found.sources) == 12
-    assert found.passed_over == [("gone.jpg", "cannot be read: No such file or directory")]
+    assert len(found.sources) == 15
+    assert found.linked_outside == 2
+    assert found.passed_over == []
+
+
+def test_links_that_cannot_be_followed_are_listed(tree):
+    (tree / "gone.jpg").symlink_to(tree / "nowhere.jpg")
+    (tree / "self.jpg").symlink_to(tree / "self.jpg")
+    (tree / "circle").symlink_to(tree / "circle")
+    assert len(names(tree)) == 12
+    assert reasons(tree) == {
+        "circle": "cannot be read: Too many levels of symbolic links",
+        "gone.jpg": "cannot be read: No such file or directory",
+        "self.jpg": "cannot be read: Too many levels of symbolic links",
+    }
+
+
+def test_a_folder_that_cannot_be_read_is_passed_over(tree, monkeypatch):
+    real = os.scandir
+
+    def scandir(folder):
+        if Path(folder) == tree / "b":
+            raise PermissionError(13, "Permission denied")  # root may read everything: the tests may run as root
+        return real(folder)
+
+    monkeypatch.setattr("os.scandir", scandir)
+    assert names(tree) == [f"photo-{n:03d}.png" for n in range(6)]
+    assert reasons(tree) == {"b": "this folder cannot be read: Permission denied"}
+
+
+def test_a_pipe_is_not_waited_for(tree):
+    os.mkfifo(tree / "pipe.png")
+    assert reasons(tree) == {"pipe.png": "neither a file nor a folder"}
+
+
+def test_many_nested_folders(tmp_path):
+    deep = tmp_path / "top"
+    for _ in range(400):
+        deep /= "d"
+    write_photos(deep, [1])
+    assert names(tmp_path / "top") == ["d/" * 400 + "photo-001.png"]
+
+
+def test_names_of_any_bytes(tree, cache):
+    photo = (tree / "photo-000.png").read_bytes()
+    strange = ["-rf.png", "two\nlines.png", "cafe\u0301.png", "caf\u00e9.png", "[red].png", "x" * 251 + ".png",
+               os.fsdecode(b"\xff\xfe.png"), r"\xff\xfe.png"]  # fmt: skip
+    for number, name in enumerate(strange):
+        (tree / name).write_bytes(photo + bytes(number + 1))  # different content, the same picture
+    found = find_folder(tree)
+    listed = [source.name for source in found.sources]
+    assert len(set(listed)) == 20
+    assert {"-rf.png", r"two\nlines.png", r"\xff\xfe.png", r"\xff\xfe.png'"} <= set(listed)
+    assert all(name.isprintable() for name in listed)
+    assert load_dataset_photos("folder", source=tree, size_px=32).report.used == 20
 
 
 def test_the_stamp_follows_the_file(tree):
@@ -61,7 +116,7 @@ def test_refusals(tmp_path):
     with pytest.raises(ValueError, match=r"no pictures in .*empty: give a folder with files such as"):
         find_folder(tmp_path / "empty")
     (tmp_path / "empty" / "a.jpg").symlink_to(tmp_path / "none")
-    with pytest.raises(ValueError, match=r"1 cannot be read, such as a.jpg"):
+    with pytest.raises(ValueError, match=r"1 passed over, such as a.jpg: cannot be read: No such file"):
         find_folder(tmp_path / "empty")
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from colorbench.data import data_hash, load_dataset_photos
+from colorbench.data import DATASETS, data_hash, load_dataset_photos
 from tests.data.conftest import random_photo, write_photos
 
 
@@ -137,8 +137,28 @@ def test_bad_files_are_listed_skipped_and_counted(tree, cache):
     assert "not a picture" in reasons["text.jpg"]
     assert "too small: 9 x 9" in reasons["tiny/photo-041.png"]
     assert report.duplicates == [("z-copy.png", "photo-000.png")]
+    assert report.left_out == {"unusable": 4, "equal to another": 1, "beyond the limits": 0, "no pictures": 0}
     assert report.sentence().startswith("12 of 17 photos used, 4 skipped (such as cut/photo-040.jpg: cannot be")
     assert load(tree).hash == clean  # what is not used is not in the data hash
+
+
+@pytest.mark.parametrize("fit", ["crop", "tiles"])
+@pytest.mark.parametrize("limit", [None, 1, 4])
+def test_the_report_adds_up(tree, cache, tmp_path, fit, limit):
+    """Used and left out, by reason, are the files seen; whatever is left out has a name."""
+    (tree / "text.jpg").write_text("not a picture")
+    (tree / "notes.txt").write_text("nor this")
+    (tree / "raw.cr2").write_bytes(bytes(10))
+    (tree / "gone.png").symlink_to(tree / "nowhere.png")
+    shutil.copy(tree / "photo-000.png", tree / "z-copy.png")
+    (tree / "out").symlink_to(write_photos(tmp_path / "other", [70]))
+    report = load(tree, fit=fit, size_px=16, limit_train=limit, limit_test=limit).report
+    assert report.found == 18
+    assert report.used + sum(report.left_out.values()) == report.found
+    assert report.other_files == ["notes.txt", "raw.cr2"]
+    assert report.linked_outside == 1
+    assert (report.beyond_limits > 0) == (limit is not None)
+    assert "2 other files (such as notes.txt), 1 reached by links that lead out of the folder" in report.sentence()
 
 
 def test_gray_photos_are_flagged(tree, cache):
@@ -203,7 +223,7 @@ def test_writing_to_pixels_never_reaches_the_file(tree, cache):
 @pytest.mark.parametrize(
     ("dataset", "settings", "error", "message"),
     [
-        ("folders", {}, KeyError, "unknown dataset 'folders'; known datasets: embedded, mixtures, folder, paired"),
+        ("folders", {}, KeyError, f"unknown dataset 'folders'; known datasets: {', '.join(DATASETS)}"),
         ("folder", {"half": "left"}, KeyError, "takes no option half; its options: none"),
         ("paired", {"side": 1}, KeyError, "takes no option side; its options: half"),
         ("folder", {"source": None}, ValueError, "needs a folder: --data"),

@@ -1,9 +1,11 @@
+import os
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from colorbench.metrics.pictures import as_rgb, folder_pictures, pictures_of, read_picture
+from colorbench.metrics.pictures import as_rgb, folder_pictures, picture_files, pictures_of, read_picture
 
 RGB = torch.rand(2, 3, 4, 5, generator=torch.Generator().manual_seed(0))
 
@@ -96,3 +98,14 @@ def test_all_kinds_of_files_are_read(tmp_path):
     assert {read[name].float().mean().item() for name in ("gray", "deep", "palette")} == {128.0}
     assert read["clear"].min() == 255
     assert read["cmyk"][:, 0, 0].tolist() == pytest.approx([254, 0, 0], abs=3)
+
+
+def test_names_match_composed_and_decomposed_and_of_any_bytes(tmp_path):
+    photo = Image.new("RGB", (8, 8), "red")
+    for name in ("cafe\u0301.png", "-x.png", os.fsdecode(b"\xff.png")):
+        photo.save(tmp_path / name)
+    assert list(picture_files(tmp_path)) == ["-x", "caf\u00e9", r"\xff"]
+    assert folder_pictures(tmp_path).read(1).shape == (3, 8, 8)
+    photo.save(tmp_path / "caf\u00e9.png")
+    with pytest.raises(ValueError, match=r"holds both cafe.*, keep one"):
+        picture_files(tmp_path)
