@@ -203,7 +203,7 @@ def _tell(report: RunReport, seconds: float, as_json: bool) -> None:
 
 
 def _facts(report: RunReport, seconds: float) -> dict:
-    frame = read_summary(report.board) if report.board else None
+    summary = read_summary(report.board) if report.board else None
     return {
         "suite": report.plan.suite.name,
         "cells": len(report.plan.states),
@@ -218,8 +218,8 @@ def _facts(report: RunReport, seconds: float) -> dict:
         "missing": report.missing,
         "problems": list(report.problems),
         "board": str(report.board) if report.board else None,
-        "primary": None if frame is None else frame.attrs["primary"],
-        "entries": [] if frame is None else frame.to_dict("records"),
+        "primary": None if summary is None else summary.primary,
+        "entries": [] if summary is None else summary.rows,
     }
 
 

@@ -1,83 +1,94 @@
 """A finished board on a terminal: a table of five columns and one sentence of verdict, from its `table.parquet`."""
 
 import math
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-from rich.text import Text
 
 from colorbench.console import note, show, show_table
-
-if TYPE_CHECKING:
-    import pandas
 
 MOST_ROWS = 20
 """Entries shown; a longer board says how many more it has."""
 
 
+@dataclass(frozen=True)
+class Summary:
+    """The rows of a board's table, best first, and its one primary metric."""
+
+    primary: str
+    rows: list[dict]
+
+    @property
+    def metrics(self) -> list[str]:
+        """The metrics that anything has a value of."""
+        names = [name.removesuffix("_low") for name in (self.rows[0] if self.rows else ()) if name.endswith("_low")]
+        return [name for name in names if any(not math.isnan(row[name]) for row in self.rows)]
+
+    @property
+    def trained(self) -> list[dict]:
+        """The trained entries that have a score."""
+        return [row for row in self.rows if row["kind"] == "trained" and not math.isnan(row[self.primary])]
+
+
+def read_summary(board: Path) -> Summary | None:
+    """The table in a board's folder; None when there is none."""
+    import pandas as pd
+
+    path = board / "table.parquet"
+    if not path.is_file():
+        return None
+    frame = pd.read_parquet(path)
+    rows = [dict(zip(frame.columns, values)) for values in frame.itertuples(index=False, name=None)]
+    return Summary(frame.attrs["primary"], rows)
+
+
 def show_summary(board: Path) -> None:
     """Print the entries of a board's folder, best first, then the verdict and where the page is."""
-    frame = read_summary(board)
-    if frame is None:
+    summary = read_summary(board)
+    if summary is None:
         return
-    entries = frame[frame["kind"] != "baseline"]
-    shown = entries.head(MOST_ROWS)
-    primary, others = frame.attrs["primary"], _other_metrics(frame)
-    rows = [_cells(row, primary, others) for row in shown.to_dict("records")]
-    # landmarks stand apart, whatever they score
-    for row in frame[frame["kind"] == "baseline"].to_dict("records"):
-        name, *cells = _cells(row, primary, others)
-        rows.append([Text(name, "dim"), *cells])
-    more = f"{len(entries) - len(shown)} more entries are on the board." if len(entries) > len(shown) else ""
-    show_table(["entry", _head(primary), "rank", *map(_head, others)], rows, caption=more)
-    show(verdict(frame))
+    entries = [row for row in summary.rows if row["kind"] != "baseline"]
+    landmarks = [row for row in summary.rows if row["kind"] == "baseline"]
+    others = _other_metrics(summary)
+    cells = [_cells(row, summary.primary, others) for row in entries[:MOST_ROWS] + landmarks]
+    more = f"{len(entries) - MOST_ROWS} more entries are on the board." if len(entries) > MOST_ROWS else ""
+    show_table(["entry", _head(summary.primary), "rank", *map(_head, others)], cells, caption=more)
+    show(verdict(summary))
     page = board / "index.html"
     note(f"Board: {page if page.exists() else board / 'table.md'}")
 
 
-def read_summary(board: Path) -> "pandas.DataFrame | None":
-    """The board's table, best entry first, `attrs["primary"]` its one primary metric; None when there is no table."""
-    import pandas as pd
-
-    path = board / "table.parquet"
-    return pd.read_parquet(path) if path.is_file() else None
-
-
-def verdict(frame: "pandas.DataFrame") -> str:
-    """One sentence: who is first, who could not be told apart from it, and who is no better than gray."""
-    primary = frame.attrs["primary"]
-    entries = frame[(frame["kind"] == "trained") & frame[primary].notna()]
-    if entries.empty:
+def verdict(summary: Summary) -> str:
+    """One sentence: who is first, who could not be told apart from it, and who scored better than gray."""
+    primary, entries = summary.primary, summary.trained
+    if not entries:
         return "No trained entry has a score yet."
-    if not entries["rank"].astype(bool).any():
+    if not any(row["rank"] for row in entries):
         return "This suite ranks nothing: it shows that everything runs."
-    first, rest = entries.iloc[0], entries.iloc[1:]
+    first, rest = entries[0], entries[1:]
     said = f"{first['label']} is first by {primary} with {_with_interval(first, primary)}"
-    if len(rest):
-        tied = sum(_tied(first, row) for _, row in rest.iterrows())
+    if rest:
+        tied = sum(_tied(first, row) for row in rest)
         who = f"the other {len(rest)}" if len(rest) > 1 else "the other"
         said += f"; {tied} of {who} could not be told apart from it" if tied else f"; {who} could be told apart from it"
-    gray = frame[(frame["label"] == "gray") & frame[primary].notna()]
+    gray = next((row[primary] for row in summary.rows if row["label"] == "gray"), math.nan)
     higher = _direction(primary)
-    if len(gray) and higher is not None:
-        level = float(gray[primary].iloc[0])
-        beat = int((entries[primary] > level).sum() if higher else (entries[primary] < level).sum())
+    if not math.isnan(gray) and higher is not None:
+        beat = sum(row[primary] > gray if higher else row[primary] < gray for row in entries)
         count = "all" if beat == len(entries) else "none" if beat == 0 else f"{beat} of {len(entries)}"
         said += f"; {count} scored better than gray"
     return said + "."
 
 
-def _tied(first, other) -> bool:
+def _tied(first: dict, other: dict) -> bool:
     """Letters in common; on a board too long for letters, a rank range that starts at 1."""
     if first["ties"]:
         return bool(set(first["ties"]) & set(other["ties"]))
     return str(other["rank"]).partition("-")[0] == "1"
 
 
-def _other_metrics(frame: "pandas.DataFrame") -> list[str]:
+def _other_metrics(summary: Summary) -> list[str]:
     """Two more metrics: the first other one with a direction, and colorfulness, which shows who is merely gray."""
-    metrics = [name.removesuffix("_low") for name in frame.columns if name.endswith("_low")]
-    others = [name for name in metrics if name != frame.attrs["primary"] and frame[name].notna().any()]
+    others = [name for name in summary.metrics if name != summary.primary]
     directed = [name for name in others if _direction(name) is not None]
     wanted = [*directed[:1], *(name for name in others if name == "colorfulness"), *directed[1:], *others]
     return list(dict.fromkeys(wanted))[:2]
@@ -89,12 +100,12 @@ def _cells(row: dict, primary: str, others: list[str]) -> list[str]:
     return [row["label"] + failed, _with_interval(row, primary), place, *(_number(row, name) for name in others)]
 
 
-def _with_interval(row, metric: str) -> str:
+def _with_interval(row: dict, metric: str) -> str:
     half = (row[f"{metric}_high"] - row[f"{metric}_low"]) / 2
     return f"{_number(row, metric)} ± {half:.{_digits(half)}f}" if half > 0 else _number(row, metric)
 
 
-def _number(row, metric: str) -> str:
+def _number(row: dict, metric: str) -> str:
     value, half = row[metric], (row[f"{metric}_high"] - row[f"{metric}_low"]) / 2
     if not math.isfinite(value):
         return "∞" if value == math.inf else "-"

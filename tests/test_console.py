@@ -32,11 +32,19 @@ def test_a_pipe_gets_one_line_of_tabs_per_row(capsys):
 def test_a_terminal_shows_whole_names_and_brackets(terminal):
     console.show_table(["name", "text", "value"], ROWS, title="[title]", caption="two rows")
     said = terminal()
-    assert NAME in said
+    assert NAME in "".join(line.split("│")[1].strip() for line in said.splitlines() if line.startswith("│"))
     assert "[title]" in said
     assert "[red]" in said
     assert "…" not in said
     assert max(len(line) for line in said.splitlines() if "\x1b" not in line) <= 80
+
+
+def test_rows_that_fit_no_table_are_entries(terminal):
+    console.show_table(["name", "settings", "source"], [(NAME, "width=64, " * 6, "Isola et al. 2017, " * 3)])
+    said = terminal()
+    assert NAME in said
+    assert "    settings: width=64" in said
+    assert "source: Isola" in said
 
 
 def test_a_name_wider_than_the_screen_goes_on_in_the_next_line(terminal):

@@ -22,12 +22,18 @@ def board(rows=ROWS, **changed):
         frame[metric] = values
         frame[f"{metric}_low"], frame[f"{metric}_high"] = frame[metric] - 0.55, frame[metric] + 0.55
     frame["seeds"], frame["failed"] = 3, 0
+    frame = frame.assign(**changed)
     frame.attrs["primary"] = "delta-e-2000"
-    return frame.assign(**changed)
+    return frame
 
 
-def test_the_verdict_names_the_first_its_ties_and_gray():
-    assert summary.verdict(board()) == (
+def verdict(frame, folder):
+    frame.to_parquet(folder / "table.parquet")
+    return summary.verdict(summary.read_summary(folder))
+
+
+def test_the_verdict_names_the_first_its_ties_and_gray(tmp_path):
+    assert verdict(board(), tmp_path) == (
         "unet3p+l1 is first by delta-e-2000 with 10.21 ± 0.55; 1 of the other 2 could not be told apart from it; "
         "2 of 3 scored better than gray."
     )
@@ -43,8 +49,8 @@ def test_the_verdict_names_the_first_its_ties_and_gray():
         (board(ties=""), "1 of the other 2 could not be told apart"),
     ],
 )
-def test_other_verdicts(frame, words):
-    assert words in summary.verdict(frame)
+def test_other_verdicts(frame, words, tmp_path):
+    assert words in verdict(frame, tmp_path)
 
 
 def test_the_table_fits_eighty_columns_and_landmarks_stand_apart(tmp_path, monkeypatch):
