@@ -29,6 +29,21 @@ def cost(entry: Entry, key: str) -> float:
     return float(np.mean(values)) * _SCALE[key] if values and measured else float("nan")
 
 
+def varies(values: Float[np.ndarray, "n"]) -> bool:
+    """Whether a cost tells the entries apart: the one that the budget fixed does not, nor does one nobody metered."""
+    finite = values[np.isfinite(values)]
+    return len(finite) > 1 and bool(np.ptp(finite) > 0.01 * np.abs(finite).max())
+
+
+def truth_colorfulness(board: Board) -> float | None:
+    """The test photos' mean colorfulness: the gray picture's own, next to nothing, and how far it is off."""
+    gray = board.entry("gray")
+    if gray is None or not {"colorfulness", "colorfulness-error"} <= set(board.metrics):
+        return None
+    total = sum(float(gray.seed_values(metric).mean()) for metric in ("colorfulness", "colorfulness-error"))
+    return total if np.isfinite(total) else None
+
+
 def pareto(
     cost: Float[np.ndarray, "n"], quality: Float[np.ndarray, "n"], higher_is_better: bool
 ) -> Bool[np.ndarray, "n"]:

@@ -12,6 +12,7 @@ from colorbench.files import write_atomically
 from colorbench.leaderboard.entries import Board, Entry
 from colorbench.leaderboard.pareto import COSTS, cost, summary
 from colorbench.leaderboard.tiers import Ranking, Results, tier_text
+from colorbench.leaderboard.verdict import verdict
 
 
 @dataclass(frozen=True)
@@ -119,18 +120,22 @@ def heading(board: Board, metric: str) -> str:
 
 
 def readable(results: Results):
-    """`(heads, rows)` of text for Markdown and LaTeX: place, label, each metric as mean ± half width, costs that exist."""
+    """`(heads, groups)` of text for Markdown and LaTeX: place, label, each metric as mean ± half width, costs that exist.
+
+    A group is `(title, what it is, rows)`, as in `Results.groups`.
+    """
     board = results.board
     costs = [key for key in COSTS if any(np.isfinite(cost(entry, key)) for entry in board.entries)]
     heads = ["rank", "entry", "seeds"] + [heading(board, m) for m in board.metrics]
     heads += [f"{board.primary} color-only"] + [f"{COSTS[key][0]} ({COSTS[key][1]})" for key in costs]
-    rows = []
-    for k in results.order():
+
+    def row(k: int) -> list[str]:
         entry = board.entries[k]
         cells = [place(entry, results.primary, k), marked(entry), str(len(entry.runs))]
         cells += [cell(results.full[m], k) for m in board.metrics] + [cell(results.color_only[board.primary], k)]
-        rows.append(cells + [_plain(cost(entry, key)) for key in costs])
-    return heads, rows
+        return cells + [_plain(cost(entry, key)) for key in costs]
+
+    return heads, [(title, about, [row(k) for k in rows]) for title, about, rows in results.groups()]
 
 
 def place(entry: Entry, primary: Ranking, k: int) -> str:
@@ -216,12 +221,15 @@ def _no_formula(text):
 
 
 def markdown(results: Results, beside: Sequence[Link] = ()) -> str:
-    """The readable table with the suite's note above it and the footnotes below."""
-    heads, rows = readable(results)
-    lines = ["| " + " | ".join(map(plain_markdown, row)) + " |" for row in [heads, *rows]]
+    """The readable tables of each group, the note and the verdict above them, the footnotes below."""
+    heads, groups = readable(results)
     rule = "|" + "|".join(["---", "---"] + ["---:"] * (len(heads) - 2)) + "|"
     note = [f"> {plain_markdown(results.board.note)}", ""] if results.board.note else []
-    head = [f"# {plain_markdown(results.board.title)}", "", *note, lines[0], rule, *lines[1:], ""]
+    head = [f"# {plain_markdown(results.board.title)}", "", *note]
+    head += [line for sentence in verdict(results) for line in (plain_markdown(sentence), "")]
+    for title, about, rows in groups:
+        lines = ["| " + " | ".join(map(plain_markdown, row)) + " |" for row in [heads, *rows]]
+        head += [f"## {title}", "", about, "", lines[0], rule, *lines[1:], ""]
     lines = [f"- {link.text}: {plain_markdown(link.name)} ([board]({link.folder}/table.md))" for link in beside]
     return "\n".join(head + lines + [f"- {plain_markdown(line)}" for line in footnotes(results)]) + "\n"
 
@@ -235,8 +243,8 @@ def plain_markdown(text: str) -> str:
 
 def latex(results: Results) -> str:
     """A booktabs tabular with a caption; needs \\usepackage{booktabs}."""
-    heads, rows = readable(results)
-    body = [" & ".join(map(_tex, row)) + r" \\" for row in rows]
+    heads, groups = readable(results)
+    body = [" & ".join(map(_tex, row)) + r" \\" if row else r"\midrule" for row in _with_rules(groups)]
     caption = " ".join([results.board.title + ".", results.board.note, *footnotes(results)[:3]])
     return "\n".join(
         [
@@ -254,6 +262,11 @@ def latex(results: Results) -> str:
             "",
         ]
     )
+
+
+def _with_rules(groups: list) -> list[list[str]]:
+    """The rows of all groups, an empty one between groups."""
+    return [row for k, (_, _, rows) in enumerate(groups) for row in ([[]] if k else []) + rows]
 
 
 _TEX = {

@@ -25,7 +25,11 @@ MOST_LETTERS = 60
 
 @dataclass(frozen=True)
 class Ranking:
-    """Aligned with `entries`. `tier` and `letter` are None for entries that are not ranked (baselines, submissions)."""
+    """One metric of a board, aligned with `entries`.
+
+    `tier` and `letter` are None for entries that are not ranked (baselines, submissions). `p_holm`: among ranked entries
+    Holm's correction runs over their pairs, as for tiers and letters; with any other entry it runs over all pairs.
+    """
 
     metric: str
     entries: tuple[Entry, ...]
@@ -45,6 +49,19 @@ class Ranking:
         return sorted(range(len(keys)), key=keys.__getitem__)
 
 
+_GROUPS = {
+    "Entries": "Trained under this board's budget, and ranked.",
+    "Outside the budget": "Submitted pictures of colorizers that were trained elsewhere, for longer; not ranked.",
+    "Baselines": "They learn nothing; an entry that could not be told apart from gray has not learned to color.",
+    "Oracles": "They look at the true colors, so they bound each score from the good side; nobody can enter one.",
+}
+
+
+def _group(entry: Entry) -> str:
+    kinds = {"trained": "Entries", "submission": "Outside the budget", "baseline": "Baselines"}
+    return "Oracles" if entry.kind == "baseline" and entry.label.startswith("oracle") else kinds[entry.kind]
+
+
 @dataclass(frozen=True)
 class Results:
     """The statistics of a whole board, worked out once: per metric over all photos and over the color-only ones."""
@@ -57,8 +74,15 @@ class Results:
     def primary(self) -> Ranking:
         return self.full[self.board.primary]
 
+    def groups(self) -> list[tuple[str, str, list[int]]]:
+        """`(title, what they are, rows)`: ranked entries first, then submissions, baselines, oracles; each best first."""
+        order = self.order()
+        kinds = [_group(entry) for entry in self.board.entries]
+        found = [(title, text, [k for k in order if kinds[k] == title]) for title, text in _GROUPS.items()]
+        return [group for group in found if group[2]]
+
     def order(self) -> list[int]:
-        """The table's rows: by the primary metric, best first."""
+        """All rows: by the primary metric, best first."""
         return self.primary.order(self.board.higher_is_better(self.board.primary))
 
 
@@ -157,8 +181,12 @@ def _places(board: Board, metric: str, data: Sample):
     marks = letters(different) if len(ranked) <= MOST_LETTERS else [""] * len(ranked)
     for k, place, mark in zip(ranked, tiers(ahead), marks):
         tier[k], letter[k] = place, mark
-    everyone = compare(data) if n <= MOST_PAIRS else None
-    return tuple(tier), tuple(letter), everyone, None if everyone is None else holm(everyone.p)
+    if n > MOST_PAIRS:
+        return tuple(tier), tuple(letter), None, None
+    everyone = compare(data)
+    p_holm = holm(everyone.p)
+    p_holm[np.ix_(ranked, ranked)] = p
+    return tuple(tier), tuple(letter), everyone, p_holm
 
 
 def _against_leader(data: Sample, ranked: list[int], n: int):

@@ -68,64 +68,135 @@ def soon(true, seconds=10.0):
         time.sleep(0.05)
 
 
-def labels(browser, table="board", column=2):
-    cells = browser.find_elements("css selector", f"#{table} tbody td:nth-child({column})")
-    return [cell.text.split("\n")[0] for cell in cells]
+def labels(browser):
+    """Labels of the rows that are shown, in order."""
+    script = """return [...document.querySelectorAll('#board tbody tr:not(.group)')].filter(row => row.offsetParent)
+        .map(row => row.cells[1].innerText.split('\\n')[0].trim())"""
+    return browser.execute_script(script)
 
 
-def header(browser, words, table="board"):
-    return next(h for h in browser.find_elements("css selector", f"#{table} thead th") if words in h.text)
+def cells(browser, name):
+    """Texts of a column by its data-name, of the rows that are shown."""
+    script = """const at = [...document.querySelectorAll('#board thead th')].findIndex(th => th.dataset.name === arguments[0]);
+        return [...document.querySelectorAll('#board tbody tr:not(.group)')].filter(row => row.offsetParent)
+        .map(row => row.cells[at].innerText.trim())"""
+    return browser.execute_script(script, name)
 
 
-def test_it_opens_sorted_by_the_primary_metric(at_home):
-    soon(lambda: len(labels(at_home)) == 9)
-    assert labels(at_home)[0] == "oracle-quarter"
+def header(browser, name):
+    return browser.find_element("css selector", f"#board thead th[data-name='{name}']")
+
+
+def again_at(browser, fragment):
+    address = browser.current_url.split("#")[0]
+    browser.get("about:blank")
+    browser.get(address + fragment)
+
+
+def test_the_first_screen_says_who_is_first_and_baselines_stand_apart(at_home):
+    assert labels(at_home)[0] == "evil"
+    assert labels(at_home)[-1] == "oracle-quarter"
+    groups = at_home.find_elements("css selector", "#board tr.group b")
+    assert [group.text for group in groups] == ["Entries", "Baselines", "Oracles"]
+    assert "evil is first with psnr" in at_home.find_element("css selector", ".verdict .first").text
+    assert "the gray input as it is" in at_home.find_element("id", "board").text
+
+
+def test_the_table_needs_no_script(at_home, page):
+    at_home.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+    at_home.get("about:blank")
+    at_home.get(page)
+    table = at_home.find_element("id", "board").text
+    at_home.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+    assert "linknet+mse" in table
+    assert "gray" in table
 
 
 def test_sort_by_click_and_by_keyboard(at_home):
     from selenium.webdriver.common.keys import Keys
 
     head = header(at_home, "delta-e-2000")
+    best = labels(at_home)[:5]
     head.click()
-    soon(lambda: labels(at_home)[0] == "oracle-quarter" and head.get_attribute("aria-sort") == "ascending")
+    assert head.get_attribute("aria-sort") == "ascending"
+    first = labels(at_home)[0]
     head.click()
-    soon(lambda: labels(at_home)[0] == "shuffled-ab" and head.get_attribute("aria-sort") == "descending")
+    assert head.get_attribute("aria-sort") == "descending"
+    assert labels(at_home)[4] == first
+    assert sorted(labels(at_home)[:5]) == sorted(best)  # rows stay in their group
+    assert header(at_home, "rank").text.startswith("rank by delta-e-2000")
     head = header(at_home, "seeds")
-    head.find_element("css selector", "[tabindex]").send_keys(Keys.ENTER)
-    soon(lambda: head.get_attribute("aria-sort") == "ascending")
+    head.find_element("tag name", "button").send_keys(Keys.ENTER)
+    assert head.get_attribute("aria-sort") == "ascending"
 
 
-def test_search_and_filter(at_home):
-    at_home.find_element("id", "search").send_keys("linknet")
-    soon(lambda: set(labels(at_home)) == {"linknet+l1", "linknet+mse"})
-    at_home.find_element("id", "search").clear()
-    at_home.find_element("id", "search").send_keys(" \b")
+def test_search_and_filter_also_move_the_chart(at_home):
     from selenium.webdriver.support.select import Select
 
+    at_home.find_element("id", "search").send_keys("linknet")
+    assert set(labels(at_home)) == {"linknet+l1", "linknet+mse"}
+    assert len(at_home.find_elements("css selector", "#chart a")) == 2
+    at_home.find_element("id", "search").clear()
+    at_home.find_element("id", "search").send_keys(" \b")
     Select(at_home.find_element("css selector", "[data-filter=loss]")).select_by_visible_text("mse")
-    soon(lambda: set(labels(at_home)) == {"unet+mse", "linknet+mse"})
+    assert set(labels(at_home)) == {"unet+mse", "linknet+mse"}
+    at_home.find_element("id", "search").send_keys("nobody")
+    assert at_home.find_element("id", "nothing").is_displayed()
+
+
+def test_the_state_is_in_the_address(at_home):
+    again_at(at_home, "#sort=ssim&direction=ascending&only-loss=l1&with=unet%2Bmse&columns=licence")
+    assert header(at_home, "ssim").get_attribute("aria-sort") == "ascending"
+    assert set(labels(at_home)) == {"unet+l1", "linknet+l1"}
+    assert header(at_home, "licence").is_displayed()
+    assert at_home.find_element("id", "against").is_displayed()
+    at_home.find_element("id", "search").send_keys("unet")
+    assert "search=unet" in at_home.current_url
+    assert "only-loss=l1" in at_home.current_url
+
+
+def test_an_entry_against_every_other(at_home, page):
+    """The difference and its p are those of the statistics."""
+    from pathlib import Path
+    from urllib.parse import unquote, urlparse
+
+    from colorbench.leaderboard.entries import read_board
+    from colorbench.leaderboard.tiers import rank_board
+
+    again_at(at_home, "#with=unet%2Bl1")
+    shown = dict(zip(labels(at_home), zip(cells(at_home, "against"), cells(at_home, "against_p"))))
+    ranking = rank_board(read_board(Path(unquote(urlparse(page).path)).parents[1])).primary
+    names = [entry.label for entry in ranking.entries]
+    a, b = names.index("linknet+mse"), names.index("unet+l1")
+    difference, _, half = shown["linknet+mse"][0].partition(" ± ")
+    assert float(difference.replace("−", "-")) == pytest.approx(ranking.comparisons.difference[a, b], abs=0.01)
+    assert float(half) == pytest.approx(ranking.comparisons.half_width()[a, b], rel=0.05)
+    p = ranking.p_holm[a, b]
+    assert shown["linknet+mse"][1] == ("< 0.001" if p < 0.001 else f"{float(f'{p:.2g}'):g}")
+    assert shown["unet+l1"] == ("", "")
+    assert len(at_home.find_elements("css selector", "#against-chart circle")) >= 4
 
 
 def test_the_column_picker(at_home):
-    assert "licence" not in [h.text for h in at_home.find_elements("css selector", "#board thead th")]
-    at_home.find_element("css selector", "details.picker summary").click()
-    ticks = at_home.find_elements("css selector", "#columns label")
-    next(tick for tick in ticks if tick.text == "licence").click()
-    soon(lambda: any("licence" in h.text for h in at_home.find_elements("css selector", "#board thead th")))
     from selenium.webdriver.common.keys import Keys
 
+    assert not header(at_home, "licence").is_displayed()
+    at_home.find_element("css selector", "details.picker summary").click()
+    at_home.find_element("css selector", "[data-column=licence]").click()
+    assert header(at_home, "licence").is_displayed()
     at_home.switch_to.active_element.send_keys(Keys.ESCAPE)
     soon(lambda: at_home.find_element("css selector", "details.picker").get_attribute("open") is None)
 
 
-def test_the_front_speaks_and_follows_its_selectors(at_home):
+def test_the_chart_speaks_and_follows_its_selectors(at_home):
     from selenium.webdriver.support.select import Select
 
+    assert len(at_home.find_elements("css selector", "#chart a")) == 9  # five entries and four landmarks
+    assert len(at_home.find_elements("css selector", "#chart .truth")) == 1
+    Select(at_home.find_element("id", "cost")).select_by_visible_text("parameters (M)")
     assert len(at_home.find_elements("css selector", "#chart a")) == 5
     at_home.execute_script("document.querySelector('#chart a').focus()")
-    soon(lambda: "training time (s)" in at_home.find_element("id", "told").text)
-    Select(at_home.find_element("id", "cost")).select_by_visible_text("parameters (M)")
-    soon(lambda: "parameters (M)" in at_home.find_element("css selector", "#chart a").get_attribute("aria-label"))
+    soon(lambda: "parameters (M)" in at_home.find_element("id", "told").text)
 
 
 def test_open_a_run_and_drag_the_slider(at_home):
@@ -154,7 +225,8 @@ def test_script_in_every_field_stays_text(at_home):
 
 def test_every_control_has_a_name(at_home):
     nameless = """return [...document.querySelectorAll('input,select,button,a,svg,table,[role=region]')]
-        .filter(e => !(e.labels && e.labels.length) && !e.getAttribute('aria-label') && !e.textContent.trim())
+        .filter(e => !e.closest('[hidden]') && !(e.labels && e.labels.length)
+        && !e.getAttribute('aria-label') && !e.textContent.trim())
         .map(e => e.outerHTML)"""
     assert at_home.execute_script(nameless) == []
 

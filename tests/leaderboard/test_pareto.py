@@ -3,7 +3,7 @@ import pytest
 from scipy import stats
 
 from colorbench.leaderboard.entries import read_board
-from colorbench.leaderboard.pareto import cost, gray_normalized, pareto, summary
+from colorbench.leaderboard.pareto import cost, gray_normalized, pareto, summary, truth_colorfulness, varies
 
 FAST = {"pictures": False, "photos": 16}
 
@@ -52,3 +52,16 @@ def test_costs_are_means_and_null_is_not_zero(make_runs):
     assert cost(board.entry("unet+l1"), "parameters") == pytest.approx(7.8)
     assert np.isnan(cost(board.entry("unet+l1"), "joules"))
     assert np.isnan(cost(board.entry("gray"), "train_seconds"))
+
+
+def test_a_cost_that_the_budget_fixed_tells_nothing_apart():
+    assert not varies(np.array([60.0, 60.2, np.nan]))
+    assert varies(np.array([60.0, 90.0, np.nan]))
+    assert not varies(np.array([np.nan, 5.0]))
+
+
+def test_the_photos_colorfulness_is_what_gray_lacks(make_runs):
+    board = read_board(make_runs(**FAST))
+    gray = board.entry("gray")
+    expected = gray.seed_values("colorfulness").mean() + gray.seed_values("colorfulness-error").mean()
+    assert truth_colorfulness(board) == pytest.approx(expected)

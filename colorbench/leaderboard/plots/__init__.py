@@ -28,7 +28,7 @@ def draw(
     with look():
         made = {
             f"{board.primary} with 95 % intervals": plot_intervals(results, board.primary, folder),
-            "Quality against cost": plot_fronts(results, folder),
+            "Quality against color and cost; line: what no other entry beats": plot_fronts(results, folder),
         }
         if few:
             for path in made.values():

@@ -62,15 +62,6 @@ def save(made, folder: Path, name: str) -> Path:
     return folder / f"{name}.svg"
 
 
-def palette(names: list[str]) -> dict[str, str]:
-    """A color per name, in order; from the ninth on colors repeat, so pair them with `markers`."""
-    return {name: COLORS[k % len(COLORS)] for k, name in enumerate(names)}
-
-
-def markers(names: list[str]) -> dict[str, str]:
-    return {name: MARKERS[k % len(MARKERS)] for k, name in enumerate(names)}
-
-
 def spread(positions: list[float], gap: float) -> list[float]:
     """Positions moved apart to at least `gap`, as little as possible: for labels in one column.
 

@@ -1,6 +1,7 @@
 """index.html: the sortable table, the interactive front, the plots, all in one file."""
 
 import math
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,14 +9,22 @@ import numpy as np
 
 from colorbench import __version__
 from colorbench.files import write_atomically
-from colorbench.leaderboard.entries import Board, Entry, Run, short_names
+from colorbench.leaderboard.entries import Board, Entry, short_names
 from colorbench.leaderboard.factors import factors, sentence
-from colorbench.leaderboard.pareto import COSTS, REFERENCE_ROW, cost, summary
+from colorbench.leaderboard.pareto import COSTS, REFERENCE_ROW, cost, summary, truth_colorfulness, varies
 from colorbench.leaderboard.site.page import asset, data_uri, json_text, render
 from colorbench.leaderboard.table import Link, cell, footnotes, heading, place, significant
-from colorbench.leaderboard.tiers import Ranking, Results
+from colorbench.leaderboard.tiers import ALPHA, Ranking, Results
+from colorbench.leaderboard.untrusted import plain_file
+from colorbench.leaderboard.verdict import ABOUT, verdict
 
 _MOST_FILTER_VALUES = 200
+_FACTS = ("kind", "generator", "loss", "head")
+_AGAINST = {"against": "difference", "against_p": "Holm p"}
+"""Columns that the script fills when an entry is chosen to compare with."""
+_MOST_COMPARED = 60
+_MOST_MATRIX = 40
+_MOST_STORY_BYTES = 50_000
 _WIDE = ("strips", "metrics", "fronts")
 
 
@@ -29,13 +38,16 @@ def write_index(
 ) -> Path:
     """The page at `out/index.html`. `pages`: run sha256 -> address of its page; `badges`: run sha256 -> names."""
     board = results.board
+    columns = _columns(board, _costs(board), bool(summary(board)[0]))
     page = render(
-        "index.html", scripts=[asset("datatables.min.js"), asset("board.js")], styles=[asset("style.css")],
-        beside=beside, board=board, lead=_lead(board), footnotes=footnotes(results),
+        "index.html", scripts=[asset("board.js")], styles=[asset("style.css")], verdict=verdict(results),
+        columns=columns, groups=_groups(results, columns, pages, badges), matrix=matrix(results), story=_story(board),
+        run_columns=[heading(board, m) for m in board.metrics] + ["training time (s)"], runs=_runs(board, pages, badges),
+        primary=heading(board, board.primary), beside=beside, board=board, lead=_lead(board), footnotes=footnotes(results),
         plots=[_plot(*item) for item in plots.items()],
         filters=_filters(board), protocol=_protocol(board), summary=_summary(board), version=__version__,
         count=len(board.runs) + len(board.skipped), chart=_has_chart(board),
-        downloads=[f"table.{kind}" for kind in ("csv", "parquet", "md", "tex")], data=json_text(_data(results, pages, badges)),
+        downloads=[f"table.{kind}" for kind in ("csv", "parquet", "md", "tex")], data=json_text(_data(results, pages)),
     )  # fmt: skip
     path = out / "index.html"
     write_atomically(path, page.encode(), durable=False)
@@ -51,7 +63,18 @@ def _lead(board: Board) -> str:
 
 
 def _has_chart(board: Board) -> bool:
-    return any(_finite(cost(entry, key)) is not None for entry in board.entries for key in COSTS)
+    return "colorfulness" in board.metrics or bool(_costs(board))
+
+
+def _story(board: Board) -> list[str]:
+    """The paragraphs of the board's README.md, without its markup; empty where there is none."""
+    path = board.folder / "README.md"
+    if not plain_file(path) or path.stat().st_size > _MOST_STORY_BYTES:
+        return []
+    text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", path.read_text(encoding="utf-8", errors="replace"))
+    blocks = re.split(r"\n\s*\n|\n(?=- )", text)
+    plain = [" ".join(re.sub(r"^- |\*\*|`", "", block, flags=re.M).split()) for block in blocks]
+    return [block for block in plain if block and not block.startswith("#")]
 
 
 def _plot(caption: str, path: Path) -> dict:
@@ -64,7 +87,7 @@ def _plot(caption: str, path: Path) -> dict:
 
 def _filters(board: Board) -> list[dict]:
     found = []
-    for column in ("kind", "generator", "loss", "head"):
+    for column in _FACTS:
         values = sorted({_fact(entry, column) for entry in board.entries})
         if 1 < len(values) <= _MOST_FILTER_VALUES:
             found.append({"title": column, "column": column, "values": values})
@@ -94,26 +117,73 @@ def _summary(board: Board) -> list[str]:
     return lines
 
 
-def _data(results: Results, pages: dict[str, str], badges: dict[str, list[str]]) -> dict:
+def _data(results: Results, pages: dict[str, str]) -> dict:
+    """What the script needs beside the table: points of the charts, and the evidence behind every rank."""
     board = results.board
-    used, iqm = summary(board)
-    names = short_names(board.entries, 30)
-    costs = [key for key in COSTS if any(_finite(cost(entry, key)) is not None for entry in board.entries)]
+    names, costs = short_names(board.entries, 30), _costs(board)
+    shown = results.order()
+    directed = [m for m in _primary_first(board) if board.higher_is_better(m) is not None]
+    choices: list[dict] = [{"key": key, "title": f"{COSTS[key][0]} ({COSTS[key][1]})"} for key in costs]
+    if "colorfulness" in board.metrics:
+        truth = truth_colorfulness(board)
+        choices.insert(0, {"key": "colorfulness", "title": heading(board, "colorfulness"), "truth": truth})
     return {
-        "columns": _columns(board, costs, bool(used)),
-        "rows": [_row(results, k, costs, iqm[k, 0] if used else None, pages, badges) for k in results.order()],
-        "runColumns": _run_columns(board),
-        "runs": [_run_row(board, entry, run, pages, badges) for entry in board.entries for run in entry.runs],
         "qualities": [
-            {"key": m, "title": heading(board, m), "higher": bool(board.higher_is_better(m))}
-            for m in _primary_first(board)
-            if board.higher_is_better(m) is not None
+            {"key": m, "title": heading(board, m), "higher": bool(board.higher_is_better(m))} for m in directed
         ],
-        "costs": [{"key": key, "title": f"{COSTS[key][0]} ({COSTS[key][1]})"} for key in costs],
-        "points": [
-            _point(results, k, costs, pages, names) for k in results.order() if board.entries[k].kind != "baseline"
-        ],
+        "costs": choices,
+        "points": [_point(results, k, costs, pages, names) for k in shown],
+        "pairs": {m: pairs for m in directed if (pairs := _pairs(results.full[m], shown))},
     }
+
+
+def _costs(board: Board) -> list[str]:
+    """The costs that tell entries apart."""
+    return [key for key in COSTS if varies(np.array([cost(entry, key) for entry in board.entries]))]
+
+
+def _pairs(ranking: Ranking, shown: list[int]) -> list | None:
+    """Row i, of entry i in the order shown: `[difference, half width, Holm p]` to each entry before it; None unknown."""
+    if ranking.comparisons is None or ranking.p_holm is None or len(shown) > _MOST_COMPARED:
+        return None
+    difference, half, p = ranking.comparisons.difference, ranking.comparisons.half_width(), ranking.p_holm
+    return [
+        [[_rounded(difference[a, b]), _rounded(half[a, b]), _rounded(p[a, b])] for b in shown[:row]]
+        for row, a in enumerate(shown)
+    ]
+
+
+def _rounded(value: float) -> float | None:
+    return float(f"{value:.4g}") if np.isfinite(value) else None
+
+
+def matrix(results: Results) -> dict | None:
+    """The pairwise differences of the ranked entries by the primary metric: names, and rows of cells."""
+    ranking, names = results.primary, short_names(results.board.entries, 24)
+    shown = [k for k in results.order() if ranking.tier[k] is not None]
+    if ranking.comparisons is None or ranking.p_holm is None or not 1 < len(shown) <= _MOST_MATRIX:
+        return None
+    half = ranking.comparisons.half_width()
+    higher = bool(results.board.higher_is_better(ranking.metric))
+    rows = []
+    for a in shown:
+        cells = []
+        for b in shown:
+            difference, p = float(ranking.comparisons.difference[a, b]), float(ranking.p_holm[a, b])
+            apart = "" if a == b or not p < ALPHA else "better" if (difference > 0) == higher else "worse"
+            text = "" if a == b else f"{difference:+.2f}"
+            about = f"{difference:+.3g} ± {half[a, b]:.2g}, Holm p {p_text(p)}"
+            cells.append({"text": text, "kind": apart, "about": "" if a == b else about})
+        rows.append({"name": names[results.board.entries[a].label], "cells": cells})
+    return {"names": [names[results.board.entries[k].label] for k in shown], "rows": rows}
+
+
+def p_text(p: float) -> str:
+    """
+    >>> p_text(0.0002), p_text(0.0314), p_text(float("nan"))
+    ('< 0.001', '0.031', 'unknown')
+    """
+    return "unknown" if not np.isfinite(p) else "< 0.001" if p < 0.001 else f"{p:.2g}"
 
 
 def _primary_first(board: Board) -> list[str]:
@@ -121,61 +191,89 @@ def _primary_first(board: Board) -> list[str]:
     return sorted(board.metrics, key=lambda metric: metric != board.primary)
 
 
-def _columns(board: Board, costs: list[str], normalised: bool) -> list[dict]:
+def _columns(board: Board, costs: list[str], normalized: bool) -> list[dict]:
     columns: list[dict] = [
         {"name": "rank", "title": "rank", "number": True, "shown": board.rankable},
         {"name": "label", "title": "entry"},
     ]
-    columns += [{"name": name, "title": name, "shown": False} for name in ("kind", "generator", "loss", "head")]
+    columns += [{"name": name, "title": title, "number": True, "shown": False} for name, title in _AGAINST.items()]
+    columns += [{"name": name, "title": name, "shown": False} for name in _FACTS]
     columns += [{"name": "seeds", "title": "seeds", "number": True}]
-    for metric in _primary_first(board):
-        down = bool(board.higher_is_better(metric))
-        columns.append(
-            {
-                "name": metric,
-                "title": heading(board, metric),
-                "number": True,
-                "down": down,
-                "primary": metric == board.primary,
-            }
-        )
-    for metric in _primary_first(board):
-        down = bool(board.higher_is_better(metric))
-        columns.append(
-            {
-                "name": metric + "_color_only",
-                "title": f"{metric} color-only",
-                "number": True,
-                "down": down,
-                "shown": metric == board.primary,
-            }
-        )
-    if normalised:
+    for suffix, words in (("", ""), ("_color_only", " color-only")):
+        for metric in _primary_first(board):
+            columns.append(
+                {
+                    "name": metric + suffix,
+                    "title": metric + words if words else heading(board, metric),
+                    "number": True,
+                    "down": bool(board.higher_is_better(metric)),
+                    "primary": metric == board.primary and not words,
+                    "shown": not words or metric == board.primary,
+                }
+            )
+    if normalized:
         columns.append({"name": "iqm", "title": "gray-normalized ↑", "number": True, "down": True})
     columns += [{"name": key, "title": f"{COSTS[key][0]} ({COSTS[key][1]})", "number": True} for key in costs]
-    return [*columns, {"name": "licence", "title": "licence", "shown": False}]
+    columns += [{"name": "licence", "title": "license", "shown": False}]
+    return [{"number": False, "down": False, "primary": False, "shown": True} | column for column in columns]
 
 
-def _row(results: Results, k: int, costs: list[str], iqm: float | None, pages: dict, badges: dict) -> dict:
-    board, entry = results.board, results.board.entries[k]
+def _groups(results: Results, columns: list[dict], pages: dict, badges: dict) -> list[dict]:
+    """The rows of the table, as `Results.groups` parts them."""
+    number, iqm = {k: at for at, k in enumerate(results.order())}, summary(results.board)[1][:, 0]
+    return [
+        {
+            "title": title,
+            "about": about,
+            "rows": [_row(results, k, number[k], columns, iqm, pages, badges) for k in rows],
+        }
+        for title, about, rows in results.groups()
+    ]
+
+
+def _row(results: Results, k: int, number: int, columns: list[dict], iqm, pages: dict, badges: dict) -> dict:
+    entry = results.board.entries[k]
+    cells = [column | {"place": ""} | _cell(results, k, column["name"], float(iqm[k])) for column in columns]
+    return {
+        "cells": cells, "kind": entry.kind, "page": pages.get(entry.runs[0].sha256), "label": entry.label,
+        "parts": entry.label.split("+"), "number": number, "badges": entry_badges(entry, badges),
+        "about": ABOUT.get(entry.label, "") if entry.kind == "baseline" else "",
+        "facts": {name: _fact(entry, name) for name in _FACTS},
+    }  # fmt: skip
+
+
+def _cell(results: Results, k: int, name: str, iqm: float) -> dict:
+    """`text` and the value `sort` that a column is sorted by."""
+    entry = results.board.entries[k]
     tier = results.primary.tier[k]
-    cells = [{"t": place(entry, results.primary, k), "v": None if tier is None else sum(tier) / 2}, entry.label]
-    cells += [_fact(entry, column) for column in ("kind", "generator", "loss", "head")] + [len(entry.runs)]
-    cells += [_value(results.full[metric], k) for metric in _primary_first(board)]
-    cells += [_value(results.color_only[metric], k) for metric in _primary_first(board)]
-    if iqm is not None:
-        cells.append({"t": significant(iqm, 0.02) if math.isfinite(iqm) else "", "v": _finite(iqm)})
-    cells += [_number(cost(entry, key)) for key in costs] + [entry.runs[0].record.generator.licence]
-    return {"c": cells, "k": entry.kind, "p": pages.get(entry.runs[0].sha256), "b": entry_badges(entry, badges)}
+    if name == "rank":
+        text = place(entry, results.primary, k) if entry.kind == "trained" else ""
+        return {"text": text, "sort": None if tier is None else sum(tier) / 2}
+    if name in _AGAINST:
+        return {"text": "", "sort": None}
+    if name in ("label", "licence"):
+        return {"text": entry.label if name == "label" else entry.runs[0].record.generator.licence, "sort": None}
+    if name in _FACTS:
+        return {"text": _fact(entry, name), "sort": None}
+    if name == "seeds":
+        return {"text": str(len(entry.runs)), "sort": len(entry.runs)}
+    if name in COSTS:
+        return _number(cost(entry, name))
+    if name == "iqm":
+        return {"text": significant(iqm, 0.02) if math.isfinite(iqm) else "", "sort": _finite(iqm)}
+    part = name.removesuffix("_color_only")
+    return _value((results.full if part == name else results.color_only)[part], k)
 
 
 def _value(result: Ranking, k: int) -> dict:
+    """`place`: rank tier and letters by this metric, shown when the table is sorted by it."""
     value = _finite(result.mean[k])
-    return {"t": cell(result, k) if value is not None else "", "v": value}
+    where = place(result.entries[k], result, k) if result.tier[k] else ""
+    return {"text": cell(result, k) if value is not None else "", "sort": value, "place": where}
 
 
 def _number(value: float) -> dict:
-    return {"t": f"{value:.3g}" if math.isfinite(value) else "", "v": _finite(value)}
+    return {"text": f"{value:.3g}" if math.isfinite(value) else "", "sort": _finite(value)}
 
 
 def _finite(value: float) -> float | None:
@@ -199,28 +297,23 @@ def entry_badges(entry: Entry, badges: dict[str, list[str]]) -> list[tuple[str, 
     return marks + ([("good", best)] if best else [])
 
 
-def _run_columns(board: Board) -> list[dict]:
-    columns: list[dict] = [{"name": "run", "title": "run"}, {"name": "status", "title": "status"}]
-    for metric in board.metrics:
-        columns.append(
-            {
-                "name": metric,
-                "title": heading(board, metric),
-                "number": True,
-                "down": bool(board.higher_is_better(metric)),
-            }
-        )
-    return [*columns, {"name": "seconds", "title": "training time (s)", "number": True}]
-
-
-def _run_row(board: Board, entry: Entry, run: Run, pages: dict, badges: dict) -> dict:
-    record = run.record
-    values = [record.scores[m].value if m in record.scores else None for m in board.metrics]
-    cells = [f"{entry.label} seed {record.cell.seed}", record.status]
-    cells += [{"t": "" if v is None else significant(v, float("nan")), "v": v} for v in values]
-    cells.append(_number(record.cost.train_seconds if entry.kind == "trained" else float("nan")))
-    marks = [("good", name) for name in badges.get(run.sha256, [])]
-    return {"c": cells, "k": entry.kind, "p": pages.get(run.sha256), "b": marks}
+def _runs(board: Board, pages: dict, badges: dict) -> list[dict]:
+    rows = []
+    for entry in board.entries:
+        for run in entry.runs:
+            scores = [run.record.scores[m].value if m in run.record.scores else None for m in board.metrics]
+            texts = ["" if v is None else significant(v, float("nan")) for v in scores]
+            seconds = _number(run.record.cost.train_seconds if entry.kind == "trained" else float("nan"))
+            rows.append(
+                {
+                    "name": f"{entry.label} seed {run.record.cell.seed}",
+                    "page": pages.get(run.sha256),
+                    "status": run.record.status,
+                    "badges": [("good", name) for name in badges.get(run.sha256, [])],
+                    "cells": [{"text": x, "sort": v} for x, v in zip(texts, scores)] + [seconds],
+                }
+            )
+    return rows
 
 
 def _point(results: Results, k: int, costs: list[str], pages: dict, names: dict[str, str]) -> dict:
@@ -229,6 +322,7 @@ def _point(results: Results, k: int, costs: list[str], pages: dict, names: dict[
         "label": entry.label,
         "name": names[entry.label],
         "page": pages.get(entry.runs[0].sha256),
+        "kind": entry.kind,
         "costs": {key: _finite(cost(entry, key)) for key in costs},
         "means": {m: _finite(r.mean[k]) for m, r in results.full.items()},
         "halves": {m: _finite(r.half[k]) for m, r in results.full.items()},

@@ -1,0 +1,29 @@
+"""What a board says in sentences, on boards whose effects are known."""
+
+import pytest
+
+from colorbench.leaderboard.entries import read_board
+from colorbench.leaderboard.tiers import rank_board
+from colorbench.leaderboard.verdict import verdict
+
+FAST = {"pictures": False, "photos": 40, "size": 8, "generators": ["unet"], "seed_sd": 0.05}
+
+
+@pytest.mark.parametrize(
+    ("losses", "first", "gray"),
+    [
+        ({"l1": 4.0, "mse": 0.0}, "every other entry is significantly behind", "Every entry is significantly better"),
+        ({"l1": 0.0, "mse": 0.0}, "no other entry could be told apart", "Every entry is significantly better"),
+        ({"l1": 1.0, "mse": 1.0, "100*l1 + patchgan": -8.0}, "1 of 2 others could not", "2 of 3 entries are"),
+        ({"l1": -9.0}, "unet+l1 is the only entry", "No entry is significantly better than gray"),
+    ],
+)
+def test_who_is_first_and_who_beats_gray(make_runs, losses, first, gray):
+    lines = verdict(rank_board(read_board(make_runs(losses=losses, **FAST))))
+    assert first in lines[0]
+    assert gray in lines[1]
+
+
+def test_without_ranking_or_gray_it_says_less(make_runs):
+    results = rank_board(read_board(make_runs(losses={"l1": 0.0}, rankable=False, baselines={}, **FAST)))
+    assert verdict(results) == ["No ranking: this board compares nothing, or its metric has no direction."]
