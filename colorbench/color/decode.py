@@ -5,6 +5,7 @@ T = 1 is the mean (desaturated), T -> 0 the mode (splotches).
 """
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import no_type_check
 
 import torch
@@ -126,7 +127,15 @@ def _bins_of(logits: Tensor, bins: Tensor | None) -> Tensor:
     if bins is None and count not in STEP_OF_COUNT:
         known = ", ".join(f"{n} (step {step})" for n, step in STEP_OF_COUNT.items())
         raise ValueError(f"{count} logits belong to no known grid; known: {known}; or pass bins=(n, 2)")
-    bins = ab_bins(STEP_OF_COUNT[count]) if bins is None else bins
+    if bins is None:
+        return _bins_on(STEP_OF_COUNT[count], logits.device, _wide(logits[:0]).dtype)
     if bins.shape != (count, 2):
         raise ValueError(f"expected bins of shape ({count}, 2) for {count} logits, got {tuple(bins.shape)}")
     return bins.to(_wide(logits[:0]))
+
+
+@lru_cache(maxsize=8)
+@torch.inference_mode(False)
+def _bins_on(step: int, device: torch.device, dtype: torch.dtype) -> Tensor:
+    """Copied to a device once: a copy from the host waits for it."""
+    return ab_bins(step).to(device, dtype)

@@ -53,7 +53,7 @@ def soft_encode(ab: Ab, k: int = 10, sigma: float = 5.0, step: int = 10) -> tupl
     with torch.no_grad():
         if k > MOST_NEIGHBOURS:
             return _search_picture(ab, k, float(sigma), step)
-        table = _point_table(step).to(ab.device)
+        table = _point_table_on(step, ab.device)
         settings = table, near_plan(k), float(sigma), int(step)
         on_cpu = ab.device.type == "cpu" and not torch.compiler.is_compiling()
         tiles = ab.split(max(1, TILE_PIXELS // max(1, ab.shape[2] * ab.shape[3]))) if on_cpu else (ab,)
@@ -153,10 +153,21 @@ def _point_table(step: int) -> Tensor:
     return table
 
 
+@lru_cache(maxsize=8)
+@torch.inference_mode(False)
+def _point_table_on(step: int, device: torch.device) -> Tensor:
+    """Copied to a device once: a copy from the host waits for it."""
+    return _point_table(step).to(device)
+
+
 def _mend(
     ab: Tensor, indices: Tensor, weights: Tensor, missing: Tensor, sigma: float, step: int
 ) -> tuple[Tensor, Tensor]:
     """Replace what was found at pixels with a missing neighbour."""
+    if ab.device.type != "cpu":  # how many they are is unknown until the device has finished: search for all pixels
+        found, found_weights = _search_picture(ab, indices.shape[1], sigma, step)
+        missing = missing[:, None]
+        return found.where(missing, indices), found_weights.to(weights.dtype).where(missing, weights)
     picture, row, column = missing.nonzero(as_tuple=True)
     if len(picture):
         found, squared = _search(ab[picture, :, row, column], indices.shape[1], step)
@@ -177,6 +188,8 @@ def _search(pixels: Tensor, k: int, step: int) -> tuple[Tensor, Tensor]:
     """Indices and squared distances `(n, k)` of the k nearest bins of pixels `(n, 2)`, nearest first. In float64: far
     outside the gamut the distances are large and their differences, which make the weights, small."""
     pixels = precise(pixels)
+    if pixels.device.type != "cpu":
+        return _search_all(pixels, k, step)
     candidates, places = (table.to(pixels.device) for table in _cell_candidates(k, step))
     side = round(len(candidates) ** 0.5)
     cells = torch.round((pixels - START) * (CELLS_A_STEP / step)) + MARGIN * CELLS_A_STEP
@@ -192,6 +205,22 @@ def _search(pixels: Tensor, k: int, step: int) -> tuple[Tensor, Tensor]:
         everything = torch.arange(len(bins), device=pixels.device).expand((~near).sum(), -1)
         indices[~near], squared[~near] = _nearest_of(pixels[~near], everything, bins.T[None], k)
     return indices, squared
+
+
+def _search_all(pixels: Tensor, k: int, step: int) -> tuple[Tensor, Tensor]:
+    """`_search` among all bins, which never waits for a device."""
+    places = _bins_on(step, pixels.device).to(pixels.dtype)[None]
+    everything = torch.arange(places.shape[2], device=pixels.device)
+    found = [_nearest_of(some, everything.expand(len(some), -1), places, k) for some in pixels.split(CHUNK)]
+    indices, squared = (torch.cat(parts) for parts in zip(*found))
+    return indices, squared
+
+
+@lru_cache(maxsize=8)
+@torch.inference_mode(False)
+def _bins_on(step: int, device: torch.device) -> Tensor:
+    """The bins `(2, n)` float32, which are whole numbers."""
+    return ab_bins(step).T.to(device)
 
 
 def _nearest_of(pixels: Tensor, candidates: Tensor, places: Tensor, k: int) -> tuple[Tensor, Tensor]:

@@ -1,4 +1,4 @@
-"""What every loss asks of its tensors before it computes: shapes and dtypes, never values, which would wait for a GPU.
+"""What every loss asks of its tensors before it computes: shapes and dtypes as colorbench.tensors checks them.
 
 `takes_pictures` and `takes_logits` are the public door of a loss. Both also switch autocast off and promote half
 precision: in bf16 SSIM is off by .054 and CIEDE2000 by .92. `full_precision` does that alone, for modules that take a Batch.
@@ -10,6 +10,8 @@ from functools import wraps
 
 import torch
 from torch import Tensor
+
+from colorbench.tensors import checked_floats, same_shape
 
 
 def takes_pictures(channels: int | None = None, eight_bit: bool = True) -> Callable[[Callable], Callable]:
@@ -29,11 +31,8 @@ def takes_pictures(channels: int | None = None, eight_bit: bool = True) -> Calla
                 raise TypeError(f"{function.__name__} compares two pictures; give a target of the same shape as pred")
             seen = _picture(pred, "pred", channels, eight_bit)
             true = None if target is None else _picture(target, "target", channels, eight_bit)
-            if true is not None and seen.shape != true.shape:
-                raise ValueError(
-                    f"pred has shape {tuple(seen.shape)}, target {tuple(true.shape)}: a loss compares pictures of one shape "
-                    "and does not broadcast"
-                )
+            if true is not None:
+                seen, true = same_shape(seen, true)
             with torch.autocast(seen.device.type, enabled=False):
                 return function(seen, true, **settings)
 
@@ -64,19 +63,12 @@ def takes_logits(classes: int, hint: str) -> Callable[[Callable], Callable]:
 
 def check_logits(logits: object, ab: object, classes: int, hint: str) -> tuple[Tensor, Tensor]:
     """Both in full precision. Raises ValueError if they do not fit each other or are not over so many classes."""
-    seen, true = _tensor(logits, "logits"), _picture(ab, "ab", 2, eight_bit=False)
-    if seen.ndim != 4 or seen.shape[1] != classes or not seen.is_floating_point():
-        raise ValueError(
-            f"logits have shape {tuple(seen.shape)} and dtype {seen.dtype}, wanted float (b, {classes}, h, w): {hint}"
-        )
+    seen, true = checked_floats(logits, "logits"), checked_floats(ab, "ab", 2)
+    if seen.shape[1] != classes:
+        raise ValueError(f"logits have shape {tuple(seen.shape)}, wanted (b, {classes}, h, w): {hint}")
     if len(seen) != len(true):
         raise ValueError(f"logits are of {len(seen)} pictures, ab of {len(true)}: give one each")
     return seen, true
-
-
-def check_rgb(rgb: object, name: str) -> Tensor:
-    """RGB pictures `(b, 3, h, w)` as float in [0, 1]; uint8 is divided by 255."""
-    return _picture(rgb, name, 3, eight_bit=True)
 
 
 def full_precision(function: Callable) -> Callable:
@@ -91,24 +83,9 @@ def full_precision(function: Callable) -> Callable:
 
 
 def _picture(value: object, name: str, channels: int | None, eight_bit: bool) -> Tensor:
-    picture = _tensor(value, name)
-    if picture.ndim != 4 or channels not in (None, picture.shape[1]):
-        raise ValueError(
-            f"{name} has shape {tuple(picture.shape)}, wanted (b, {channels or 'c'}, h, w): "
-            "add a batch axis with [None], move channels first with movedim(-1, 1)"
-        )
-    if picture.dtype == torch.uint8 and eight_bit:
-        return picture.float() / 255
-    if not picture.is_floating_point():
-        wanted = "float, or uint8 for RGB" if eight_bit else "float"
-        raise ValueError(f"{name} is {picture.dtype}, wanted {wanted}: convert it with .float() and mind its range")
-    return picture
-
-
-def _tensor(value: object, name: str) -> Tensor:
-    if not isinstance(value, Tensor):
-        raise TypeError(f"{name} is a {type(value).__name__}, wanted a tensor: stack pictures with torch.stack")
-    return _promoted(value)
+    if eight_bit and isinstance(value, Tensor) and value.dtype == torch.uint8:
+        value = value.float() / 255
+    return checked_floats(value, name, channels)
 
 
 def _promoted(value):

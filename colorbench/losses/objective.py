@@ -14,9 +14,9 @@ from torch import Tensor, nn
 
 from colorbench.batch import Batch, Output
 from colorbench.losses.expression import Term, canonical, parse
-from colorbench.losses.inputs import check_rgb, full_precision
+from colorbench.losses.inputs import full_precision
 from colorbench.losses.row import LossRow
-from colorbench.tensors import Scalar
+from colorbench.tensors import Scalar, checked_rgb
 
 AB_SCALE = 110.0
 
@@ -141,9 +141,9 @@ class Objective(nn.Module):
                     f"{self.expression!r} looks at logits over the color bins, which RGB pictures do not have: give "
                     "Output.from_logits(logits, batch.lightness) and batch = Batch(true_rgb), both of colorbench.batch"
                 )
-            output = Output.from_rgb(check_rgb(output, "pred"))
+            output = Output.from_rgb(checked_rgb(output, "pred"))
         if not isinstance(batch, Batch):
-            batch = Batch(check_rgb(batch, "target"))
+            batch = Batch(checked_rgb(batch, "target"))
         seen, true = output.lightness.shape, batch.rgb.shape
         if self.needs != "unpaired" and (seen[0], *seen[-2:]) != (true[0], *true[-2:]):
             raise ValueError(

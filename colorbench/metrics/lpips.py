@@ -82,8 +82,11 @@ def _features(rgb: Tensor, net: str) -> dict[str, Tensor]:
 
 def lpips_of(pred: Mapping[str, Tensor], target: Mapping[str, Tensor], net: str) -> PerImage:
     """LPIPS from the features of both."""
-    with torch.autocast(next(iter(pred.values())).device.type, enabled=False):
-        return reduce(add, (_weighted(pred[name] - target[name], head) for head, name in zip(_heads(net), pred)))
+    device = next(iter(pred.values())).device
+    with torch.autocast(device.type, enabled=False):
+        return reduce(
+            add, (_weighted(pred[name] - target[name], head) for head, name in zip(_heads_on(net, device), pred))
+        )
 
 
 def _weighted(difference: Tensor, head: Tensor) -> Tensor:
@@ -99,6 +102,13 @@ def _directions(x: Tensor) -> Tensor:
     length = torch.linalg.vector_norm(x, dim=1, keepdim=True)
     some = length > ZERO_FEATURE
     return x * torch.where(some, 1 / torch.where(some, length, 1.0), 0.0)
+
+
+@cache
+@torch.inference_mode(False)
+def _heads_on(net: str, device: torch.device) -> tuple[Tensor, ...]:
+    """Copied to a device once: a copy from the host waits for it."""
+    return tuple(head.to(device) for head in _heads(net))
 
 
 @cache

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from sklearn.neighbors import NearestNeighbors
 
 from colorbench.color import ab_bins, densify, nearest_bin, rgb_to_lab, soft_encode
+from colorbench.color.encode import _search, _search_all
 
 
 def colors(spread: float = 130.0) -> torch.Tensor:
@@ -138,3 +139,13 @@ def test_wrong_pictures_are_refused(unchecked):
         soft_encode(torch.zeros(1, 3, 2, 2))
     with pytest.raises(ValueError, match="differ in shape"):
         densify(torch.zeros(1, 5, 2, 2, dtype=torch.int64), torch.zeros(1, 5, 2, 3))
+
+
+@pytest.mark.parametrize("k", [1, 5, 10])
+def test_the_search_that_never_waits_for_a_device_finds_the_same(k):
+    """It replaces the cells' candidates where the values cannot be looked at, as on a GPU."""
+    pixels = colors().movedim(1, -1).reshape(-1, 2)
+    (indices, squared), (expected, distances) = _search_all(pixels.double(), k, 10), _search(pixels, k, 10)
+    torch.testing.assert_close(squared, distances)
+    apart = distances.diff(dim=1).gt(1e-9).all(1)  # where no two bins are equally far
+    assert torch.equal(indices[apart], expected[apart])

@@ -103,7 +103,7 @@ def test_what_is_refused():
     ab = torch.zeros(1, 2, 8, 8)
     with pytest.raises(ValueError, match="larger than the photo"):
         classification(torch.zeros(1, 313, 16, 16), ab)
-    with pytest.raises(ValueError, match=r"wanted float \(b, 313, h, w\): use the head 'bins'"):
+    with pytest.raises(ValueError, match=r"wanted \(b, 313, h, w\): use the head 'bins'"):
         classification(torch.zeros(1, 312, 2, 2), ab)
     with pytest.raises(ValueError, match="lam in"):
         build_loss("classification(lam=2.0)")

@@ -34,7 +34,7 @@ def test_pictures_that_do_not_fit_are_refused(key):
     good = torch.rand(4, c, 32, 32)
     wrong = [torch.rand(1, c, 32, 32), torch.rand(4, c, 32, 31)]
     for target in wrong:
-        with pytest.raises(ValueError, match="does not broadcast"):
+        with pytest.raises(ValueError, match="bring pred to the target"):
             loss(good, target)
     wrong = [torch.rand(c, 32, 32), torch.rand(1, 4, c, 32, 32), good.int()]
     if key not in ANY_CHANNELS:
@@ -72,7 +72,7 @@ def test_a_pair_needs_a_target():
 def test_logits_that_do_not_fit_are_refused():
     logits, ab = torch.zeros(2, 313, 4, 4), torch.zeros(2, 2, 16, 16)
     for wrong in (logits[0], logits[:, :312], logits.int()):
-        with pytest.raises(ValueError, match=r"wanted float \(b, 313, h, w\)"):
+        with pytest.raises(ValueError, match="wanted"):
             classification(wrong, ab)
     with pytest.raises(ValueError, match="of 1 pictures, ab of 2"):
         classification(logits[:1], ab)

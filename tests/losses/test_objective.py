@@ -100,7 +100,7 @@ def test_plain_rgb_pictures_are_compared_like_a_batch():
         (torch.rand(1, 3, 16, 16), torch.rand(1, 3, 16, 8), "the truth 1 of 16 x 8"),
         (torch.rand(3, 16, 16), torch.rand(3, 16, 16), "add a batch axis"),
         (torch.rand(1, 16, 16, 3), torch.rand(1, 16, 16, 3), "move channels first"),
-        (torch.ones(1, 3, 16, 16).int(), torch.rand(1, 3, 16, 16), "pred is torch.int32, wanted float"),
+        (torch.ones(1, 3, 16, 16).int(), torch.rand(1, 3, 16, 16), "pred is torch.int32, wanted uint8"),
     ],
 )
 def test_pictures_that_do_not_fit(pred, true, message):
