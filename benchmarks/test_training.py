@@ -227,7 +227,7 @@ def test_against_a_tutorial_loop(benchmark, photos, folder, tmp_path, device, pr
 
 @pytest.mark.parametrize("generator", ["linknet", "unet"])
 def test_start_up(benchmark, photos, folder, tmp_path, generator):
-    """A worker, from the start of its process to its first step, and to that step's end. Bar: 6 s to the step on the CPU."""
+    """A worker, from the start of its process to its first step, and to that step's end. Bar: 12 s to the step on the CPU."""
     from colorbench.grid.job import Job
 
     job = Job(tmp_path, cell_of(photos, 1, generator), ("psnr",), source=str(folder), device="cpu", threads=2)
@@ -242,7 +242,7 @@ def test_start_up(benchmark, photos, folder, tmp_path, generator):
 
     benchmark.pedantic(start, rounds=3, iterations=1, warmup_rounds=1)
     step_begins, step_ends = (round(statistics.median(times), 2) for times in zip(*moments[1:]))
-    report(benchmark, generator=generator, start_up_seconds=step_begins, with_first_step=step_ends, bar="< 6 s")
+    report(benchmark, generator=generator, start_up_seconds=step_begins, with_first_step=step_ends, bar="< 12 s")
 
 
 def test_off_the_clock(benchmark, photos, folder, tmp_path, device):

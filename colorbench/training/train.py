@@ -74,7 +74,7 @@ def fail(
     source: str | Path | None = None,
     metrics: Sequence[str] = DEFAULT_METRICS,
 ) -> Record:
-    """Write the record of a cell whose process died too hard to write its own; scored as gray. Arguments: as `train`."""
+    """Write the record of a cell whose process died before it could write its own; scored as gray. Arguments: as `train`."""
     run = _Run(with_steps(cell), Path(folder), metrics, "cpu")
     run.load_photos(source)
     try:

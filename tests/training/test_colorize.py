@@ -95,16 +95,3 @@ def test_what_is_absent_or_empty_is_said(tree, tmp_path, names, message):
     (tmp_path / "empty").mkdir()
     with pytest.raises(ValueError, match=message or "no photos in .*empty"):
         plan_pictures([tmp_path / name for name in names or ["empty"]], tmp_path / "out")
-
-
-@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 a pickle", b"\x08\x00\x00\x00\x00\x00\x00\x00{}      "])
-def test_other_files_are_refused(tmp_path, content):
-    path = tmp_path / "checkpoint.safetensors"
-    path.write_bytes(content)
-    with pytest.raises(ValueError, match=r"checkpoint\.safetensors"):
-        load_colorizer(path)
-
-
-def test_absent_checkpoint(tmp_path):
-    with pytest.raises(ValueError, match="no checkpoint at"):
-        load_colorizer(tmp_path / "none.safetensors")

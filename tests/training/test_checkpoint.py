@@ -1,0 +1,63 @@
+"""Checkpoints: states of other cells and formats are not resumed; files that are no checkpoint are refused by name."""
+
+import pytest
+import torch
+
+from colorbench.files import TRAINING_STATE
+from colorbench.training import checkpoint as module
+from colorbench.training.checkpoint import CorruptCheckpoint, load_generator, load_state, save_state, save_weights
+from colorbench.training.heads import build_network
+from colorbench.training.run_log import Costs
+from tests.training.cells import small_cell
+
+CPU = torch.device("cpu")
+
+
+def test_a_state_comes_back_for_its_own_cell_only(tmp_path):
+    cell = small_cell()
+    assert load_state(tmp_path, cell, CPU) is None
+    costs = Costs(train_seconds=2.0, micro_batch=2)
+    costs.close_attempt(0, 3, 2.0, "interrupted")
+    assert save_state(tmp_path, cell, {"step": 3, "weights": torch.ones(2)}, costs) >= 0
+    saved = load_state(tmp_path, cell, CPU)
+    assert saved.costs == costs
+    assert saved.trainer["step"] == 3
+    assert torch.equal(saved.trainer["weights"], torch.ones(2))
+    assert load_state(tmp_path, small_cell(seed=1), CPU) is None
+
+
+def test_a_state_of_another_format_is_not_resumed(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "_FORMAT", 1)
+    save_state(tmp_path, small_cell(), {}, Costs())
+    monkeypatch.undo()
+    assert load_state(tmp_path, small_cell(), CPU) is None
+
+
+def test_a_torn_state_is_noticed(tmp_path):
+    save_state(tmp_path, small_cell(), {}, Costs())
+    path = tmp_path / TRAINING_STATE
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(CorruptCheckpoint, match="does not match its own hash"):
+        load_state(tmp_path, small_cell(), CPU)
+
+
+def test_weights_come_back_with_their_cell(tmp_path):
+    cell = small_cell()
+    network = build_network(cell.recipe, "ab")
+    digest = save_weights(tmp_path, network.state_dict(), cell, {"head": "ab"})
+    again, head, read = load_generator(tmp_path / "checkpoint.safetensors")
+    assert (head, read, len(digest)) == ("ab", cell, 64)
+    torch.testing.assert_close(again.state_dict(), network.state_dict(), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 a pickle", b"\x08\x00\x00\x00\x00\x00\x00\x00{}      "])
+def test_other_files_are_refused(tmp_path, content):
+    path = tmp_path / "checkpoint.safetensors"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"checkpoint\.safetensors"):
+        load_generator(path)
+
+
+def test_absent_checkpoint(tmp_path):
+    with pytest.raises(ValueError, match="no checkpoint at"):
+        load_generator(tmp_path / "none.safetensors")
