@@ -1,4 +1,4 @@
-"""Colour, bins and decoding beside what a user would pick instead, 16 x 3 x 256 x 256 float32.
+"""Color, bins and decoding beside what a user would pick instead, 16 x 3 x 256 x 256 float32.
 
 How to run and what is noted: conftest.py. On a GPU the conversions also note their share of the bandwidth of a copy.
 """
@@ -88,7 +88,7 @@ def test_lab_to_rgb_forward_and_backward(measure, lab, who):
 @pytest.mark.parametrize("k", [5, 10])
 def test_soft_encoding(measure, lab, who, k):
     """From ab in its layout to bins and weights. The tree is the lines of Zhang's NNEncode without its dense matrix (fit,
-    k nearest, Gaussian, normalised; float64), with scikit-learn's own choice of tree: faster than the ball tree there."""
+    k nearest, Gaussian, normalized; float64), with scikit-learn's own choice of tree: faster than the ball tree there."""
     ab = lab[:, 1:].contiguous()
     bins = ab_bins().to(ab.device)
 

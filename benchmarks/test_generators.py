@@ -55,12 +55,12 @@ def test_default_step_on_cuda(benchmark, key, compiled):
     gray = torch.rand(CUDA_BATCH, 1, CUDA_PX, CUDA_PX, device="cuda").to(memory_format=torch.channels_last)
     run = torch.compile(network) if compiled else network
 
-    def synchronised() -> None:
+    def synchronized() -> None:
         step(run, gray, optimizer, bf16=True)
         torch.cuda.synchronize()
 
     for _ in range(5):
-        synchronised()
-    benchmark.pedantic(synchronised, rounds=20)
+        synchronized()
+    benchmark.pedantic(synchronized, rounds=20)
     if benchmark.stats:  # absent when benchmarks are skipped or disabled
         benchmark.extra_info["images_per_s"] = CUDA_BATCH / benchmark.stats.stats.median

@@ -1,4 +1,4 @@
-"""Colour: sRGB, XYZ, Lab, Luv both ways, the ab bins of the classification loss, and the compile switch.
+"""Color: sRGB, XYZ, Lab, Luv both ways, the ab bins of the classification loss, and the compile switch.
 
 Everything takes and gives `(b, c, h, w)`, is differentiable with finite gradients, and computes in float32
 (float64 stays float64) whatever the autocast.

@@ -1,10 +1,10 @@
 """Soft encoding of ab over the bins, sparse and exact.
 
 Source: Zhang, Isola, Efros 2016, section 2.2: the k nearest bins, weighted by a Gaussian of their distance,
-w = exp(-d^2 / (2 sigma^2)) normalised to sum 1. The paper says k = 5; its author calls that a typo, the code
+w = exp(-d^2 / (2 sigma^2)) normalized to sum 1. The paper says k = 5; its author calls that a typo, the code
 used 10. (A common copy divides by 2 sigma instead: targets off by .77 of 2 in mean L1.)
 
-The bins are points of a lattice, so where none of the k neighbours is missing (nearly everywhere in photos) they
+The bins are points of a lattice, so where none of the k neighbors is missing (nearly everywhere in photos) they
 follow from the residual to the nearest point: `near_plan`. The other pixels are searched among the few bins that
 can be near their lattice cell.
 """
@@ -36,7 +36,7 @@ def soft_encode(ab: Ab, k: int = 10, sigma: float = 5.0, step: int = 10) -> tupl
 
     Args:
         ab: `(b, 2, h, w)` in Lab units.
-        k: neighbours; 10 as the authors' code, 5 as the paper.
+        k: neighbors; 10 as the authors' code, 5 as the paper.
         sigma: of the Gaussian, in Lab units.
         step: of the grid; 10 gives the 313 bins.
 
@@ -89,7 +89,7 @@ def _encode_tiles(tiles: Sequence[Tensor], k: int, settings: tuple) -> list[Tens
 
 @fused
 def _encode(ab: Tensor, table: Tensor, plan: NearPlan, sigma: float, step: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Indices and weights as if no neighbour were missing, and where one is."""
+    """Indices and weights as if no neighbor were missing, and where one is."""
     (row, x), (column, y) = (_residual(channel, step, len(table)) for channel in ab.unbind(1))
     swap = y.abs() > x.abs()
     u, v = torch.where(swap, y, x).abs(), torch.where(swap, x, y).abs()
@@ -163,7 +163,7 @@ def _point_table_on(step: int, device: torch.device) -> Tensor:
 def _mend(
     ab: Tensor, indices: Tensor, weights: Tensor, missing: Tensor, sigma: float, step: int
 ) -> tuple[Tensor, Tensor]:
-    """Replace what was found at pixels with a missing neighbour."""
+    """Replace what was found at pixels with a missing neighbor."""
     if ab.device.type != "cpu":  # how many they are is unknown until the device has finished: search for all pixels
         found, found_weights = _search_picture(ab, indices.shape[1], sigma, step)
         missing = missing[:, None]
@@ -235,7 +235,7 @@ def _cell_candidates(k: int, step: int) -> tuple[Tensor, Tensor]:
     """For every cell of half a lattice step: the bins that can be among the k nearest of a position in it, `(cells, m)`,
     and where they are, `(cells, 2, m)`; places at infinity fill up.
 
-    A position is at most r from the middle of its cell, so its k-th neighbour is at most d_k + r away, and a bin that
+    A position is at most r from the middle of its cell, so its k-th neighbor is at most d_k + r away, and a bin that
     is more than d_k + 2 r from the middle is farther than that.
     """
     bins = ab_bins(step).double()

@@ -27,7 +27,7 @@ class NearPlan(NamedTuple):
 
 @cache
 def near_plan(k: int) -> NearPlan:
-    """The plan for k neighbours.
+    """The plan for k neighbors.
 
     >>> near_plan(5)
     NearPlan(always=((0, 0), (0, -1), (0, 1), (1, 0)), varying=((1, 1), (-1, 0)), open_slots=1)

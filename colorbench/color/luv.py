@@ -23,7 +23,7 @@ from colorbench.tensors import Luv, Rgb, Rgb8, Xyz, checked_floats, checked_rgb
 _WHITE_SUM = WHITE[0] + 15 * WHITE[1] + 3 * WHITE[2]
 WHITE_U = 4 * WHITE[0] / _WHITE_SUM
 WHITE_V = 9 * WHITE[1] / _WHITE_SUM
-SMALLEST_V = 0.05  # of v'; real colours stay above 0.15
+SMALLEST_V = 0.05  # of v'; real colors stay above 0.15
 
 
 def rgb_to_luv(rgb: Rgb | Rgb8) -> Luv:

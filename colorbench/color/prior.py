@@ -1,4 +1,4 @@
-"""How often each colour bin occurs, and the class weights that even it out.
+"""How often each color bin occurs, and the class weights that even it out.
 
 Source: Zhang, Isola, Efros 2016, section 2.2: the empirical distribution of the train split over the bins,
 smoothed by a Gaussian of sigma 5; w = ((1 - lam) p + lam / Q)^-1 with sum p w = 1. Always computed, never
@@ -65,7 +65,7 @@ class AbPrior:
 
 
 def class_weights(prior: Tensor, lam: float | int = 0.5) -> Tensor:
-    """The weight of each bin `(n,)`: rare colours weigh more, and sum(prior * weights) = 1.
+    """The weight of each bin `(n,)`: rare colors weigh more, and sum(prior * weights) = 1.
 
     Args:
         prior: `(n,)`, sums to 1, as `AbPrior.prior()` gives it. Bins of probability 0 (or so small that its

@@ -105,5 +105,5 @@ def mix_channels(channels: Sequence[Tensor], matrix: tuple[tuple[float, ...], ..
 
 
 def precise(picture: Tensor) -> Tensor:
-    """float64 where the device has it: what cancels (matrices towards saturated colours) is computed so."""
+    """float64 where the device has it: what cancels (matrices towards saturated colors) is computed so."""
     return picture if picture.device.type == "mps" else picture.double()

@@ -128,7 +128,7 @@ def fill(network: nn.Module, state: Mapping[str, Tensor], path: Path) -> None:
 @cache
 @torch.inference_mode(False)
 def load_classifier(name: str = "vgg16", device: torch.device | str | None = None) -> nn.Module:
-    """torchvision's whole classifier of this name, frozen: ImageNet-normalised RGB -> 1000 logits.
+    """torchvision's whole classifier of this name, frozen: ImageNet-normalized RGB -> 1000 logits.
 
     Raises:
         WeightsMissing: a file with the convolutions alone is not enough; the line says which file is.

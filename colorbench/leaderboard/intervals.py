@@ -83,8 +83,8 @@ def photo_covariance(photos: Float[np.ndarray, "n p"] | None) -> tuple[Float[np.
     if photos is None or photos.shape[1] < 2:
         return None, float("inf")
     p = photos.shape[1]
-    centred = photos - photos.mean(axis=1, keepdims=True)
-    return centred @ centred.T / ((p - 1) * p), p - 1.0
+    centered = photos - photos.mean(axis=1, keepdims=True)
+    return centered @ centered.T / ((p - 1) * p), p - 1.0
 
 
 def mean_intervals(data: Sample, level: float = LEVEL) -> tuple[Float[np.ndarray, "n"], Float[np.ndarray, "n"]]:

@@ -102,7 +102,7 @@ def score_folders_in_parts(
 
 
 def _part_of(whole: References, pictures) -> References:
-    """Some of the photos; what a metric asks of all of them (the prior of their colours) it gets of all of them."""
+    """Some of the photos; what a metric asks of all of them (the prior of their colors) it gets of all of them."""
     part = References(pictures, batch=whole.batch, device=whole.device)
     part.bin_weights = whole.bin_weights
     return part

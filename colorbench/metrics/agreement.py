@@ -26,7 +26,7 @@ def top1_agreement(
     Args:
         pred: RGB in [0, 1].
         target: RGB in [0, 1].
-        classifier: ImageNet-normalised RGB at 224 px -> logits; default torchvision's VGG16.
+        classifier: ImageNet-normalized RGB at 224 px -> logits; default torchvision's VGG16.
 
     Raises:
         WeightsMissing: without the classifier's weights.

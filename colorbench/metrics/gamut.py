@@ -8,7 +8,7 @@ from colorbench.color.fused import fused
 from colorbench.tensors import Lab, PerImage, Rgb, Rgb8, checked_floats, checked_pair, checked_rgb
 
 ROUNDING = 1e-4
-"""Float32 conversions leave a colour of the gamut's surface this far outside."""
+"""Float32 conversions leave a color of the gamut's surface this far outside."""
 
 
 def lightness_error(pred: Rgb | Rgb8, target: Rgb | Rgb8) -> PerImage:
@@ -33,7 +33,7 @@ def _mean_gap(pred: Tensor, target: Tensor) -> Tensor:
 
 
 def out_of_gamut(rgb: Rgb | Rgb8) -> PerImage:
-    """Share of pixels clipped, [0, 1]: coloured pixels with a channel at or beyond 0 or 1.
+    """Share of pixels clipped, [0, 1]: colored pixels with a channel at or beyond 0 or 1.
 
     In a finished picture the values beyond the limits lie on them. Black, white and every other gray are in gamut, so a
     burnt-out sky does not count. Before clipping, `out_of_gamut_lab` is the exact share.
@@ -53,7 +53,7 @@ def _clipped(rgb: Tensor) -> Tensor:
 
 
 def out_of_gamut_lab(lab: Lab) -> PerImage:
-    """Share of pixels of a Lab prediction that no sRGB colour shows."""
+    """Share of pixels of a Lab prediction that no sRGB color shows."""
     rgb = lab_to_rgb(checked_floats(lab, "Lab", 3), clip=False)
     outside = (rgb < -ROUNDING) | (rgb > 1 + ROUNDING)
     return torch.any(outside, dim=1).to(rgb).mean(dim=(1, 2))

@@ -1,6 +1,6 @@
 """Pair and Reference: a prediction beside its truth, with everything that metrics share computed once.
 
-A `Reference` (one batch of true photos) outlives the generators scored against it: its Lab, colourfulness and network
+A `Reference` (one batch of true photos) outlives the generators scored against it: its Lab, colorfulness and network
 features are computed for the first and used by all. What it keeps is charged to a `Room`, so a large set does not fill
 the memory: what no longer fits is computed again.
 """
@@ -63,12 +63,12 @@ class Reference:
 
     @property
     def bin_weights(self) -> Tensor:
-        """1 / p of each colour bin, over the whole reference set when there is one, else over these photos."""
+        """1 / p of each color bin, over the whole reference set when there is one, else over these photos."""
         return self._bin_weights() if self._bin_weights else rebalancing(prior_of(self.lab))
 
     @property
     def pixel_weights(self) -> Tensor:
-        """The weight of each pixel's colour bin, `(b, h, w)`."""
+        """The weight of each pixel's color bin, `(b, h, w)`."""
         return self.keep("pixel weights", lambda: pixel_weights(self.lab, self.bin_weights))
 
     @property

@@ -40,7 +40,7 @@ class Pictures:
         return len(self.names)
 
     def batches(self, size: int) -> Iterator[tuple[list[int], Tensor]]:
-        """Indices and pictures `(b, 3, h, w)`: neighbours of one size together; the unreadable are in `unreadable`."""
+        """Indices and pictures `(b, 3, h, w)`: neighbors of one size together; the unreadable are in `unreadable`."""
         if self.stack is not None:
             for start in range(0, len(self), size):
                 batch = self.stack[start : start + size]

@@ -22,7 +22,7 @@ KEEP_BYTES = 1 << 30
 
 
 class References:
-    """True photos, in batches that keep their Lab, colourfulness and network features.
+    """True photos, in batches that keep their Lab, colorfulness and network features.
 
     Args:
         source: a tensor, an array, a list or a folder: see `score`.

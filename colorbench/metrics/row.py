@@ -20,7 +20,7 @@ class MetricRow:
         function: `(pred, target) -> (b,)` in RGB; `(rgb) -> (b,)` when `inputs` is "single"; `(pred, target) -> ()`
             over two whole sets when it is "set".
         unit: for axis labels; "" for a pure number.
-        higher_is_better: None when neither is (a signed bias, a plain amount of colour).
+        higher_is_better: None when neither is (a signed bias, a plain amount of color).
         source: paper or definition.
         version: changes whenever a value changes; part of the protocol of a board.
         per_image: whether it gives one value per picture.

@@ -6,7 +6,7 @@ import torch
 
 @pytest.fixture
 def rgb() -> torch.Tensor:
-    """Random colours, saturated ones, dark ones, grays and 8-bit values, float64."""
+    """Random colors, saturated ones, dark ones, grays and 8-bit values, float64."""
     generator = torch.Generator().manual_seed(0)
     colors = torch.rand(6, 3, 24, 25, generator=generator, dtype=torch.float64)
     colors[1] = colors[1].round()

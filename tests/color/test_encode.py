@@ -9,7 +9,7 @@ from colorbench.color.encode import _search, _search_all
 
 
 def colors(spread: float = 130.0) -> torch.Tensor:
-    """ab of random sRGB colours on the left, anything up to far outside the gamut on the right."""
+    """ab of random sRGB colors on the left, anything up to far outside the gamut on the right."""
     generator = torch.Generator().manual_seed(3)
     inside = rgb_to_lab(torch.rand(2, 3, 40, 20, generator=generator))[:, 1:]
     return torch.cat([inside, (torch.rand(2, 2, 40, 20, generator=generator) * 2 - 1) * spread], dim=-1)
@@ -49,7 +49,7 @@ def test_ties_have_equal_weights():
 
 
 def test_the_published_code_used_ten_neighbours():
-    """5 or 10 neighbours: the mean L1 between the targets is about .09, and the entropies 1.2 to 1.6 nats."""
+    """5 or 10 neighbors: the mean L1 between the targets is about .09, and the entropies 1.2 to 1.6 nats."""
     ab = rgb_to_lab(torch.rand(1, 3, 30, 30, generator=torch.Generator().manual_seed(0)))[:, 1:]
     five, ten = densify(*soft_encode(ab, 5)), densify(*soft_encode(ab, 10))
     assert 0.05 < (five - ten).abs().sum(1).mean() < 0.15

@@ -31,7 +31,7 @@ def test_descent_comes_back_where_the_plain_clip_is_stuck():
 
 
 def clip_distance(start: torch.Tensor, target: torch.Tensor, clip: bool | str) -> float:
-    """How far from the target colour 300 steps of Adam end."""
+    """How far from the target color 300 steps of Adam end."""
     lab, wanted = start.clone().requires_grad_(), lab_to_rgb(target)
     optimizer = torch.optim.Adam([lab], lr=1.0)
     for _ in range(300):

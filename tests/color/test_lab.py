@@ -12,7 +12,7 @@ def pixels(colors: torch.Tensor) -> torch.Tensor:
 
 
 def test_agrees_with_scikit_image_up_to_its_rounded_knee(rgb):
-    # scikit-image rounds 7.787037 to 7.787, which moves dark colours by up to 2e-4
+    # scikit-image rounds 7.787037 to 7.787, which moves dark colors by up to 2e-4
     expected = torch.from_numpy(skimage_color.rgb2lab(rgb.numpy(), channel_axis=1))
     error = (rgb_to_lab(rgb) - expected).abs()
     assert error.max() < 3e-4

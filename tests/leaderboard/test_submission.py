@@ -105,7 +105,7 @@ def test_scoring_goes_on_where_it_was_stopped(board, pictures, tmp_path, monkeyp
     changed = sorted(pictures.glob("*.png"))[0]
     Image.fromarray(np.zeros((24, 24, 3), np.uint8)).save(changed)
     score_in_parts(pictures, board / "references", METRICS, parts)
-    assert len(calls) == 4  # a changed picture is scored again, its neighbours in other parts are not
+    assert len(calls) == 4  # a changed picture is scored again, its neighbors in other parts are not
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from colorbench.metrics import as_torchmetric, torchmetric_classes
 
 
 def features_stand_in(rgb):
-    """Six numbers a picture: the synchronisation is tested, not Inception."""
+    """Six numbers a picture: the synchronization is tested, not Inception."""
     return torch.cat([rgb.mean(dim=(2, 3)), rgb.std(dim=(2, 3))], dim=1)
 
 

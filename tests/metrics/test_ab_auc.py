@@ -10,7 +10,7 @@ from colorbench.metrics.ab_auc import ab_auc_lab, ab_auc_rebalanced_lab
 
 
 def sweep(pred, target, weights=None):
-    """Zhang 2016: share of pixels within 0, 1 .. 150, trapezoids, normalised."""
+    """Zhang 2016: share of pixels within 0, 1 .. 150, trapezoids, normalized."""
     distance = (pred[:, 1:] - target[:, 1:]).double().square().sum(1).sqrt().flatten(1).numpy()
     weights = np.ones_like(distance) if weights is None else weights
     curve = [(weights * (distance <= t)).sum(1) / weights.sum(1) for t in range(151)]
@@ -50,7 +50,7 @@ def test_rebalanced_weights_pixels_by_their_bin(pair):
     np.testing.assert_allclose(ab_auc_rebalanced(*pair, prior=prior.prior()), sweep(pred, target, weights), atol=1e-5)
 
 
-def test_rare_colours_count_more_when_rebalanced():
+def test_rare_colors_count_more_when_rebalanced():
     """Nine gray pixels right, one red pixel wrong."""
     target = torch.full((1, 3, 1, 10), 0.5)
     target[0, :, 0, 0] = torch.tensor([0.9, 0.1, 0.1])

@@ -32,7 +32,7 @@ def test_agrees_with_a_float64_line(pictures):
 
 @pytest.mark.parametrize("border", [0, 1, 40, 64])
 @pytest.mark.parametrize("spread", [1e-4, 1e-2])
-def test_saturated_colour_with_hardly_any_variance(border, spread):
+def test_saturated_color_with_hardly_any_variance(border, spread):
     """Where mean^2 is a million times the variance, with black bars (one of them on the row that is guessed from)."""
     generator = torch.Generator().manual_seed(border)
     rgb = torch.tensor([1.0, 0.1, 0.0]).view(1, 3, 1, 1) - spread * torch.rand(1, 3, 128, 128, generator=generator)
@@ -53,7 +53,7 @@ def test_the_absolute_variant_reads_lower(pair):
 
 
 def test_per_image_error_sees_what_the_difference_of_means_does_not():
-    """Two photos with each other's colours: the means agree, no picture does."""
+    """Two photos with each other's colors: the means agree, no picture does."""
     gray = torch.full((1, 3, 8, 8), 0.5)
     vivid = torch.rand(1, 3, 8, 8, generator=torch.Generator().manual_seed(0))
     pred, target = torch.cat([gray, vivid]), torch.cat([vivid, gray])

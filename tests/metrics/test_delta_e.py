@@ -121,7 +121,7 @@ def test_gradients_are_finite(measure, pred, target):
 
 @pytest.mark.parametrize("ab", [(0.0, 0.0), (1e-20, 0.0), (1e-6, -1e-6), (20.0, 5.0)])
 def test_lab_gradients_are_finite_and_bounded_at_gray(ab):
-    """Naive autograd is NaN wherever one colour is gray: in colorization, always."""
+    """Naive autograd is NaN wherever one color is gray: in colorization, always."""
     pred = torch.tensor([50.0, 0.0, 0.0]).view(1, 3, 1, 1).requires_grad_()
     target = torch.tensor([50.0, *ab]).view(1, 3, 1, 1)
     delta_e_2000_lab(pred, target).sum().backward()
@@ -129,7 +129,7 @@ def test_lab_gradients_are_finite_and_bounded_at_gray(ab):
     assert pred.grad.abs().max() < 10
 
 
-def test_gray_is_pulled_towards_colour():
+def test_gray_is_pulled_towards_color():
     pred = torch.tensor([50.0, 1e-3, 0.0]).view(1, 3, 1, 1).requires_grad_()
     target = torch.tensor([50.0, 20.0, 0.0]).view(1, 3, 1, 1)
     delta_e_2000_lab(pred, target).sum().backward()

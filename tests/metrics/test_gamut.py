@@ -26,7 +26,7 @@ def test_clipped_pixels_are_counted_and_grays_are_not():
     assert out_of_gamut(rgb).item() == pytest.approx(3 / 7)
 
 
-def test_lab_outside_srgb_is_counted_and_every_srgb_colour_is_inside():
+def test_lab_outside_srgb_is_counted_and_every_srgb_color_is_inside():
     cube = torch.cartesian_prod(*[torch.linspace(0, 1, 6)] * 3).T.reshape(1, 3, 6, 36)
     assert out_of_gamut_lab(rgb_to_lab(cube)).item() == 0
     lab = torch.tensor([[50.0, 0, 0], [50.0, 110, 110], [100.0, 20, 0], [60.0, 10, -10]]).T.reshape(1, 3, 1, 4)

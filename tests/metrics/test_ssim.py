@@ -92,7 +92,7 @@ def test_a_default_range_of_255_would_call_anything_alike(pair):
 
 
 def test_the_range_is_not_guessed_from_the_batch(pair):
-    """The trap of torchmetrics: dark pictures must not be stretched, nor a value depend on its neighbours."""
+    """The trap of torchmetrics: dark pictures must not be stretched, nor a value depend on its neighbors."""
     pred, target = pair
     both = ssim(torch.cat([pred, pred / 4]), torch.cat([target, target / 4]))
     torch.testing.assert_close(both[:3], ssim(pred, target))
