@@ -4,7 +4,7 @@ from collections import Counter
 from pathlib import Path
 
 from colorbench.console import fail, note, notes, progress, show, show_json, show_table, warn
-from colorbench.files import bytes_sha256, write_atomically
+from colorbench.files import bytes_sha256, printable, write_atomically
 from colorbench.plugins import load_plugins
 from colorbench.summary import show_summary
 
@@ -172,14 +172,14 @@ def colorize_and_print(
 
     def tell(path: Path, target: Path | None, problem: str) -> None:
         if target is None:
-            fail(f"{path}: {problem}")
+            fail(f"{printable(path)}: {problem}")
         else:
-            show(f"{path} -> {target}")
+            show(f"{printable(path)} -> {printable(target)}")
 
     report = colorize(
         checkpoint, photos, out, device=find_devices(device)[0], size_px=size_px, overwrite=overwrite, on_photo=tell
     )
-    _name(((path, reason) for path, reason in report.passed_over.items()), "passed over")
+    _name(((printable(path), reason) for path, reason in report.passed_over.items()), "passed over")
     if report.kept:
         note(f"{len(report.kept)} pictures were in {out} already and are kept; --overwrite makes them anew.")
     if report.refused:

@@ -33,18 +33,20 @@ _VAL = ("val", "validation")
 
 @dataclass
 class Tree:
-    """What a folder holds, at any depth. Hidden files and folders (and `__MACOSX`) are not looked at.
+    """What a folder holds, at any depth.
 
     Attributes:
         pictures: files with the ending of a picture, in the order of their paths, each with its size and times.
         passed_over: (path, reason) of what cannot be read: files, folders, links.
         other_files: files with other endings.
+        hidden: files and folders that are not looked at: their names begin with a dot, or with `__MACOSX`.
         outside: those of the pictures that are reached by a link that leads out of the folder.
     """
 
     pictures: dict[Path, os.stat_result] = field(default_factory=dict)
     passed_over: dict[Path, str] = field(default_factory=dict)
     other_files: list[Path] = field(default_factory=list)
+    hidden: list[Path] = field(default_factory=list)
     outside: set[Path] = field(default_factory=set)
 
 
@@ -64,9 +66,10 @@ def scan_tree(root: Path) -> Tree:
         visited.add((status.st_dev, status.st_ino))
         folders = []
         for entry in entries:
-            if entry.name.startswith((".", "__MACOSX")):
-                continue
             path = Path(entry.path)
+            if entry.name.startswith((".", "__MACOSX")):
+                tree.hidden.append(path)
+                continue
             try:
                 status = entry.stat()
             except OSError as error:

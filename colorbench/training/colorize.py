@@ -1,6 +1,6 @@
 """Colorize photos of any size with a finished checkpoint. Nothing in the file is executed: safetensors and names."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from colorbench.batch import Batch, Output
-from colorbench.files import PICTURE_ENDINGS, write_atomically
+from colorbench.data.folder import scan_tree
+from colorbench.files import write_atomically
 from colorbench.photo import decode_photo
 from colorbench.training.checkpoint import load_generator
 from colorbench.training.evaluate import to_uint8
@@ -144,21 +145,16 @@ def plan_pictures(photos: Sequence[Path], out: Path, passed_over: dict[Path, str
     return targets
 
 
-def _photos_in(folder: Path, out: Path, passed_over: dict[Path, str]) -> Iterator[Path]:
+def _photos_in(folder: Path, out: Path, passed_over: dict[Path, str]) -> list[Path]:
     """Photos of a tree in order of their names, without hidden files and without what `out` in it holds."""
-    own = out.resolve() if folder.resolve() in out.resolve().parents else None
-    for path in sorted(folder.rglob("*")):
-        relative = path.relative_to(folder)
-        if path.is_dir() or (own is not None and own in path.resolve().parents):
-            continue
-        if any(part.startswith(".") for part in relative.parts):
-            passed_over[path] = "hidden"
-        elif path.suffix.lower() not in PICTURE_ENDINGS:
-            passed_over[path] = f"{path.suffix} is no ending of a picture" if path.suffix else "it has no ending"
-        elif not path.is_file():
-            passed_over[path] = "a broken link" if path.is_symlink() else "no plain file"
-        else:
-            yield path
+    tree = scan_tree(folder)
+    passed_over |= tree.passed_over
+    passed_over |= dict.fromkeys(tree.hidden, "hidden")
+    for path in tree.other_files:
+        passed_over[path] = f"{path.suffix} is no ending of a picture" if path.suffix else "it has no ending"
+    if folder.resolve() not in out.resolve().parents:
+        return list(tree.pictures)
+    return [path for path in tree.pictures if out.resolve() not in path.resolve().parents]
 
 
 def _numbered(targets: dict[Path, Path]) -> dict[Path, Path]:

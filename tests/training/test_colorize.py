@@ -1,5 +1,7 @@
 """Colorizing photos of any size with a checkpoint; files that are no checkpoint."""
 
+import os
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -60,6 +62,21 @@ def test_a_photo_keeps_its_path_and_none_is_lost(checkpoint, tree, tmp_path):
         "notes.txt": ".txt is no ending of a picture",
         ".hidden.png": "hidden",
     }
+
+
+def test_what_a_folder_may_hold(tree, tmp_path):
+    """Names of any bytes, a loop of links, many folders in each other: `scan_tree` does it as for training."""
+    photo = (tree / "a.jpg").read_bytes()
+    deep = tree.joinpath(*["d"] * 400)
+    deep.mkdir(parents=True)
+    for path in (deep / "-x.jpg", tree / "two\nlines.jpg", tree / os.fsdecode(b"\xff.jpg")):
+        path.write_bytes(photo)
+    (tree / "circle").symlink_to(tree / "circle")
+    (tree / "loop").symlink_to(tree)
+    passed_over = {}
+    targets = plan_pictures([tree], tmp_path / "out", passed_over)
+    assert len(targets) == 8
+    assert "Too many levels of symbolic links" in passed_over[tree / "circle"]
 
 
 def test_a_second_call_keeps_what_is_there(checkpoint, tree, tmp_path):
