@@ -43,7 +43,8 @@ class _SparseLogSoftmax(torch.autograd.Function):
 def _softmax_times(logits: Tensor, normalizer: Tensor, scale: Tensor) -> Tensor:
     if logits.device.type != "cpu" or logits.numel() <= 4 * PIECE or torch.compiler.is_compiling():
         return _scaled_softmax(logits, normalizer, scale)
-    result = torch.empty_like(logits, dtype=torch.promote_types(logits.dtype, torch.float32))
+    # contiguous whatever the layout of the logits: recorded cells were trained with this layout, and it moves last bits
+    result = torch.empty(logits.shape, dtype=torch.promote_types(logits.dtype, torch.float32))
     step = max(1, PIECE // max(1, logits[0, 0].numel()))
     for target, source, shift, factor in zip(result, logits, normalizer, scale):
         for start in range(0, logits.shape[1], step):

@@ -78,3 +78,12 @@ def test_compiled_equals_eager(monkeypatch):
         loss = cross_entropy(logits, indices, weights)
         values.append((loss, *torch.autograd.grad(loss.mean(), logits)))
     torch.testing.assert_close(values[1], values[0], atol=1e-6, rtol=1e-5)
+
+
+def test_a_large_gradient_is_contiguous_whatever_the_layout_of_the_logits():
+    logits = torch.randn(4, 313, 32, 32).contiguous(memory_format=torch.channels_last).requires_grad_()
+    indices, seen = torch.zeros(4, 1, 32, 32, dtype=torch.long), []
+    between = logits * 1
+    between.register_hook(lambda gradient: seen.append(gradient.is_contiguous()))
+    cross_entropy(between, indices, torch.ones(4, 1, 32, 32)).sum().backward()
+    assert seen == [True]
