@@ -42,8 +42,8 @@ def save_state(folder: Path, cell: Cell, trainer: dict, costs: Costs) -> float:
     return time.monotonic() - began
 
 
-def load_state(folder: Path, cell: Cell, device: torch.device) -> SavedState | None:
-    """The last state of this cell, or None.
+def load_state(folder: Path, cell: Cell) -> SavedState | None:
+    """The last state of this cell, on the CPU, or None.
 
     Raises:
         CorruptCheckpoint: it does not match its own hash.
@@ -55,7 +55,7 @@ def load_state(folder: Path, cell: Cell, device: torch.device) -> SavedState | N
     digest, payload = content[:32], content[32:]
     if hashlib.sha256(payload).digest() != digest:
         raise CorruptCheckpoint(f"{path.name} of {folder.parent.name}/{folder.name} does not match its own hash")
-    state = torch.load(io.BytesIO(payload), map_location=device, weights_only=True)
+    state = torch.load(io.BytesIO(payload), map_location="cpu", weights_only=True)
     if state.get("format") != _FORMAT or state["key"] != cell.key:
         return None
     return SavedState(state["trainer"], Costs(**state["costs"]))

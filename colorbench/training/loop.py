@@ -49,7 +49,7 @@ def train_loop(
         Diverged, TimedOut: results. KeyboardInterrupt: after `should_stop()`; the state is saved.
         torch.OutOfMemoryError: a step does not fit in memory; see `with_smaller_batches`.
     """
-    saved = _saved_state(folder, cell, device, costs)
+    saved = _saved_state(folder, cell, costs)
     trainer = build_trainer(cell, photos, device, costs.micro_batch)
     if saved is not None:
         trainer.load(saved)
@@ -123,10 +123,10 @@ def train_loop(
             costs.checkpoint_seconds += save_state(folder, cell, trainer.state(), costs)
 
 
-def _saved_state(folder: Path, cell: Cell, device: torch.device, costs: Costs) -> dict | None:
+def _saved_state(folder: Path, cell: Cell, costs: Costs) -> dict | None:
     """The trainer's state to go on from; its costs are taken over. A corrupt or foreign state starts the cell anew."""
     try:
-        saved = load_state(folder, cell, device)
+        saved = load_state(folder, cell)
     except CorruptCheckpoint as error:
         costs.close_attempt(0, 0, 0.0, f"restarted: {error}")
         return None

@@ -21,6 +21,26 @@ def build_optimizer(
     return torch.optim.Adam(trained, **facts)
 
 
+def build_critic_optimizer(
+    parameters: Iterable[nn.Parameter], settings: dict, device: torch.device
+) -> torch.optim.Adam:
+    """The Adam of a critic, with its own settings."""
+    return torch.optim.Adam(parameters, **settings, fused=device.type == "cuda")
+
+
+def load_optimizer(optimizer: torch.optim.Optimizer, saved: dict) -> None:
+    """Continue from `saved`, its `state_dict`.
+
+    Whether it is fused stays as it is built: torch keeps the step counts of a fused one on the device and of any other on
+    the CPU, and a count in the wrong place makes every step wait for the device.
+    """
+    groups = [
+        group | {"fused": own["fused"]}
+        for group, own in zip(saved["param_groups"], optimizer.param_groups, strict=True)
+    ]
+    optimizer.load_state_dict(saved | {"param_groups": groups})
+
+
 def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
     """The learning rate of the next step."""
     for group in optimizer.param_groups:
@@ -63,6 +83,15 @@ class Average:
     def __init__(self, model: nn.Module, decay: float):
         self.decay, self.steps = decay, 0
         self.state = {key: value.detach().clone() for key, value in model.state_dict().items()}
+
+    def state_dict(self) -> dict:
+        return {"steps": self.steps, "state": self.state}
+
+    def load(self, saved: dict) -> None:
+        """Continue from `saved`, a `state_dict`."""
+        self.steps = saved["steps"]
+        for key, value in saved["state"].items():
+            self.state[key].copy_(value)
 
     @torch.no_grad()
     def update(self, model: nn.Module) -> None:

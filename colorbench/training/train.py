@@ -78,7 +78,7 @@ def fail(
     run = _Run(with_steps(cell), Path(folder), metrics, "cpu")
     run.load_photos(source)
     try:
-        saved = load_state(run.folder, cell, run.device)
+        saved = load_state(run.folder, cell)
     except ValueError:
         saved = None
     return run.failed(status, message, saved.costs if saved else Costs())

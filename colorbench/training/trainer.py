@@ -14,7 +14,15 @@ from colorbench.cell import Cell
 from colorbench.losses import Objective
 from colorbench.losses.critic import Critic, ImagePool
 from colorbench.training.heads import Forward
-from colorbench.training.optimizer import Average, build_optimizer, phase_at, rate, set_rate
+from colorbench.training.optimizer import (
+    Average,
+    build_critic_optimizer,
+    build_optimizer,
+    load_optimizer,
+    phase_at,
+    rate,
+    set_rate,
+)
 
 _STRIDE = 1_000_003  # between the seeds of neighboring runs; a prime above any number of steps that share a seed
 
@@ -41,7 +49,9 @@ class Trainer:
         trained = [*self.model.parameters(), *objective.trainable_parameters()]
         self.parameters = [parameter for parameter in trained if parameter.requires_grad]
         self.optimizer = build_optimizer(self.parameters, self.recipe.optimizer, self.device)
-        self.critic_optimizers = [torch.optim.Adam(c.critic_parameters(), **c.optimizer) for c in self.critics]
+        self.critic_optimizers = [
+            build_critic_optimizer(critic.critic_parameters(), critic.optimizer, self.device) for critic in self.critics
+        ]
         decay = self.recipe.optimizer.ema
         self.average = Average(self.model, decay) if decay else None
         self.healthy = torch.ones((), dtype=torch.bool, device=self.device)
@@ -136,20 +146,20 @@ class Trainer:
             "objective": self.objective.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "critics": [optimizer.state_dict() for optimizer in self.critic_optimizers],
-            "average": None if self.average is None else {"steps": self.average.steps, "state": self.average.state},
+            "average": None if self.average is None else self.average.state_dict(),
             "pools": [[picture.cpu() for picture in pool.kept] for pool in self._pools],
         }
 
     def load(self, state: dict) -> None:
-        """Continue from a state."""
+        """Continue from a state, wherever its tensors lie."""
         self.step_count = state["step"]
         self.model.load_state_dict(state["model"])
         self.objective.load_state_dict(state["objective"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        load_optimizer(self.optimizer, state["optimizer"])
         for optimizer, saved in zip(self.critic_optimizers, state["critics"]):
-            optimizer.load_state_dict(saved)
+            load_optimizer(optimizer, saved)
         if self.average is not None:
-            self.average.steps, self.average.state = state["average"]["steps"], state["average"]["state"]
+            self.average.load(state["average"])
         for pool, kept in zip(self._pools, state["pools"]):
             pool.load([picture.to(self.device) for picture in kept])
 

@@ -10,27 +10,25 @@ from colorbench.training.heads import build_network
 from colorbench.training.run_log import Costs
 from tests.training.cells import small_cell
 
-CPU = torch.device("cpu")
-
 
 def test_a_state_comes_back_for_its_own_cell_only(tmp_path):
     cell = small_cell()
-    assert load_state(tmp_path, cell, CPU) is None
+    assert load_state(tmp_path, cell) is None
     costs = Costs(train_seconds=2.0, micro_batch=2)
     costs.close_attempt(0, 3, 2.0, "interrupted")
     assert save_state(tmp_path, cell, {"step": 3, "weights": torch.ones(2)}, costs) >= 0
-    saved = load_state(tmp_path, cell, CPU)
+    saved = load_state(tmp_path, cell)
     assert saved.costs == costs
     assert saved.trainer["step"] == 3
     assert torch.equal(saved.trainer["weights"], torch.ones(2))
-    assert load_state(tmp_path, small_cell(seed=1), CPU) is None
+    assert load_state(tmp_path, small_cell(seed=1)) is None
 
 
 def test_a_state_of_another_format_is_not_resumed(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "_FORMAT", 1)
     save_state(tmp_path, small_cell(), {}, Costs())
     monkeypatch.undo()
-    assert load_state(tmp_path, small_cell(), CPU) is None
+    assert load_state(tmp_path, small_cell()) is None
 
 
 def test_a_torn_state_is_noticed(tmp_path):
@@ -38,7 +36,7 @@ def test_a_torn_state_is_noticed(tmp_path):
     path = tmp_path / TRAINING_STATE
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(CorruptCheckpoint, match="does not match its own hash"):
-        load_state(tmp_path, small_cell(), CPU)
+        load_state(tmp_path, small_cell())
 
 
 def test_weights_come_back_with_their_cell(tmp_path):

@@ -4,7 +4,15 @@ import pytest
 import torch
 
 from colorbench.cell import Optimizer, Phases
-from colorbench.training.optimizer import Average, build_optimizer, phase_at, rate, size_at
+from colorbench.training.optimizer import (
+    Average,
+    build_critic_optimizer,
+    build_optimizer,
+    load_optimizer,
+    phase_at,
+    rate,
+    size_at,
+)
 
 
 def test_settings_become_torchs_optimizers():
@@ -18,6 +26,33 @@ def test_settings_become_torchs_optimizers():
     adam = build_optimizer(network.parameters(), Optimizer(name="adam"), torch.device("cpu"))
     assert type(adam) is torch.optim.Adam
     assert adam.param_groups[0]["weight_decay"] == 0
+
+
+def test_a_loaded_optimizer_stays_as_it_was_built():
+    network, gpu, cpu = torch.nn.Linear(2, 1), torch.device("cuda"), torch.device("cpu")
+    settings = {"lr": 0.5, "betas": (0.5, 0.999)}
+    fused = build_critic_optimizer(network.parameters(), settings, gpu)  # torch fuses on the CPU too
+    assert fused.param_groups[0]["fused"]
+    network(torch.ones(1, 2)).sum().backward()
+    fused.step()
+    plain = build_critic_optimizer(network.parameters(), settings, cpu)
+    load_optimizer(plain, fused.state_dict())
+    assert plain.param_groups[0] | {"fused": True} == fused.param_groups[0]
+    assert not plain.param_groups[0]["fused"]
+    assert plain.state[network.weight]["step"] == 1
+
+
+def test_the_average_goes_on_in_its_own_tensors():
+    network = torch.nn.Linear(2, 1)
+    first, second = Average(network, 0.9), Average(network, 0.9)
+    with torch.no_grad():
+        network.weight += 1
+    first.update(network)
+    own = second.state["weight"]
+    second.load(first.state_dict())
+    assert second.state["weight"] is own  # where the network is, wherever the loaded ones are
+    assert second.steps == 1
+    torch.testing.assert_close(second.state, first.state)
 
 
 def test_the_average_starts_near_the_weights_and_copies_counters():
