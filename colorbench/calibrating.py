@@ -55,7 +55,7 @@ class _Watcher:
         if step.failure and step.label not in self.told:
             self.told.add(step.label)
             fail(f"{step.label} left out: {step.failure}")
-        elif not notes.is_terminal and not step.failure:
+        elif not notes.is_terminal and step.seconds is not None:
             note(f"{step.done}/{step.total} {step.label}: {1000 * step.seconds:.2f} ms per step")
 
 

@@ -4,6 +4,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 130 stopped by Ctrl-C.
 """
 
 import sys
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -49,9 +50,9 @@ def _suites() -> list[str]:
     return sorted(path.stem for path in (Path(__file__).parent / "suites").glob("*.toml"))
 
 
-def _beginning(names):
-    """Shell completion from a list of names."""
-    return lambda incomplete: [name for name in (names() if callable(names) else names) if name.startswith(incomplete)]
+def _beginning(names: Callable[[], Iterable[str]]) -> Callable[[str], list[str]]:
+    """Shell completion from names."""
+    return lambda incomplete: [name for name in names() if name.startswith(incomplete)]
 
 
 SuiteName = Annotated[
@@ -103,7 +104,8 @@ def everywhere(
 @app.command("list")
 def list_tables(
     kind: Annotated[
-        str | None, typer.Argument(help=f"{', '.join(_TABLES)}; default all.", autocompletion=_beginning(_TABLES))
+        str | None,
+        typer.Argument(help=f"{', '.join(_TABLES)}; default all.", autocompletion=_beginning(lambda: _TABLES)),
     ] = None,
     as_json: Json = False,
     plugin: Plugins = None,
@@ -134,7 +136,7 @@ def run(
     out: Out = Path("runs"),
     executor: Annotated[
         str,
-        typer.Option(help="What runs the cells: local, ray or slurm.", autocompletion=_beginning(_EXECUTORS)),
+        typer.Option(help="What runs the cells: local, ray or slurm.", autocompletion=_beginning(lambda: _EXECUTORS)),
     ] = "local",
     settings: Annotated[
         list[str] | None,

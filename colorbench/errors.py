@@ -22,8 +22,9 @@ def explain(error: BaseException) -> tuple[str, int]:
 
 def _text(error: BaseException) -> str:
     """The message, one line."""
-    if _from(error, ("pydantic", "pydantic_core")) and hasattr(error, "errors"):
-        found = error.errors()
+    errors = getattr(error, "errors", None)
+    if errors is not None and _from(error, ("pydantic", "pydantic_core")):
+        found = errors()
         lines = [f"{'.'.join(map(str, each['loc'])) or 'value'}: {each['msg']}" for each in found[:5]]
         more = f"; and {len(found) - 5} more" if len(found) > 5 else ""
         return "; ".join(lines).replace("Value error, ", "") + more

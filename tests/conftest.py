@@ -6,6 +6,10 @@ from pathlib import Path
 import jaxtyping
 import pytest
 
+os.environ.setdefault(
+    "OMP_NUM_THREADS", "1"
+)  # before torch; on small tensors a second thread costs 40 % more processor time
+
 
 def _folder(variable: str, beside_weights: str) -> Path | None:
     """The folder a variable names, or the one beside the weights folder."""
