@@ -27,9 +27,13 @@ from colorbench.color.mixture import Mixture
 from colorbench.data.scenes import Material, Scene, draw_scene
 from colorbench.data.split import SIDES
 from colorbench.data.store import Index, sync
+from colorbench.files import write_atomically
 
 TRAIN_SCENES, TEST_SCENES = 2000, 200
+_MOST_SCENES, _MOST_PX = 50_000, 1024
 SEEDS = {"train": 0, "test": 1}
+TRUTH = "truth.json"
+"""What the test scenes of a run are made of, beside its cells."""
 VERSION = 1
 """Changes whenever a scene's pixels do; part of the store's key and of the data hash."""
 
@@ -71,9 +75,41 @@ class Truth:
         return np.stack([scene.material_map for scene in self.scenes])
 
     @property
+    def ids(self) -> list[str]:
+        """As in a PhotoSet: from the content of each picture."""
+        return [hashlib.sha256(scene.pixels.data).hexdigest()[:16] for scene in self.scenes]
+
+    @property
     def mixtures(self) -> tuple[Mixture, ...]:
         """The distribution of ab, per material."""
         return tuple(material.mixture for material in self.materials)
+
+    def write(self, path: Path) -> None:
+        """Keep it as JSON, for `read_truth`."""
+        facts = {"version": VERSION, **{key: value for key, value in asdict(self).items() if key in _FACTS}}
+        write_atomically(path, json.dumps(facts, indent=1).encode())
+
+
+_FACTS = ("materials", "seed", "count", "size_px")
+
+
+def read_truth(path: Path) -> Truth:
+    """What `Truth.write` kept.
+
+    Raises:
+        ValueError: not such a file, or of scenes that this version draws differently.
+    """
+    try:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+        made = tuple(_material(row["name"], row["texture"], **row["mixture"]) for row in facts["materials"])
+        seed, count, size_px = (int(facts[key]) for key in _FACTS[1:])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path.name} does not say what the scenes are made of ({error})") from None
+    if facts.get("version") != VERSION:
+        raise ValueError(f"{path.name} is of version {facts.get('version')}; this package draws scenes of {VERSION}")
+    if not (0 < count <= _MOST_SCENES and 16 <= size_px <= _MOST_PX):
+        raise ValueError(f"{path.name} speaks of {count} scenes of {size_px} px; at most {_MOST_SCENES} of {_MOST_PX}")
+    return Truth(made, seed, count, size_px)
 
 
 @dataclass(frozen=True, eq=False)

@@ -274,10 +274,13 @@ def save_references(plan: Plan) -> None:
     import torch
 
     from colorbench.data import load_protocol_photos
+    from colorbench.data.mixtures import TRUTH
     from colorbench.training.evaluate import save_pictures
 
     folder, cell = plan.out / plan.suite.name / REFERENCES, plan.states[0][0]
     test = load_protocol_photos(cell.protocol, plan.source).test
+    if test.truth is not None:
+        test.truth.write(folder.parent / TRUTH)
     if folder.exists() and len(list(folder.glob("*.png"))) == len(test):
         return
     save_pictures(folder, torch.from_numpy(np.array(test.pixels)), test.ids)

@@ -1,0 +1,147 @@
+"""What does each metric reward? Its order of predictions whose virtues are known.
+
+On generated scenes `bayes-sample` has the right distribution of colors, `bayes-mode` commits to one color, `bayes-median`
+and `bayes-mean` average, `gray` gives up, `shuffled-ab` is plausible in the wrong places. A metric under which `bayes-mean`
+beats `bayes-sample` rewards averaging.
+"""
+
+import io
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from colorbench.data.mixtures import TRUTH
+from colorbench.files import PREDICTIONS, REFERENCES, write_atomically
+from colorbench.leaderboard.entries import Board
+from colorbench.leaderboard.intervals import compare, sample
+from colorbench.photo import decode_photo
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COMPARED = ("bayes-sample", "bayes-mode", "bayes-median", "bayes-mean", "gray", "shuffled-ab")
+REWARDS = "rewards.parquet"
+"""Scores of the compared baselines, kept beside the records: columns label, photo, metric, value; photo "" is a set's."""
+ALPHA = 0.05
+
+
+@dataclass(frozen=True)
+class Reward:
+    """One metric's judgment.
+
+    Attributes:
+        means: label -> mean over the scenes.
+        order: labels, best first; empty where the metric has no direction.
+        averaging: whether the mean beats a sample: "yes", "no", "tied", or "unknown" without scores of single scenes.
+    """
+
+    metric: str
+    higher_is_better: bool | None
+    means: dict[str, float]
+    order: tuple[str, ...]
+    averaging: str
+
+
+def rewards(board: Board) -> list[Reward]:
+    """Every metric that was measured, in the order of METRICS; empty without the six baselines and their pictures."""
+    from colorbench.metrics import METRICS
+
+    if any(board.entry(label) is None for label in COMPARED) or not (board.folder / TRUTH).is_file():
+        return []
+    frame = _scores(board)
+    found = [_judge(row, frame[frame["metric"] == key]) for key, row in METRICS.items()]
+    return [reward for reward in found if reward is not None]
+
+
+def measure_rewards(board: Board, metrics: Iterable[str]) -> "pd.DataFrame":
+    """Score the compared baselines' stored pictures. Metrics whose weights are missing are left out."""
+    import pandas as pd
+    import torch
+
+    from colorbench.metrics import METRICS, References, score
+
+    def stack(folder):
+        pictures = [decode_photo(folder / f"{name}.png") for name in board.photos]
+        return torch.from_numpy(np.stack(pictures).transpose(0, 3, 1, 2).copy())
+
+    keys, parts = [key for key in METRICS if key in set(metrics)], []
+    references = References(stack(board.folder / REFERENCES))
+    for label in COMPARED if keys else ():
+        entry = board.entry(label)
+        assert entry is not None
+        scored = score(stack(entry.runs[0].folder / PREDICTIONS), references, keys)
+        for key in scored.columns:
+            parts.append(_rows(label, board.photos, key, scored[key].to_numpy(float)))
+        for key, value in scored.attrs["set"].items():
+            parts.append(_rows(label, ("",), key, np.array([value])))
+    columns = ["label", "photo", "metric", "value"]
+    frame = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
+    return frame[np.isfinite(frame["value"].astype(float))]
+
+
+def write_rewards(board: Board, frame: "pd.DataFrame") -> None:
+    """Keep the scores, so that later builds need neither pictures nor weights."""
+    file = io.BytesIO()
+    frame.to_parquet(file, index=False)
+    write_atomically(board.folder / REWARDS, file.getvalue())
+
+
+def _scores(board: Board) -> "pd.DataFrame":
+    """What was kept, what the records hold, and what is quick to measure."""
+    import pandas as pd
+
+    from colorbench.metrics import METRICS
+
+    path = board.folder / REWARDS
+    kept = pd.read_parquet(path) if path.is_file() and not path.is_symlink() else None
+    parts = [] if kept is None else [kept]
+    known = set() if kept is None else set(kept["metric"])
+    for label in COMPARED:
+        entry = board.entry(label)
+        assert entry is not None
+        run = entry.runs[0]
+        for key, score in run.record.scores.items():
+            if key in known or key not in METRICS:
+                continue
+            if run.scores is not None and key in run.scores:
+                parts.append(_rows(label, run.scores.index, key, run.scores[key].to_numpy(float)))
+            elif score.value is not None:
+                parts.append(_rows(label, ("",), key, np.array([score.value])))
+    known |= {key for part in parts for key in part["metric"].unique()}
+    if (board.folder / REFERENCES).is_dir():
+        quick = [key for key, row in METRICS.items() if row.per_image and row.needs is None and key not in known]
+        parts.append(measure_rewards(board, quick))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _rows(label: str, photos, metric: str, values: np.ndarray) -> "pd.DataFrame":
+    import pandas as pd
+
+    return pd.DataFrame({"label": label, "photo": list(photos), "metric": metric, "value": values})
+
+
+def _judge(row, scores: "pd.DataFrame") -> Reward | None:
+    table = scores.pivot_table(index="photo", columns="label", values="value", observed=True)
+    if any(label not in table for label in COMPARED):
+        return None
+    table = table[list(COMPARED)].replace([np.inf, -np.inf], np.nan).dropna()
+    if table.empty:
+        return None
+    means = {label: float(table[label].mean()) for label in COMPARED}
+    if row.higher_is_better is None:
+        return Reward(row.key, None, means, (), "no direction")
+    sign = -1 if row.higher_is_better else 1
+    order = tuple(sorted(COMPARED, key=lambda label: sign * means[label]))
+    return Reward(row.key, row.higher_is_better, means, order, _averaging(table, sign))
+
+
+def _averaging(table: "pd.DataFrame", sign: int) -> str:
+    """Whether `bayes-mean` beats `bayes-sample`, paired over scenes."""
+    pair = table[["bayes-mean", "bayes-sample"]].to_numpy(float).T
+    if pair.shape[1] < 2:
+        return "unknown"
+    found = compare(sample([values.mean(keepdims=True) for values in pair], pair, np.array([True, True])))
+    p, gain = float(found.p[0, 1]), -sign * float(found.difference[0, 1])
+    return "tied" if not p < ALPHA else "yes" if gain > 0 else "no"
