@@ -42,7 +42,7 @@ def read_summary(board: Path) -> Summary | None:
 
 
 def show_summary(board: Path) -> None:
-    """Print the entries of a board's folder, best first, then the verdict and where the page is."""
+    """Print the entries of a board's folder, best first, then one sentence and where the page is."""
     summary = read_summary(board)
     if summary is None:
         return
@@ -52,9 +52,15 @@ def show_summary(board: Path) -> None:
     cells = [_cells(row, summary.primary, others) for row in entries[:MOST_ROWS] + landmarks]
     more = f"{len(entries) - MOST_ROWS} more entries are on the board." if len(entries) > MOST_ROWS else ""
     show_table(["entry", _head(summary.primary), "rank", *map(_head, others)], cells, caption=more)
-    show(verdict(summary))
+    show(what_losses_do(board) or verdict(summary))
     page = board / "index.html"
     note(f"Board: {page if page.exists() else board / 'table.md'}")
+
+
+def what_losses_do(board: Path) -> str:
+    """The sentence of a board of generated scenes, which is about more than who is first; "" on every other board."""
+    path = board / "ambiguity.md"
+    return path.read_text(encoding="utf-8").partition("\n")[0] if path.is_file() else ""
 
 
 def verdict(summary: Summary) -> str:

@@ -23,7 +23,7 @@ from colorbench.photo import decode_photo
 if TYPE_CHECKING:
     import pandas as pd
 
-OBJECTS = "objects.parquet"
+OBJECTS, AMBIGUITY, REWARDS = "objects.parquet", "ambiguity.csv", "rewards.csv"
 NEAR = 10.0
 """Delta E (1976, at equal lightness) within which a color counts as that of a mode, of the mean, of gray."""
 FEWEST_PIXELS = 12
@@ -275,10 +275,52 @@ def _lab(pictures: np.ndarray):
     return rgb_to_lab(torch.from_numpy(np.ascontiguousarray(pictures)))
 
 
-def write_objects(found: Ambiguity, out: Path) -> None:
-    """Keep the objects beside the records of a board whose pictures are not kept."""
+def table(found: Ambiguity, order: list[str]) -> "pd.DataFrame":
+    """One row per entry, in this order of labels: kind, shares, total variation, regrets with half widths."""
+    import pandas as pd
+
+    by_label, rows = {entry.label: entry for entry in found.entries}, []
+    for label in order:
+        if label not in by_label:
+            continue
+        spread = found.spreads[label]
+        row = {"label": label, "kind": by_label[label].kind, "near_mode": spread.mode, "near_mean": spread.mean}
+        row |= {"near_gray": spread.gray, "total_variation": spread.variation}
+        for measure, regrets in found.regrets.items():
+            if label in regrets:
+                regret = regrets[label]
+                row |= {f"regret_{measure}": regret.value, f"regret_{measure}_half": regret.half}
+                row |= {f"regret_{measure}_of_gray": regret.relative, f"regret_{measure}_p_below": regret.p_below}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def sentence(frame: "pd.DataFrame") -> str:
+    """What the losses do, in a sentence, from `table`: who averages most and who decides most."""
+    trained = frame[frame["kind"] == "trained"].dropna(subset=["near_mode", "near_mean"])
+    if len(trained) < 2:
+        return ""
+    averages = trained.loc[trained["near_mean"].idxmax()]
+    decides = trained.loc[trained["near_mode"].idxmax()]
+    return (
+        f"{averages['label']} averages: {averages['near_mean']:.0%} of its colors are the mean of what an object may be, "
+        f"{averages['near_mode']:.0%} one of the possible colors; {decides['label']} decides: {decides['near_mode']:.0%} are."
+    )
+
+
+def write_ambiguity(found: Ambiguity, order: list[str], out: Path) -> None:
+    """`ambiguity.csv` and `rewards.csv` in the board's folder; the measured objects beside the records, so that the board
+    can be built again where the pictures are not kept."""
     import io
 
-    file = io.BytesIO()
-    found.objects.to_parquet(file, index=False)
-    write_atomically(out / OBJECTS, file.getvalue())
+    from colorbench.leaderboard.rewards import rewards_table
+    from colorbench.leaderboard.table import csv
+
+    (out / AMBIGUITY).write_text(csv(table(found, order)), encoding="utf-8")
+    judged = rewards_table(found.board)
+    if len(judged):
+        (out / REWARDS).write_text(csv(judged), encoding="utf-8")
+    if (found.board.folder / REFERENCES).is_dir():
+        file = io.BytesIO()
+        found.objects.to_parquet(file, index=False)
+        write_atomically(found.board.folder / OBJECTS, file.getvalue())

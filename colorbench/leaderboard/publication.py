@@ -10,9 +10,12 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from colorbench.data.mixtures import TRUTH
 from colorbench.files import CURVE, SCORES, STEP_TABLE, SUITE, write_atomically
+from colorbench.leaderboard.ambiguity import OBJECTS
 from colorbench.leaderboard.builder import build, neighbors
 from colorbench.leaderboard.entries import Board, read_board, record_files
+from colorbench.leaderboard.rewards import KEPT
 from colorbench.leaderboard.table import Link
 from colorbench.leaderboard.untrusted import plain_file
 from colorbench.record import read_record
@@ -150,7 +153,7 @@ def _refuse_strangers(target: Path, keys: set[str]) -> None:
 def _slim_files(run_dir: Path) -> dict[str, Path]:
     found = record_files(run_dir)
     found += [path.parent / name for path in found for name in (SCORES, CURVE)]
-    found += [run_dir / name for name in (SUITE, STEP_TABLE)]
+    found += [run_dir / name for name in (SUITE, STEP_TABLE, TRUTH, OBJECTS, KEPT)]
     return {path.relative_to(run_dir).as_posix(): path for path in found if plain_file(path)}
 
 

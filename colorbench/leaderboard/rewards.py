@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 COMPARED = ("bayes-sample", "bayes-mode", "bayes-median", "bayes-mean", "gray", "shuffled-ab")
-REWARDS = "rewards.parquet"
+KEPT = "rewards.parquet"
 """Scores of the compared baselines, kept beside the records: columns label, photo, metric, value; photo "" is a set's."""
 ALPHA = 0.05
 
@@ -55,6 +55,23 @@ def rewards(board: Board) -> list[Reward]:
     return [reward for reward in found if reward is not None]
 
 
+def rewards_table(board: Board) -> "pd.DataFrame":
+    """One row per metric: its direction, its order of the six, whether it rewards averaging, their means."""
+    import pandas as pd
+
+    rows = [
+        {
+            "metric": reward.metric,
+            "higher_is_better": "" if reward.higher_is_better is None else str(reward.higher_is_better).lower(),
+            "order": " > ".join(reward.order),
+            "rewards_averaging": reward.averaging,
+            **reward.means,
+        }
+        for reward in rewards(board)
+    ]
+    return pd.DataFrame(rows)
+
+
 def measure_rewards(board: Board, metrics: Iterable[str]) -> "pd.DataFrame":
     """Score the compared baselines' stored pictures. Metrics whose weights are missing are left out."""
     import pandas as pd
@@ -85,7 +102,7 @@ def write_rewards(board: Board, frame: "pd.DataFrame") -> None:
     """Keep the scores, so that later builds need neither pictures nor weights."""
     file = io.BytesIO()
     frame.to_parquet(file, index=False)
-    write_atomically(board.folder / REWARDS, file.getvalue())
+    write_atomically(board.folder / KEPT, file.getvalue())
 
 
 def _scores(board: Board) -> "pd.DataFrame":
@@ -94,7 +111,7 @@ def _scores(board: Board) -> "pd.DataFrame":
 
     from colorbench.metrics import METRICS
 
-    path = board.folder / REWARDS
+    path = board.folder / KEPT
     kept = pd.read_parquet(path) if path.is_file() and not path.is_symlink() else None
     parts = [] if kept is None else [kept]
     known = set() if kept is None else set(kept["metric"])

@@ -6,12 +6,17 @@ significantly worse. Ties are never broken by the third decimal.
 
 import re
 from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Bool, Float
 
 from colorbench.leaderboard.entries import Board, Entry
 from colorbench.leaderboard.intervals import Comparisons, Sample, compare, mean_intervals, sample
+
+if TYPE_CHECKING:
+    from colorbench.leaderboard.ambiguity import Ambiguity
 
 ALPHA = 0.05
 
@@ -84,6 +89,13 @@ class Results:
     def order(self) -> list[int]:
         """All rows: by the primary metric, best first."""
         return self.primary.order(self.board.higher_is_better(self.board.primary))
+
+    @cached_property
+    def ambiguity(self) -> "Ambiguity | None":
+        """What is known on a board of generated scenes, worked out once; None on every other board."""
+        from colorbench.leaderboard.ambiguity import read_ambiguity
+
+        return read_ambiguity(self.board)
 
 
 def rank_board(board: Board, resampled: dict | None = None) -> Results:

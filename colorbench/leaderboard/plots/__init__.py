@@ -6,6 +6,7 @@ from colorbench.leaderboard.plots.colors import plot_ab, plot_colorfulness
 from colorbench.leaderboard.plots.curves import plot_curves
 from colorbench.leaderboard.plots.factors import plot_factors, plot_heat_map
 from colorbench.leaderboard.plots.intervals import plot_intervals, plot_metrics, plot_tiers
+from colorbench.leaderboard.plots.modes import plot_modes
 from colorbench.leaderboard.plots.pareto import plot_fronts
 from colorbench.leaderboard.plots.pictures import plot_strips
 from colorbench.leaderboard.plots.style import look
@@ -41,6 +42,7 @@ def draw(
             "Generator by loss": plot_heat_map(results, folder),
             "What moves the score": plot_factors(results, folder),
             "Learning curves": plot_curves(results, folder),
+            "Predicted colors of objects over the modes of their material": plot_modes(results, folder),
         }
         if pictures:
             made |= {

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from colorbench.leaderboard.ambiguity import FEWEST_PIXELS, NEAR, Ambiguity
-from colorbench.leaderboard.entries import short_names
 from colorbench.leaderboard.plots.style import COLORS, INK, SOFT, figure, save
+from colorbench.leaderboard.tiers import Results
 
 _RANGE = 44
 _MOST_ROWS = 14
@@ -14,20 +14,18 @@ _MOST_POINTS = 250
 _COLUMNS = 4
 
 
-def plot_modes(found: Ambiguity | None, order: list[str], folder: Path) -> Path | None:
-    """Each point is the mean predicted color of one object; rings are the true modes, as wide as their weight says.
-
-    `order`: labels of the entries, best first; baselines stand last.
-    """
+def plot_modes(results: Results, folder: Path) -> Path | None:
+    """Each point is the mean predicted color of one object, rings are the true modes, a cross is the mixture's mean."""
+    found = results.ambiguity
     if found is None:
         return None
-    entries = _shown(found, order)
+    entries = _shown(found, [results.board.entries[k].label for k in results.order()])
     materials = _telling(found)
     if not entries or not materials:
         return None
-    names = short_names(found.board.entries, 26)
+    names = _names(entries)
     rows, columns = len(entries), len(materials)
-    made, axes = figure(1.75 * columns + 1.1, 1.62 * rows + 0.5, rows, columns, squeeze=False, sharex=True, sharey=True)
+    made, axes = figure(1.45 * columns + 1.3, 1.32 * rows + 0.5, rows, columns, squeeze=False, sharex=True, sharey=True)
     for line, entry in zip(axes, entries):
         mine = found.of(entry)
         mine = mine[mine["pixels"] >= FEWEST_PIXELS]
@@ -92,7 +90,16 @@ def _color(mode: tuple[float, float]) -> tuple[float, float, float]:
     return red, green, blue
 
 
+def _names(entries: list) -> dict[str, str]:
+    """The loss alone where most entries share their generator."""
+    from collections import Counter
+
+    common = Counter(entry.recipe.generator for entry in entries if entry.kind != "baseline").most_common(1)
+    shared = common[0][0] if common and common[0][1] > 1 else ""
+    return {entry.label: entry.label.removeprefix(f"{shared}+") if shared else entry.label for entry in entries}
+
+
 def _in_lines(name: str) -> str:
     import textwrap
 
-    return "\n".join(textwrap.wrap(name, 14, break_long_words=True))
+    return "\n".join(textwrap.wrap(name, 16, break_long_words=True)[:4])

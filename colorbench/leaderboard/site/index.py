@@ -9,6 +9,7 @@ import numpy as np
 
 from colorbench import __version__
 from colorbench.files import write_atomically
+from colorbench.leaderboard.ambiguity_report import ambiguity_section
 from colorbench.leaderboard.entries import Board, Entry, short_names
 from colorbench.leaderboard.factors import factors, sentence
 from colorbench.leaderboard.pareto import COSTS, REFERENCE_ROW, cost, summary, truth_colorfulness, varies
@@ -25,7 +26,7 @@ _AGAINST = {"against": "difference", "against_p": "Holm p"}
 _MOST_COMPARED = 60
 _MOST_MATRIX = 40
 _MOST_STORY_BYTES = 50_000
-_WIDE = ("strips", "metrics", "fronts")
+_WIDE = ("strips", "metrics", "fronts", "modes")
 
 
 def write_index(
@@ -44,7 +45,7 @@ def write_index(
         columns=columns, groups=_groups(results, columns, pages, badges), matrix=matrix(results), story=_story(board),
         run_columns=[heading(board, m) for m in board.metrics] + ["training time (s)"], runs=_runs(board, pages, badges),
         primary=heading(board, board.primary), beside=beside, board=board, lead=_lead(board), footnotes=footnotes(results),
-        plots=[_plot(*item) for item in plots.items()],
+        plots=[_plot(*item) for item in plots.items()], ambiguity=ambiguity_section(results),
         filters=_filters(board), protocol=_protocol(board), summary=_summary(board), version=__version__,
         count=len(board.runs) + len(board.skipped), chart=_has_chart(board),
         downloads=[f"table.{kind}" for kind in ("csv", "parquet", "md", "tex")], data=json_text(_data(results, pages)),

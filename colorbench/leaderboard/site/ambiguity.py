@@ -1,0 +1,80 @@
+"""The section of a board of generated scenes: who averages, who decides, how far from the best possible, and what each
+metric rewards."""
+
+import math
+
+from colorbench.leaderboard.ambiguity import AMBIGUITY, BOUNDS, MEASURES, REWARDS, Ambiguity, leaks, sentence, table
+from colorbench.leaderboard.rewards import rewards
+from colorbench.leaderboard.table import significant
+from colorbench.leaderboard.tiers import Results
+
+_SHARES = ("near_mode", "near_mean", "near_gray")
+
+
+def ambiguity_section(results: Results) -> dict | None:
+    """Lines and tables for the page; None on boards of photos, whose distribution of color nobody knows."""
+    found = results.ambiguity
+    if found is None:
+        return None
+    frame = table(found, [results.board.entries[k].label for k in results.order()])
+    tables = [_entries(frame), _judged(found)]
+    return {"lines": _lines(found, frame), "tables": [one for one in tables if one is not None]}
+
+
+def _lines(found: Ambiguity, frame) -> list[str]:
+    lines = [sentence(frame)]
+    hits = leaks(found)
+    if hits:
+        lines.append(f"Warning: significantly better than the best possible, so the harness leaks: {'; '.join(hits)}.")
+    else:
+        lines.append("No entry is significantly better than the best possible from gray alone.")
+    return [line for line in lines if line]
+
+
+def _entries(frame) -> dict:
+    measures = [measure for measure in BOUNDS if f"regret_{measure}" in frame]
+    heads = ["entry", "near a mode", "near the mean", "near gray", "total variation"]
+    heads += [f"regret: {MEASURES[measure]}" for measure in measures] + ["of gray's"] * bool(measures)
+    rows = []
+    for row in frame.to_dict("records"):
+        cells = [row["label"], *(_share(row[key]) for key in _SHARES), _plain(row["total_variation"])]
+        cells += [_with_half(row[f"regret_{measure}"], row[f"regret_{measure}_half"]) for measure in measures]
+        best = [row[f"regret_{measure}_of_gray"] for measure in measures]
+        cells += [_share(min(best))] * bool(measures)
+        rows.append({"kind": "" if row["kind"] == "trained" else row["kind"], "cells": cells})
+    note = (
+        "Shares of objects of ambiguous materials whose mean color is within 10 delta E of one of the material's modes, of "
+        "their mean, of gray. Total variation: between the modes chosen and their true weights; 0 covers them all, .5 drops "
+        "half. Regret: the error beyond that of the best constant per material (for squared error bayes-mean, for absolute "
+        "error bayes-median, for delta-e-2000 bayes-delta-e), with its 95 % interval over seeds and scenes; the last column "
+        "is the smallest of them as a share of gray's."
+    )
+    return {"title": "Each entry", "heads": heads, "rows": rows, "text": (), "note": note, "file": AMBIGUITY}
+
+
+def _judged(found: Ambiguity) -> dict | None:
+    judged = rewards(found.board)
+    if not judged:
+        return None
+    heads = ["metric", "rewards averaging", "its order, best first"]
+    rows = [{"kind": "", "cells": [r.metric, r.averaging, " > ".join(r.order) or "none: no direction"]} for r in judged]
+    note = (
+        "Six predictions whose virtues are known: bayes-sample has the right distribution of colors, bayes-mode commits, "
+        "bayes-median and bayes-mean average, gray gives up, shuffled-ab has plausible colors in wrong places. A metric "
+        "rewards averaging when bayes-mean beats bayes-sample (5 %, paired over scenes)."
+    )
+    return {
+        "title": "What does each metric reward?", "heads": heads, "rows": rows, "text": (2, 3), "note": note, "file": REWARDS
+    }  # fmt: skip
+
+
+def _share(value: float) -> str:
+    return "" if math.isnan(value) else f"{100 * value:.0f} %"
+
+
+def _plain(value: float) -> str:
+    return "" if math.isnan(value) else f"{value:.2f}"
+
+
+def _with_half(value: float, half: float) -> str:
+    return f"{significant(value, half)} ± {significant(half, half)}" if half > 0 else significant(value, half)
