@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from colorbench.data.mixtures import TRUTH, Truth, read_truth
-from colorbench.files import PREDICTIONS, REFERENCES, write_atomically
+from colorbench.files import PREDICTIONS, REFERENCES
 from colorbench.leaderboard.entries import Board, Entry, Run
 from colorbench.leaderboard.intervals import Comparisons, compare, sample
 from colorbench.photo import decode_photo
@@ -23,7 +23,7 @@ from colorbench.photo import decode_photo
 if TYPE_CHECKING:
     import pandas as pd
 
-OBJECTS, AMBIGUITY, REWARDS = "objects.parquet", "ambiguity.csv", "rewards.csv"
+OBJECTS = "objects.parquet"
 NEAR = 10.0
 """Delta E (1976, at equal lightness) within which a color counts as that of a mode, of the mean, of gray."""
 FEWEST_PIXELS = 12
@@ -306,21 +306,3 @@ def sentence(frame: "pd.DataFrame") -> str:
         f"{averages['label']} averages: {averages['near_mean']:.0%} of its colors are the mean of what an object may be, "
         f"{averages['near_mode']:.0%} one of the possible colors; {decides['label']} decides: {decides['near_mode']:.0%} are."
     )
-
-
-def write_ambiguity(found: Ambiguity, order: list[str], out: Path) -> None:
-    """`ambiguity.csv` and `rewards.csv` in the board's folder; the measured objects beside the records, so that the board
-    can be built again where the pictures are not kept."""
-    import io
-
-    from colorbench.leaderboard.rewards import rewards_table
-    from colorbench.leaderboard.table import csv
-
-    (out / AMBIGUITY).write_text(csv(table(found, order)), encoding="utf-8")
-    judged = rewards_table(found.board)
-    if len(judged):
-        (out / REWARDS).write_text(csv(judged), encoding="utf-8")
-    if (found.board.folder / REFERENCES).is_dir():
-        file = io.BytesIO()
-        found.objects.to_parquet(file, index=False)
-        write_atomically(found.board.folder / OBJECTS, file.getvalue())

@@ -48,7 +48,7 @@ def build(
         MixedBoard: the records do not belong in one table.
         ValueError: a damaged file, by name; pictures are asked for where none may be shown.
     """
-    from colorbench.leaderboard.ambiguity import write_ambiguity
+    from colorbench.leaderboard.ambiguity_report import write_ambiguity
     from colorbench.leaderboard.plots.pictures import strip_photos
     from colorbench.leaderboard.table import write_tables
     from colorbench.leaderboard.tiers import rank_board
@@ -67,8 +67,7 @@ def build(
     results = rank_board(board, _resampled(board) if resample_sets else None)
     beside = links(board, out) if beside is None else beside
     write_tables(results, out, beside)
-    if results.ambiguity is not None:
-        write_ambiguity(results.ambiguity, [board.entries[k].label for k in results.order()], out)
+    write_ambiguity(results, out)
     drawn = {}
     if plots:
         from colorbench.leaderboard.plots import draw

@@ -12,8 +12,13 @@ from colorbench.data.mixtures import TRUTH
 from colorbench.files import RECORD, REFERENCES
 from colorbench.generators import BASELINES
 from colorbench.record import write_record
-from colorbench.training.evaluate import predict_all, rate_predictions, save_pictures, save_scores
-from colorbench.training.predict import baseline_predict
+from colorbench.training.evaluate import (
+    baseline_predict,
+    predict_all,
+    rate_predictions,
+    save_pictures,
+    save_scores,
+)
 from tests.leaderboard.conftest import a_record, board_protocol
 
 SCENES, SIZE = 60, 32

@@ -6,19 +6,11 @@ import pytest
 
 from colorbench.data.mixtures import TRUTH
 from colorbench.leaderboard import build, export
-from colorbench.leaderboard.ambiguity import (
-    AMBIGUITY,
-    BAYES,
-    BOUNDS,
-    OBJECTS,
-    REWARDS,
-    leaks,
-    read_ambiguity,
-    sentence,
-    table,
-)
+from colorbench.leaderboard.ambiguity import BAYES, BOUNDS, OBJECTS, leaks, read_ambiguity, sentence, table
+from colorbench.leaderboard.ambiguity_report import AMBIGUITY, REWARDS, TEXT
 from colorbench.leaderboard.entries import read_board
 from colorbench.leaderboard.rewards import COMPARED, measure_rewards, rewards, write_rewards
+from colorbench.summary import what_losses_do
 from tests.leaderboard.scenes import SCENES, write_scenes
 
 
@@ -130,6 +122,8 @@ def test_the_board_shows_it_and_an_exported_one_too(folder, tmp_path):
     frame = pd.read_csv(out / AMBIGUITY)
     assert {"near_mode", "near_mean", "total_variation", "regret_squared", "regret_delta-e-2000_half"} <= set(frame)
     assert "rewards_averaging" in pd.read_csv(out / REWARDS)
+    assert what_losses_do(out).startswith("averager averages: ")
+    assert "## What does each metric reward?" in (out / TEXT).read_text(encoding="utf-8")
     exported = export(folder, tmp_path / "kept")
     assert (exported / TRUTH).is_file()
     assert (exported / OBJECTS).is_file()

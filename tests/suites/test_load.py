@@ -23,7 +23,7 @@ def test_shipped_suites_name_real_things(name):
 def test_mini_is_the_short_form_of_ambiguity():
     mini, whole = load_suite("mini"), load_suite("ambiguity")
     assert mini.protocol.dataset == whole.protocol.dataset == "mixtures"
-    assert mini.baselines == whole.baselines
+    assert set(mini.baselines) < set(whole.baselines)
     assert mini.protocol.size_px <= 48
     losses = {recipe.loss for recipe in whole.recipes}
     assert {recipe.loss for recipe in mini.recipes if recipe.generator == "unet"} <= losses

@@ -1,14 +1,37 @@
-"""The section of a board of generated scenes: who averages, who decides, how far from the best possible, and what each
-metric rewards."""
+"""What a board of generated scenes says about ambiguity, for its page, as CSV and as Markdown: who averages, who decides,
+how far from the best possible, and what each metric rewards."""
 
+import io
 import math
+from pathlib import Path
 
-from colorbench.leaderboard.ambiguity import AMBIGUITY, BOUNDS, MEASURES, REWARDS, Ambiguity, leaks, sentence, table
-from colorbench.leaderboard.rewards import rewards
-from colorbench.leaderboard.table import significant
+from colorbench.files import REFERENCES, write_atomically
+from colorbench.leaderboard.ambiguity import BOUNDS, MEASURES, OBJECTS, Ambiguity, leaks, sentence, table
+from colorbench.leaderboard.rewards import rewards, rewards_table
+from colorbench.leaderboard.table import csv, plain_markdown, significant
 from colorbench.leaderboard.tiers import Results
 
+AMBIGUITY, REWARDS, TEXT = "ambiguity.csv", "rewards.csv", "ambiguity.md"
 _SHARES = ("near_mode", "near_mean", "near_gray")
+
+
+def write_ambiguity(results: Results, out: Path) -> None:
+    """`ambiguity.csv`, `rewards.csv` and `ambiguity.md` in the board's folder; nothing on a board of photos.
+
+    The measured objects are kept beside the records, so that the board can be built again where pictures are not kept.
+    """
+    found = results.ambiguity
+    if found is None:
+        return
+    write_atomically(out / AMBIGUITY, csv(_table(results)).encode(), durable=False)
+    judged = rewards_table(found.board)
+    if len(judged):
+        write_atomically(out / REWARDS, csv(judged).encode(), durable=False)
+    write_atomically(out / TEXT, _markdown(ambiguity_section(results) or {}).encode(), durable=False)
+    if (found.board.folder / REFERENCES).is_dir():
+        file = io.BytesIO()
+        found.objects.to_parquet(file, index=False)
+        write_atomically(found.board.folder / OBJECTS, file.getvalue(), durable=False)
 
 
 def ambiguity_section(results: Results) -> dict | None:
@@ -16,9 +39,25 @@ def ambiguity_section(results: Results) -> dict | None:
     found = results.ambiguity
     if found is None:
         return None
-    frame = table(found, [results.board.entries[k].label for k in results.order()])
+    frame = _table(results)
     tables = [_entries(frame), _judged(found)]
     return {"lines": _lines(found, frame), "tables": [one for one in tables if one is not None]}
+
+
+def _table(results: Results):
+    assert results.ambiguity is not None
+    return table(results.ambiguity, [results.board.entries[k].label for k in results.order()])
+
+
+def _markdown(section: dict) -> str:
+    """The section's lines, a paragraph each, the sentence first; then its tables."""
+    parts = [plain_markdown(line) for line in section["lines"]]
+    for one in section["tables"]:
+        heads, rows = one["heads"], [row["cells"] for row in one["rows"]]
+        lines = ["| " + " | ".join(map(plain_markdown, row)) + " |" for row in [heads, *rows]]
+        lines.insert(1, "|" + "---|" * len(heads))
+        parts += [f"## {one['title']}", "\n".join(lines), plain_markdown(one["note"])]
+    return "\n\n".join(parts) + "\n"
 
 
 def _lines(found: Ambiguity, frame) -> list[str]:
