@@ -197,8 +197,3 @@ def read_record(path: Path) -> Record:
 def write_record(record: Record, path: Path) -> None:
     """Write atomically: a reader sees the old state or the whole record, whatever dies when."""
     write_atomically(path, record.to_json().encode())
-
-
-def json_schema() -> dict:
-    """The JSON Schema of a record, for validators in other languages."""
-    return Record.model_json_schema()

@@ -16,7 +16,6 @@ from colorbench.record import (
     Record,
     Score,
     Spent,
-    json_schema,
     read_record,
     write_record,
 )
@@ -100,12 +99,6 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
         write_atomically(path, b"new")
     assert path.read_bytes() == b"old"
     assert os.listdir(tmp_path) == ["record.json"]
-
-
-def test_schema_is_exported():
-    schema = json_schema()
-    assert schema["additionalProperties"] is False
-    assert {"key", "cell", "scores", "status"} <= set(schema["required"]) | set(schema["properties"])
 
 
 def test_a_record_equals_itself_read_again_whatever_was_planned(tmp_path):

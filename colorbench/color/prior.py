@@ -7,7 +7,6 @@ taken from a file: one circulating prior has its mass on gamut corners.
 
 import torch
 from torch import Tensor
-from torch.distributed import all_reduce, is_available, is_initialized
 
 from colorbench.color.bins import ab_bins
 from colorbench.color.encode import nearest_bin
@@ -35,20 +34,6 @@ class AbPrior:
         """Count the pixels of `(b, 2, h, w)` at their nearest bins."""
         found = nearest_bin(ab, self.step).flatten()
         self.counts += torch.bincount(found, minlength=len(self.bins)).to(self.counts.device)
-
-    def merge(self, other: "AbPrior") -> None:
-        """Add what another accumulator counted, for instance over another part of the split."""
-        if (other.step, other.sigma) != (self.step, self.sigma):
-            raise ValueError(
-                f"cannot merge priors of different grids: step {self.step}, sigma {self.sigma} "
-                f"and step {other.step}, sigma {other.sigma}"
-            )
-        self.counts += other.counts
-
-    def synchronize(self) -> None:
-        """Add up the counts of all processes of torch.distributed; nothing without one."""
-        if is_available() and is_initialized():
-            all_reduce(self.counts)
 
     @property
     def pixels(self) -> int:

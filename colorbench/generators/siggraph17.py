@@ -4,25 +4,22 @@ The trunk of `eccv16` without strides, subsampled between its blocks; input of f
 mask); transposed convolutions back to full size with additive shortcuts from blocks 3, 2 and 1; 128 -> 2. A class head,
 1x1 of 256 -> 529 at 1/4, guides the trunk in training.
 
-`colorize_with_hints` is interactive colorization in one call; `forward(gray)` is the automatic network, with no hints.
+This is the automatic network: the channels of the hints and of their mask are zero.
 
 Unclear, and the reading taken:
 - the authors run the class head's gradient into the trunk while the color branch then sees detached features, in a first
   stage, and the reverse in a second. Here one stage: both gradients reach the trunk, weighed by the loss expression;
-- the published network ends with tanh; here the head applies it;
-- hints are ab / 110 as in the authors' code, the mask is 0 or 1.
+- the published network ends with tanh; here the head applies it.
 """
 
 import torch
-from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn.functional import leaky_relu, pad, relu
+from torch.nn.functional import leaky_relu, relu
 
 from colorbench.generators.eccv16 import block, trunk
 from colorbench.generators.sizes import cropped, padded
-from colorbench.tensors import Ab, Gray, Raw
+from colorbench.tensors import Gray, Raw
 
-AB_UNIT = 110.0
 CLASSES = 529
 
 
@@ -47,22 +44,14 @@ class Siggraph17(nn.Module):
         self.last = nn.Conv2d(2 * w, out_channels, 1)
         self.classes = nn.Conv2d(4 * w, CLASSES, 1) if class_head else None
 
-    def forward(self, gray: Gray, hints: Float[Tensor, "b 3 h w"] | None = None) -> Raw | dict[str, Tensor]:
-        """`hints`: ab / 110 and the mask, three channels, zero where there is no hint; None: no hints."""
+    def forward(self, gray: Gray) -> Raw | dict[str, Tensor]:
         x = padded(gray, 8)
-        if hints is None:
-            hints = gray.new_zeros(gray.shape[0], 3, *gray.shape[-2:])
-        space = (0, x.shape[-1] - gray.shape[-1], 0, x.shape[-2] - gray.shape[-2])
-        x, eight = self.paint(torch.cat([x, pad(hints, space)], dim=1))
+        no_hints = x.new_zeros(len(x), 3, *x.shape[-2:])
+        x, eight = self.paint(torch.cat([x, no_hints], dim=1))
         raw = cropped(x, gray)
         if self.classes is None or not self.training:
             return raw
         return {"raw": raw, "logits_529": cropped(self.classes(eight), gray, stride=4)}
-
-    def colorize_with_hints(self, gray: Gray, ab_hints: Ab, mask: Float[Tensor, "b 1 h w"]) -> Raw:
-        """Raw for these hints: `ab_hints` in Lab units, counted where `mask` is 1."""
-        raw = self(gray, torch.cat([ab_hints / AB_UNIT * mask, mask], dim=1))
-        return raw["raw"] if isinstance(raw, dict) else raw
 
     def paint(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Raw at full size, and the features at 1/4 that the class head reads."""

@@ -30,11 +30,6 @@ class Factors:
     p: dict[str, float]
     left_out: tuple[str, ...]
 
-    @property
-    def best_loss(self) -> dict[str, list[str]]:
-        """Not used for ranking: the loss with the largest and smallest cell of each generator."""
-        return {g: [self.losses[int(k)] for k in np.argsort(self.cells[:, j])] for j, g in enumerate(self.generators)}
-
 
 def factors(board: Board, metric: str | None = None) -> Factors | None:
     """The factor view of a metric, or None below a 2 x 2 grid of trained entries."""

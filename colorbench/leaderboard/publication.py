@@ -107,13 +107,6 @@ def publish_all(
     return write_list([(place.name, read_board(place)) for place in suites], Path(target))
 
 
-def pages_with_pictures(board_dir: Path) -> list[str]:
-    """Files of a built board that show a photo or a prediction."""
-    shown = [path.name for path in board_dir.glob("plots/strips.*")]
-    pages = [path.name for path in sorted(board_dir.glob("runs/*.html")) if b'class="compare"' in path.read_bytes()]
-    return shown + pages
-
-
 def export(run_dir: Path, target: Path, *, plots: bool = True) -> Path:
     """A slim copy of a suite's folder, to be committed or handed on: records, scores, curves, tables and two plots.
 

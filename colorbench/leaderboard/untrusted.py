@@ -182,8 +182,8 @@ def _curve_line(text: bytes) -> dict[str, Any]:
         raise Refused(f"not JSON ({str(error)[:80]})") from None
     if not isinstance(line, dict) or not _is_step(line.get("step")):
         raise Refused("not an object with a `step` that is a whole number")
-    if wrong := [key for key in ("parts", "eval") if not isinstance(line.get(key, {}), dict)]:
-        raise Refused(f"`{wrong[0]}` is no object of numbers")
+    if not isinstance(line.get("parts", {}), dict):
+        raise Refused("`parts` is no object of numbers")
     for key, value in line.items():
         nested = value if isinstance(value, dict) else {key: value}
         if wrong := [name for name, one in nested.items() if one is not None and not is_number(one)]:

@@ -9,13 +9,11 @@ def ab() -> torch.Tensor:
     return rgb_to_lab(torch.rand(6, 3, 12, 12, generator=torch.Generator().manual_seed(0)))[:, 1:]
 
 
-def test_streaming_equals_at_once_and_merging(ab):
-    whole, parts, other = AbPrior(), AbPrior(), AbPrior()
+def test_streaming_equals_at_once(ab):
+    whole, parts = AbPrior(), AbPrior()
     whole.update(ab)
     parts.update(ab[:2])
-    other.update(ab[2:])
-    parts.merge(other)
-    parts.synchronize()  # nothing without torch.distributed
+    parts.update(ab[2:])
     assert torch.equal(whole.counts, parts.counts)
     assert whole.pixels == ab[:, 0].numel()
     assert torch.equal(whole.counts, torch.bincount(nearest_bin(ab).flatten(), minlength=313))
@@ -67,8 +65,6 @@ def test_a_gray_split_gives_a_prior_at_gray():
 def test_wrong_use_is_refused(unchecked):
     with pytest.raises(ValueError, match="no pixel was counted yet"):
         AbPrior().prior()
-    with pytest.raises(ValueError, match="different grids"):
-        AbPrior().merge(AbPrior(step=20))
     with pytest.raises(ValueError, match="sigma > 0"):
         AbPrior(sigma=0)
     with pytest.raises(ValueError, match=r"lam in \[0, 1\]"):

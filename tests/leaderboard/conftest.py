@@ -167,9 +167,13 @@ class Factory:
                 "lr": 3e-4,
             }
             yield json.dumps(line) + "\n"
-            if step % 100 == 0:
-                scores = {"psnr": 21 + (3 + effect) * (1 - np.exp(-step / 200))}
-                yield json.dumps({"step": step, "seconds": step / 25, "eval": scores}) + "\n"
+
+
+def pages_with_pictures(board_dir: Path) -> list[str]:
+    """Files of a built board that show a photo or a prediction."""
+    shown = [path.name for path in board_dir.glob("plots/strips.*")]
+    pages = [path.name for path in sorted(board_dir.glob("runs/*.html")) if b'class="compare"' in path.read_bytes()]
+    return shown + pages
 
 
 @pytest.fixture

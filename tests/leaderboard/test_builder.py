@@ -6,8 +6,8 @@ import pytest
 from PIL import Image
 
 from colorbench.leaderboard import build
-from colorbench.leaderboard.publication import pages_with_pictures
 from colorbench.record import read_record, write_record
+from tests.leaderboard.conftest import pages_with_pictures
 
 SMALL = {"generators": ["unet", "linknet"], "losses": {"l1": 0.0, "mse": -0.5}, "seeds": 2, "photos": 6, "size": 24}
 

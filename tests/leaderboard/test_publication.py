@@ -8,8 +8,9 @@ import pytest
 
 from colorbench.leaderboard import build, check, export, model_index, publish, publish_all, write_model_card
 from colorbench.leaderboard.checks import report
-from colorbench.leaderboard.publication import Moved, pages_with_pictures
+from colorbench.leaderboard.publication import Moved
 from colorbench.record import read_record, write_record
+from tests.leaderboard.conftest import pages_with_pictures
 
 SMALL = {
     "generators": ["unet"],

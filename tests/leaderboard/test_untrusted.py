@@ -193,9 +193,9 @@ HOSTILE = {
     "NaN loss": (curve(b'{"step": 5, "loss": NaN}\n'), "`loss` is no finite number"),
     "a huge integer": (curve(b'{"step": 5, "loss": 1' + b"0" * 5000 + b"}\n"), "line 1"),
     "an integer no float holds": (curve(b'{"step": 5, "loss": 1' + b"0" * 400 + b"}\n"), "`loss` is no finite number"),
-    "a nested curve": (curve(b'{"step": 5, "eval": ' + b"[" * 9000 + b"]" * 9000 + b"}\n"), "line 1"),
-    "scores that are a number": (curve(b'{"step": 5, "eval": 3}\n'), "`eval` is no object"),
-    "deep scores": (curve(b'{"step": 5, "eval": {"psnr": {"a": 1}}}\n'), "`psnr` is no finite number"),
+    "a nested curve": (curve(b'{"step": 5, "parts": ' + b"[" * 9000 + b"]" * 9000 + b"}\n"), "line 1"),
+    "parts that are a number": (curve(b'{"step": 5, "parts": 3}\n'), "`parts` is no object"),
+    "deep parts": (curve(b'{"step": 5, "parts": {"l1": {"a": 1}}}\n'), "`l1` is no finite number"),
     "text in the table": (table(photo=["a"], psnr=["<script>"]), "hold no numbers"),
     "no parquet": (lambda run: (run / "scores.parquet").write_bytes(pickle.dumps(Bomb())), "not a parquet table"),
 }
@@ -274,7 +274,7 @@ def test_a_million_rows_and_no_table(tmp_path):
 
 def test_a_curve_torn_by_a_kill_gives_its_whole_lines(tmp_path):
     path = tmp_path / "curve.jsonl"
-    path.write_text('{"step": 1, "loss": 2.0}\n{"step": 2, "eval": {"psnr": 20.5}}\n{"step": 3, "lo')
+    path.write_text('{"step": 1, "loss": 2.0}\n{"step": 2, "loss": 1.0, "parts": {"l1": 0.5}}\n{"step": 3, "lo')
     assert [line["step"] for line in read_curve(path)] == [1, 2]
 
 

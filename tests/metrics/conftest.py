@@ -29,6 +29,13 @@ def noisy_pair(shape, seed=0):
     return pred, target
 
 
+def random_features(n, width=48, shift=0.0, seed=0):
+    """Correlated normal features `(n, width)`."""
+    draw = torch.Generator().manual_seed(seed)
+    mix = torch.randn(width, width, generator=torch.Generator().manual_seed(9)) / width**0.5
+    return torch.randn(n, width, generator=draw) @ mix + shift
+
+
 @pytest.fixture
 def weights():
     folder = os.environ.get("COLORBENCH_WEIGHTS")
