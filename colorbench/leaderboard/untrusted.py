@@ -149,7 +149,7 @@ def read_curve(path: Path) -> list[dict[str, Any]]:
     A last line that was torn by a kill is left out.
 
     Raises:
-        Refused: too large, no JSON, nested deeper than `parts` and `eval`, a number that is none, a step that goes back.
+        Refused: too large, no JSON, nested deeper than `parts`, a number that is none, a step that goes back.
     """
     place, size = f"{path.parent.name}/{path.name}", path.stat().st_size
     if size > MOST_CURVE_BYTES:

@@ -1,5 +1,3 @@
-import torch
-
 from colorbench.generators.siggraph17 import Siggraph17
 
 
