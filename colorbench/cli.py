@@ -143,7 +143,12 @@ def run(
         typer.Option("--set", help="KEY=VALUE for ray or slurm, such as partition=gpu or time=4:00:00; repeatable."),
     ] = None,
     device: Device = None,
-    jobs: Annotated[int, typer.Option(min=1, help="Cells side by side on the CPU.")] = 1,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Cells side by side on the CPU; default one per core for pictures of up to 64 px, else 1."
+        ),
+    ] = None,
     plugin: Plugins = None,
     rescore: Annotated[
         bool, typer.Option("--rescore", help="Score stored predictions again, for instance once weights are there.")

@@ -11,6 +11,7 @@ from rich.console import Group
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
+from colorbench.cell import Suite
 from colorbench.console import fail, note, notes, progress, results, rich_table, show, show_json, show_table, warn
 from colorbench.grid.executors import make_executor
 from colorbench.grid.run import Plan, RunReport, adopt, plan_run, run, worker_environment
@@ -20,6 +21,7 @@ from colorbench.suites.load import suite_table
 from colorbench.suites.step_table import read_table
 from colorbench.summary import read_summary, show_summary
 
+SMALL_PX, MOST_SIDE_BY_SIDE = 64, 8
 MOST_ROWS = 60  # of `colorbench status`
 _LEFT = ("running", "interrupted", "waiting", "unreadable record")
 
@@ -32,7 +34,7 @@ def run_suite(
     out: Path,
     executor: str,
     device: str | None,
-    jobs: int,
+    jobs: int | None,
     plugins: list[Path],
     rescore: bool,
     dry_run: bool,
@@ -48,7 +50,12 @@ def run_suite(
     suite = override_suite(load_suite(name), source=source, **overrides)
     began = time.monotonic()
     steps = read_table(table) if table else suite_table(name)
-    options = {"device": device, "jobs": jobs, "environment": worker_environment(suite), "out": out}
+    options = {
+        "device": device,
+        "jobs": jobs or side_by_side(suite),
+        "environment": worker_environment(suite),
+        "out": out,
+    }
     runner = make_executor(executor, settings=settings, **options)
     _check_writable(out)
     with notes.status("looking at the photos"):
@@ -81,6 +88,15 @@ def run_suite(
             report = replace(report, board=build(out / suite.name))
     _tell(report, time.monotonic() - began, as_json)
     return 1 if report.problems else 0
+
+
+def side_by_side(suite: Suite) -> int:
+    """Cells at a time on this CPU: networks on small pictures gain nothing from a second thread, so each gets one core."""
+    return min(MOST_SIDE_BY_SIDE, _cores()) if suite.protocol.size_px <= SMALL_PX else 1
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _check_writable(out: Path) -> None:

@@ -80,6 +80,8 @@ def baseline_predict(key: str, photos: PhotoSet, seed: int, mean_ab: Tensor, dev
 
     def predict(truth: Batch, rows: list[int]) -> Output:
         others = Batch.from_rgb(torch.from_numpy(np.array(pixels[other[rows]])).to(device))
+        if len(pixels) == 1:  # there is no other photo: its own colors, turned upside down
+            others = Batch.from_rgb(others.rgb.flip(2, 3))
         return Output.from_ab(BASELINES[key].function(truth, mean_ab=mean_ab, other_ab=others.ab), truth.lightness)
 
     return predict
