@@ -42,7 +42,7 @@ def rescore(
     """Score the stored predictions of a finished cell; the new record `supersedes` the one in `folder`.
 
     Raises:
-        FileNotFoundError: the predictions are gone.
+        PhotoError: a prediction is gone or damaged.
     """
     photos = load_protocol_photos(cell.protocol, source)
     check_photos(cell, photos)

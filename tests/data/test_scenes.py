@@ -1,0 +1,68 @@
+"""Generated scenes: the same bytes everywhere, one color per object, colors that the lightness does not give away."""
+
+import hashlib
+
+import numpy as np
+import pytest
+import torch
+
+from colorbench.color import rgb_to_lab
+from colorbench.color.mixture import Mixture
+from colorbench.data.mixtures import MATERIALS
+from colorbench.data.scenes import LIGHTNESS, Material, draw_scene
+
+FIRST_SCENES = "ef679bb5a0108000b1aa3493cfbf1099658a1ae474c375d2c551f42f6a57c64f"
+
+
+def lab_of(pixels):
+    return rgb_to_lab(torch.from_numpy(np.array(pixels))[None].double() / 255)[0].numpy()
+
+
+def test_the_first_scenes_are_the_same_bytes_everywhere():
+    digest = hashlib.sha256()
+    for size in (32, 48):
+        for index in range(20):
+            digest.update(draw_scene(0, index, size, MATERIALS).pixels.tobytes())
+    assert digest.hexdigest() == FIRST_SCENES
+
+
+def test_an_object_has_one_color_and_its_lightness_stays_in_range():
+    for index in range(12):
+        scene = draw_scene(1, index, 48, MATERIALS)
+        lightness, a, b = lab_of(scene.pixels)
+        assert LIGHTNESS[0] - 0.6 < lightness.min()
+        assert lightness.max() < LIGHTNESS[1] + 0.6
+        for number, (place, mode) in enumerate(zip(scene.materials, scene.modes)):
+            where = scene.objects == number
+            if where.any():
+                assert a[where].std() < 0.6
+                assert b[where].std() < 0.6
+                drawn = MATERIALS[place].mixture.modes[mode]
+                assert np.hypot(a[where].mean() - drawn[0], b[where].mean() - drawn[1]) < 10
+
+
+def test_colors_come_from_the_mixture_and_not_from_lightness():
+    modes, lightness = [], []
+    place = [material.name for material in MATERIALS].index("table")
+    for index in range(700):
+        scene = draw_scene(0, index, 16, MATERIALS)
+        if place in scene.materials:
+            number = scene.materials.index(place)
+            if (scene.objects == number).any():
+                modes.append(scene.modes[number])
+                lightness.append(lab_of(scene.pixels)[0][scene.objects == number].mean())
+    assert len(modes) > 300
+    assert np.mean(np.array(modes) == 0) == pytest.approx(0.7, abs=0.09)
+    assert abs(np.corrcoef(modes, lightness)[0, 1]) < 0.16
+
+
+def test_the_layout_does_not_depend_on_the_size():
+    small, large = draw_scene(3, 5, 32, MATERIALS), draw_scene(3, 5, 256, MATERIALS)
+    assert (small.materials, small.modes) == (large.materials, large.modes)
+    assert np.mean(small.objects == large.objects[4::8, 4::8]) > 0.98
+    assert 3 <= len(small.materials) <= 6
+
+
+def test_a_material_of_an_unknown_texture_is_refused():
+    with pytest.raises(ValueError, match="unknown texture 'fur'; known textures: gradient"):
+        Material("bear", "fur", Mixture(((0.0, 0.0),), (1.0,)))
