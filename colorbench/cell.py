@@ -161,6 +161,11 @@ class Protocol(Strict):
     table_sha256: str | None = None
     rules: str = RULES_VERSION
 
+    @property
+    def float32(self) -> Literal["ieee", "tf32"]:
+        """How a GPU computes float32 in training: IEEE in fp32 protocols; bf16 leaves the rest at TF32."""
+        return "ieee" if self.precision == "fp32" else "tf32"
+
 
 class Suite(Strict):
     """A board: a protocol, the recipes of its matrix, its seeds, metrics and baselines.

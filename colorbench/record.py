@@ -4,10 +4,11 @@ A record is a fact: written once, last, atomically, and never changed; a correct
 old one. Numbers are numbers; there are no host names and no paths in it.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator, model_serializer
 
 from colorbench.cell import Cell, Strict
 from colorbench.files import write_atomically
@@ -78,7 +79,10 @@ class Cost(Strict):
 
 
 class Environment(Strict):
-    """Where: versions and kinds of hardware, no names of machines. A cell is one device; `processes` stands in old records."""
+    """Where: versions and kinds of hardware, no names of machines. A cell is one device; `processes` stands in old records.
+
+    `float32`: how a GPU computed it in training; scores are always IEEE's. Null on a CPU, which knows no other.
+    """
 
     colorbench: str
     python: str
@@ -88,11 +92,20 @@ class Environment(Strict):
     gpu: str | None = None
     cpu: str = ""
     threads: int | None = None
+    float32: Literal["ieee", "tf32"] | None = None
     platform: str = ""
     git_commit: str | None = None
     git_dirty: bool | None = None
     deterministic: bool = False
     processes: None = None
+
+    @model_serializer(mode="wrap")
+    def _leave_out_what_is_unknown(self, write: Callable) -> dict:
+        """Records of CPUs, and those from before `float32`, stay as they are, byte for byte."""
+        facts = write(self)
+        if self.float32 is None:
+            facts.pop("float32", None)
+        return facts
 
 
 class Attempt(Strict):

@@ -5,7 +5,9 @@ call (jaxtyping + beartype); production pays nothing for them. `checked_rgb`, `c
 always: they look at type, shape and dtype, never at values, which would wait for the device.
 """
 
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Float, Int64, UInt8
@@ -55,6 +57,25 @@ PerImage = Float[Tensor, "b"]
 
 Scalar = Float[Tensor, ""]
 """One value."""
+
+Float32 = Literal["ieee", "tf32"]
+"""How a GPU computes float32."""
+
+
+@contextmanager
+def float32_on_gpu(kind: Float32) -> Iterator[None]:
+    """Inside, a GPU computes float32 by this kind: IEEE's, or TF32 in convolutions, as torch does by itself.
+
+    Matrix products are IEEE's either way, and so is everything on a CPU.
+    """
+    products, convolutions = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
+    torch.set_float32_matmul_precision("highest")
+    torch.backends.cudnn.allow_tf32 = kind == "tf32"
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(products)
+        torch.backends.cudnn.allow_tf32 = convolutions
 
 
 class PictureTooSmall(ValueError):

@@ -16,7 +16,7 @@ from colorbench.metrics.row import MetricRow
 from colorbench.metrics.table import METRICS
 from colorbench.names import unknown_name
 from colorbench.photo import PhotoError
-from colorbench.tensors import PictureTooSmall
+from colorbench.tensors import PictureTooSmall, float32_on_gpu
 
 if TYPE_CHECKING:
     import pandas
@@ -61,7 +61,7 @@ def score(
     predictions = _Aligned(pictures_of(pred, "pred"), references, resize)
     tally = _Tally([row for row in rows if row.per_image], [row for row in rows if not row.per_image])
     done = 0
-    with torch.inference_mode():
+    with torch.inference_mode(), float32_on_gpu("ieee"):
         for indices, reference in references:
             for kept, pair in predictions.pairs(indices, reference):
                 tally.add([references.names[index] for index in kept], pair)

@@ -8,6 +8,7 @@ import gc
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import torch
@@ -19,27 +20,47 @@ Result = TypeVar("Result")
 # runs at its own power limit runs as it is sold.
 SLOWED = 0x08 | 0x20 | 0x40 | 0x80
 _WATCH_SECONDS = 5.0
+_OUT_OF_MEMORY = (
+    "out of memory",
+    "can't allocate memory",
+    "not enough memory",
+    "alloc_failed",  # CUBLAS_STATUS_ALLOC_FAILED, CUDNN_STATUS_ALLOC_FAILED and their siblings
+    "unable to find an engine",  # cuDNN, when no convolution gets its workspace
+)
 
 
 class Clock:
-    """Device seconds, added up over blocks and attempts. Waits for the device where it starts, stops and is read.
+    """Device seconds and joules, added up over blocks and attempts. Waits for the device where it starts, stops and is read.
 
     Args:
         device: what to wait for.
         seconds: what earlier attempts have used.
+        joules: the same; None when that is not known, and then the sum is not known either.
     """
 
-    def __init__(self, device: torch.device, seconds: float = 0.0):
-        self.device, self.seconds = device, seconds
+    def __init__(self, device: torch.device, seconds: float = 0.0, joules: float | None = None):
+        self.device, self.seconds, self.meter = device, seconds, EnergyMeter(device)
+        self.joules = 0.0 if joules is None and not seconds else joules
+        if self.meter.read() is None:
+            self.joules = None
         self._started: float | None = None
+        self._energy: float | None = None
 
     def start(self) -> None:
         self._wait()
-        self._started = time.perf_counter()
+        self._energy, self._started = self.meter.read(), time.perf_counter()
 
-    def stop(self) -> None:
-        """A stopped clock stays stopped."""
-        self.seconds, self._started = self.read(), None
+    def stop(self, *, wait: bool = True) -> None:
+        """A stopped clock stays stopped. `wait=False` after an error: a device that is broken answers with the next one."""
+        if self._started is None:
+            return
+        if wait:
+            self._wait()
+        self.seconds += time.perf_counter() - self._started
+        now, before = self.meter.read(), self._energy
+        known = self.joules is not None and now is not None and before is not None
+        self.joules = self.joules + now - before if known else None
+        self._started = None
 
     def read(self) -> float:
         """Seconds so far."""
@@ -53,23 +74,22 @@ class Clock:
             torch.cuda.synchronize(self.device)
 
 
-class Joules:
-    """Energy of one GPU since construction, by NVML's total-energy counter."""
+class EnergyMeter:
+    """What one GPU has used since its driver was loaded, by NVML's counter."""
 
     def __init__(self, device: torch.device):
-        self._handle = nvml_handle(device)
-        try:
-            self._start = 0.0 if self._handle is None else self._total()
-        except Exception:  # a card without the counter
-            self._handle = None
+        self.handle = nvml_handle(device)
 
     def read(self) -> float | None:
-        return None if self._handle is None else self._total() - self._start
+        """Joules; None for a card without the counter."""
+        if self.handle is None:
+            return None
+        try:
+            import pynvml
 
-    def _total(self) -> float:
-        import pynvml
-
-        return pynvml.nvmlDeviceGetTotalEnergyConsumption(self._handle) / 1000
+            return pynvml.nvmlDeviceGetTotalEnergyConsumption(self.handle) / 1000
+        except Exception:
+            return None
 
 
 class Watch:
@@ -140,6 +160,7 @@ def with_smaller_batches(attempt: Callable[[], Result], costs: Costs, most: int)
     Raises:
         torch.OutOfMemoryError: one photo at a time does not fit either.
     """
+    peak_bytes = costs.peak_bytes
     while True:
         try:
             return attempt()
@@ -148,26 +169,35 @@ def with_smaller_batches(attempt: Callable[[], Result], costs: Costs, most: int)
             if not is_out_of_memory(error) or size == 1:
                 raise
             costs.micro_batch = size // 2
+            costs.peak_bytes = peak_bytes  # an attempt that did not fit has no peak
         free_memory()  # outside the handler, so that the traceback's tensors are gone
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """CUDA's own class, Python's, and the message of the CPU's allocator."""
+    """CUDA's own class, Python's, and the messages of allocators, cuBLAS and cuDNN, which have no class of their own."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
-    text = str(error)
-    return isinstance(error, RuntimeError) and ("can't allocate memory" in text or "out of memory" in text)
+    text = str(error).lower()
+    return isinstance(error, RuntimeError) and any(spelling in text for spelling in _OUT_OF_MEMORY)
 
 
 def free_memory() -> None:
     """Give back what no variable holds any more."""
     gc.collect()
     if torch.cuda.is_initialized():
-        torch.cuda.empty_cache()
+        with suppress(RuntimeError):  # a device that is broken for this process
+            torch.cuda.empty_cache()
+
+
+def reset_peak(device: torch.device) -> None:
+    """Forget the peak memory of what ran on a GPU before."""
+    if device.type == "cuda":
+        torch.cuda.init()
+        torch.cuda.reset_peak_memory_stats(device)
 
 
 def peak_bytes(device: torch.device) -> int | None:
-    """Peak memory: of the allocator on a GPU, of the whole process on a CPU."""
+    """Peak memory: of the allocator on a GPU, since `reset_peak`; of the whole process on a CPU."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
     try:

@@ -9,10 +9,11 @@ import torch
 
 import colorbench
 from colorbench.record import Environment
+from colorbench.tensors import Float32
 
 
-def describe_environment(device: torch.device) -> Environment:
-    """Facts about this process and its device."""
+def describe_environment(device: torch.device, float32: Float32 | None = None) -> Environment:
+    """Facts about this process and its device, and how that computes float32."""
     cuda = device.type == "cuda"
     commit, dirty = _git()
     return Environment(
@@ -24,6 +25,7 @@ def describe_environment(device: torch.device) -> Environment:
         gpu=torch.cuda.get_device_name(device) if cuda else None,
         cpu=_cpu(),
         threads=torch.get_num_threads(),
+        float32=float32 if cuda else None,
         platform=f"{platform.system()} {platform.machine()}",
         git_commit=commit,
         git_dirty=dirty,

@@ -22,7 +22,7 @@ from colorbench.files import PREDICTIONS, SAMPLES, SCORES, bytes_sha256, picture
 from colorbench.generators import BASELINES
 from colorbench.generators.bayes import HiddenTruth
 from colorbench.record import Score
-from colorbench.tensors import Rgb, Rgb8
+from colorbench.tensors import Rgb, Rgb8, float32_on_gpu
 from colorbench.training.heads import Forward, with_true_lightness
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def evaluate(
 def predict_all(predict: Predict, photos: PhotoSet, *, batch: int, device: torch.device) -> Rgb8:
     """uint8 predictions of all photos, on the CPU."""
     parts = []
-    with torch.inference_mode():
+    with torch.inference_mode(), float32_on_gpu("ieee"):
         for start in range(0, len(photos), batch):
             rows = list(range(start, min(start + batch, len(photos))))
             truth = Batch.from_rgb(torch.from_numpy(np.array(photos.pixels[rows])).to(device))

@@ -10,7 +10,7 @@ import torch
 from colorbench.cell import Cell
 from colorbench.data import Photos
 from colorbench.training.checkpoint import CorruptCheckpoint, load_state, save_state
-from colorbench.training.device import Clock, Joules, Watch, peak_bytes
+from colorbench.training.device import Clock, Watch, peak_bytes, reset_peak
 from colorbench.training.run_log import Costs, RunLog
 from colorbench.training.setup import Loaders, build_trainer
 from colorbench.training.trainer import Trainer
@@ -49,24 +49,23 @@ def train_loop(
         Diverged, TimedOut: results. KeyboardInterrupt: after `should_stop()`; the state is saved.
         torch.OutOfMemoryError: a step does not fit in memory; see `with_smaller_batches`.
     """
+    reset_peak(device)
     saved = _saved_state(folder, cell, costs)
     trainer = build_trainer(cell, photos, device, costs.micro_batch)
     if saved is not None:
         trainer.load(saved)
         costs.note_killed(trainer.step_count)
     before, first = replace(costs), trainer.step_count
-    loaders, clock = Loaders(cell, photos, device), Clock(device, costs.train_seconds)
-    watch, meter = Watch(device, costs.exclusive, costs.throttled), Joules(device)
+    loaders, clock = Loaders(cell, photos, device), Clock(device, costs.train_seconds, costs.joules)
+    watch = Watch(device, costs.exclusive, costs.throttled)
     block, share = _BLOCK.get(device.type, 10), 0.0
     saving_seconds, saved_at, ended = 0.0, time.monotonic(), "crash"
 
     def settle() -> None:
-        costs.train_seconds = clock.seconds
+        costs.train_seconds, costs.joules = clock.seconds, clock.joules
         costs.data_wait_seconds = before.data_wait_seconds + loaders.wait_seconds
-        costs.peak_bytes = max(peak_bytes(device) or 0, costs.peak_bytes or 0) or None
+        costs.peak_bytes = max((peak_bytes(device) or 0) - loaders.resident_bytes, costs.peak_bytes or 0) or None
         costs.exclusive, costs.throttled = watch.exclusive, watch.throttled
-        joules = meter.read()
-        costs.joules = None if joules is None else joules + (before.joules or 0.0)
 
     log.start_curve(first)
     clock.start()
@@ -87,6 +86,7 @@ def train_loop(
             step = trainer.step_count
             if step % block:
                 continue
+            watch.look_now_and_then()  # while the device still works at the block
 
             # Curve.
             if step % CURVE_EVERY == 0:
@@ -95,7 +95,6 @@ def train_loop(
                 log.add(step, share, **facts, **trainer.read_loss(parts))
 
             # Stop, time out, or save.
-            watch.look_now_and_then()
             if should_stop():
                 ended = "interrupted"
                 raise KeyboardInterrupt
@@ -114,7 +113,7 @@ def train_loop(
         ended = "done"
         return trainer
     finally:
-        clock.stop()
+        clock.stop(wait=ended != "crash")
         settle()
         costs.close_attempt(first, trainer.step_count, clock.seconds - before.train_seconds, ended)
         loaders.close()

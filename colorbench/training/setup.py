@@ -63,6 +63,13 @@ class Loaders:
         """How long training has waited for photos."""
         return sum(loader.wait_seconds for loader in self._open.values())
 
+    @property
+    def resident_bytes(self) -> int:
+        """What all photos take on a GPU: memory that the recipe does not need."""
+        if self.device.type != "cuda":
+            return 0
+        return sum(self.train.pixels.nbytes for loader in self._open.values() if loader.resident)
+
     def close(self) -> None:
         for loader in self._open.values():
             loader.close()

@@ -10,6 +10,7 @@ import torch
 
 from colorbench.cell import Cell
 from colorbench.data import PhotoLoader, Photos
+from colorbench.tensors import float32_on_gpu
 from colorbench.training.device import Watch
 from colorbench.training.optimizer import size_at
 from colorbench.training.setup import build_trainer
@@ -27,7 +28,7 @@ class StepTimer:
     """
 
     def __init__(self, cell: Cell, photos: Photos, device: torch.device):
-        self.device, protocol = device, cell.protocol
+        self.device, protocol, self.float32 = device, cell.protocol, cell.protocol.float32
         self.watch = Watch(device)
         before = _allocated(device)
         self.trainer = build_trainer(cell, photos, device)
@@ -41,16 +42,17 @@ class StepTimer:
 
     def take(self, steps: int) -> float:
         """Seconds per step, over this many steps: by device events on a GPU, by a synchronized clock elsewhere."""
-        self.watch.look()
         if self.device.type != "cuda":
             began = time.perf_counter()
             self._run(steps)
             return (time.perf_counter() - began) / steps
         first, last = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+        stream = torch.cuda.current_stream(self.device)  # of this device, whichever is the current one
         torch.cuda.synchronize(self.device)
-        first.record()
+        first.record(stream)
         self._run(steps)
-        last.record()
+        last.record(stream)
+        self.watch.look()  # while the device still works
         last.synchronize()
         return first.elapsed_time(last) / 1000 / steps
 
@@ -72,9 +74,10 @@ class StepTimer:
             loader.close()
 
     def _run(self, steps: int) -> None:
-        for _ in range(steps):
-            batches = [loader.batch_at(self.trainer.step_count) for loader in self.loaders]
-            self.trainer.step(batches[0], _SHARE, *batches[1:])
+        with float32_on_gpu(self.float32):
+            for _ in range(steps):
+                batches = [loader.batch_at(self.trainer.step_count) for loader in self.loaders]
+                self.trainer.step(batches[0], _SHARE, *batches[1:])
 
 
 def _allocated(device: torch.device) -> int:

@@ -15,6 +15,7 @@ from colorbench.generators.flops import Arithmetic
 from colorbench.record import GeneratorFacts, Record, Score, Spent, Status, write_record
 from colorbench.suites.budget import count_step, with_steps
 from colorbench.suites.step_table import head_of
+from colorbench.tensors import float32_on_gpu
 from colorbench.training.checkpoint import load_state, save_weights
 from colorbench.training.device import free_memory, is_out_of_memory, with_smaller_batches
 from colorbench.training.environment import describe_environment
@@ -122,7 +123,8 @@ class _Run:
             train_loop, self.cell, self.photos, self.folder, self.device, costs=costs, log=self.log, **options
         )
         try:
-            trainer = with_smaller_batches(attempt, costs, self.cell.protocol.batch)
+            with float32_on_gpu(self.cell.protocol.float32):
+                trainer = with_smaller_batches(attempt, costs, self.cell.protocol.batch)
         except (OSError, KeyboardInterrupt):
             raise
         except Exception as error:
@@ -167,7 +169,7 @@ class _Run:
             data=data_facts(self.cell, self.photos),
             spent=self._spent(steps, costs, counted.flops),
             cost=costs.as_cost(evaluation_seconds=evaluation_seconds, setup_seconds=setup_seconds),
-            environment=describe_environment(self.device),
+            environment=describe_environment(self.device, self.cell.protocol.float32),
             attempts=costs.as_attempts(),
             scores=scores,
             files=files,

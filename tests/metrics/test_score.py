@@ -166,6 +166,18 @@ def test_a_row_of_your_own(pair):
     assert score(*pair, [row])["mae"].between(0.01, 0.2).all()
 
 
+def test_scores_are_in_ieee_float32(pair):
+    seen = []
+
+    def look(pred, target):
+        seen.append(torch.backends.cudnn.allow_tf32)
+        return pred.mean((1, 2, 3))
+
+    score(*pair, [MetricRow("look", look, "", False, "mine")])
+    assert seen
+    assert not any(seen)
+
+
 def test_identical_pictures_are_counted_apart(pair):
     pred = pair[0].clone()
     pred[0] = pair[1][0]

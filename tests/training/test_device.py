@@ -8,7 +8,7 @@ import torch
 
 from colorbench.training.device import (
     Clock,
-    Joules,
+    EnergyMeter,
     Watch,
     is_exclusive,
     is_out_of_memory,
@@ -25,10 +25,11 @@ CPU = torch.device("cpu")
 @pytest.fixture
 def card(monkeypatch):
     """A stand-in for pynvml whose answers a test sets."""
-    state = SimpleNamespace(pids=[7], reasons=0)
+    state = SimpleNamespace(pids=[7], reasons=0, millijoules=0)
     module = SimpleNamespace(
         nvmlDeviceGetComputeRunningProcesses=lambda handle: [SimpleNamespace(pid=pid) for pid in state.pids],
         nvmlDeviceGetCurrentClocksThrottleReasons=lambda handle: state.reasons,
+        nvmlDeviceGetTotalEnergyConsumption=lambda handle: state.millijoules,
     )
     monkeypatch.setitem(sys.modules, "pynvml", module)
     return state
@@ -51,7 +52,7 @@ def test_unknown_is_none(monkeypatch):
     assert is_exclusive("handle") is None
     assert is_throttled("handle") is None
     assert nvml_handle(CPU) is None
-    assert Joules(CPU).read() is None
+    assert EnergyMeter(CPU).read() is None
 
 
 def test_the_worst_stands(card):
@@ -80,16 +81,47 @@ def test_the_clock_adds_up_and_stays_stopped():
     assert clock.read() == clock.seconds == stopped
 
 
+def test_joules_are_those_between_start_and_stop(card):
+    clock = Clock(CPU)
+    clock.meter.handle, clock.joules = "handle", 0.0
+    card.millijoules = 5000  # set-up
+    clock.start()
+    card.millijoules = 7000
+    clock.stop()
+    card.millijoules = 9000  # a checkpoint
+    clock.start()
+    card.millijoules = 9500
+    clock.stop()
+    clock.stop()
+    assert clock.joules == 2.5
+
+
+@pytest.mark.parametrize(("seconds", "before", "after"), [(0.0, None, 1.0), (3.0, 4.0, 5.0), (3.0, None, None)])
+def test_joules_of_earlier_attempts_count_or_the_sum_is_unknown(card, monkeypatch, seconds, before, after):
+    monkeypatch.setattr("colorbench.training.device.nvml_handle", lambda device: "handle")
+    clock = Clock(CPU, seconds, before)
+    clock.start()
+    card.millijoules = 1000
+    clock.stop()
+    assert clock.joules == after
+    assert Clock(torch.device("meta"), 3.0, 4.0).joules == 4.0
+    monkeypatch.setattr("colorbench.training.device.nvml_handle", lambda device: None)
+    assert Clock(CPU, 3.0, 4.0).joules is None
+
+
 def test_batches_get_smaller_until_they_fit():
     costs, tried = Costs(), []
 
     def attempt():
         tried.append(costs.micro_batch)
+        assert costs.peak_bytes is None
+        costs.peak_bytes = 2**60 // len(tried)
         torch.empty(2**60 if len(tried) < 3 else 1)
         return "fits"
 
     assert with_smaller_batches(attempt, costs, 8) == "fits"
     assert tried == [None, 4, 2]
+    assert costs.peak_bytes == 2**60 // 3  # of the attempt that fitted
 
 
 def test_one_photo_that_does_not_fit_is_out_of_memory():
@@ -98,5 +130,22 @@ def test_one_photo_that_does_not_fit_is_out_of_memory():
         with_smaller_batches(lambda: torch.empty(2**60), costs, 4)
     assert is_out_of_memory(raised.value)
     assert costs.micro_batch == 1
-    assert not is_out_of_memory(RuntimeError("shapes cannot be multiplied"))
     assert peak_bytes(CPU) > 2**20
+
+
+@pytest.mark.parametrize(
+    ("message", "is_it"),
+    [
+        ("CUDA error: out of memory", True),
+        ("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`", True),
+        ("cuDNN error: CUDNN_STATUS_ALLOC_FAILED", True),
+        ("GET was unable to find an engine to execute this computation", True),
+        ("Unable to find an engine to execute this computation", True),
+        ("DefaultCPUAllocator: not enough memory: you tried to allocate 8 bytes.", True),
+        ("CUDA error: an illegal memory access was encountered", False),
+        ("mat1 and mat2 shapes cannot be multiplied", False),
+    ],
+)
+def test_out_of_memory_in_its_spellings(message, is_it):
+    assert is_out_of_memory(RuntimeError(message)) is is_it
+    assert not is_out_of_memory(ValueError(message))

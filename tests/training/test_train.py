@@ -1,6 +1,7 @@
 """train(cell): what it leaves, and every way it can end."""
 
 import pytest
+import torch
 
 from colorbench.cell import Budget, Optimizer, Recipe
 from colorbench.files import TRAINING_STATE
@@ -10,6 +11,7 @@ from colorbench.record import read_record
 from colorbench.training.train import fail, train
 from tests.training.cells import small_cell
 from tests.training.failing import GENERATORS as GENERATORS_THAT_FAIL
+from tests.training.failing import OneConvolution
 
 METRICS = ("psnr", "delta-e-2000")
 
@@ -107,6 +109,24 @@ def test_a_cell_trains_its_own_steps(tmp_path):
     record = train(cell.model_copy(update={"steps": 3, "provisional": True}), tmp_path, metrics=METRICS)
     assert (record.spent.steps, record.spent.planned_steps, record.spent.provisional) == (3, 3, True)
     assert record.key == cell.key
+
+
+@pytest.mark.parametrize(("precision", "kind"), [("fp32", "ieee"), ("bf16", "tf32")])
+def test_fp32_on_a_gpu_is_ieee_and_so_are_all_scores(tmp_path, monkeypatch, precision, kind):
+    seen = set()
+
+    class Looking(OneConvolution):
+        def forward(self, gray):
+            if not gray.is_meta:
+                seen.add(("training" if self.training else "evaluation", torch.backends.cudnn.allow_tf32))
+            return super().forward(gray)
+
+    monkeypatch.setitem(GENERATORS, "looking", as_row("looking", Looking))
+    before = torch.backends.cudnn.allow_tf32
+    record = train(small_cell(recipe=Recipe(generator="looking", loss="l1"), precision=precision), tmp_path)
+    assert seen == {("training", kind == "tf32"), ("evaluation", False)}
+    assert torch.backends.cudnn.allow_tf32 is before
+    assert record.environment.float32 is None  # on a CPU there is no choice
 
 
 def test_time_out_is_a_status(tmp_path):
