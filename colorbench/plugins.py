@@ -46,6 +46,11 @@ def load_plugins(files: Iterable[str | Path]) -> None:
         _files.add(str(path))
 
 
+def loaded_files() -> list[str]:
+    """The plug-in files that are in the tables now, for other processes to load."""
+    return sorted(_files)
+
+
 def read_tables(path: Path) -> dict[str, dict]:
     """Kind -> what a plug-in file defines under GENERATORS, LOSSES, METRICS or DATASETS; the tables here stay as they are.
 

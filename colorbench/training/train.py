@@ -12,7 +12,7 @@ from colorbench.data import Photos, load_protocol_photos
 from colorbench.features import WeightsMissing
 from colorbench.files import CHECKPOINT, RECORD, TRAINING_STATE
 from colorbench.generators.flops import Arithmetic
-from colorbench.record import GeneratorFacts, Record, Score, Spent, Status, write_record
+from colorbench.record import Environment, GeneratorFacts, Record, Score, Spent, Status, write_record
 from colorbench.suites.budget import count_step, with_steps
 from colorbench.suites.step_table import head_of
 from colorbench.tensors import float32_on_gpu
@@ -20,6 +20,7 @@ from colorbench.training.checkpoint import load_state, save_weights
 from colorbench.training.device import free_memory, is_out_of_memory, with_smaller_batches
 from colorbench.training.environment import describe_environment
 from colorbench.training.evaluate import Predict, baseline_predict, evaluate, forward_predict, save_evaluation
+from colorbench.training.failure import fail_on_cpu
 from colorbench.training.loop import TimedOut, train_loop
 from colorbench.training.run_log import Costs, RunLog
 from colorbench.training.setup import data_facts, generator_facts, split_statistics, unbuilt_generator
@@ -74,15 +75,28 @@ def fail(
     *,
     source: str | Path | None = None,
     metrics: Sequence[str] = DEFAULT_METRICS,
+    costs: Costs | None = None,
+    environment: Environment | None = None,
 ) -> Record:
-    """Write the record of a cell whose process died before it could write its own; scored as gray. Arguments: as `train`."""
+    """Write the record of a cell whose process could not write its own; scored as gray, on the CPU.
+
+    Args:
+        cell, folder, source, metrics: as for `train`.
+        status: of the record.
+        message: the same.
+        costs: what the cell has used; default what its training state says.
+        environment: where it trained; default here.
+    """
     run = _Run(with_steps(cell), Path(folder), metrics, "cpu")
+    run.environment = environment or run.environment
     run.load_photos(source)
-    try:
-        saved = load_state(run.folder, cell)
-    except ValueError:
-        saved = None
-    return run.failed(status, message, saved.costs if saved else Costs())
+    if costs is None:
+        try:
+            saved = load_state(run.folder, cell)
+        except ValueError:
+            saved = None
+        costs = saved.costs if saved else Costs()
+    return run.failed(status, message, costs)
 
 
 def check_photos(cell: Cell, photos: Photos) -> None:
@@ -98,17 +112,19 @@ class _Run:
     """One attempt at a cell: its facts, and the ways to write them down."""
 
     photos: Photos
+    source: str | Path | None = None
     model: torch.nn.Module | None = None
 
     def __init__(self, cell: Cell, folder: Path, metrics: Sequence[str], device: torch.device | str):
         self.began = time.monotonic()
         self.cell, self.folder, self.metrics, self.device = cell, folder, tuple(metrics), torch.device(device)
         folder.mkdir(parents=True, exist_ok=True)
+        self.environment = describe_environment(self.device, cell.protocol.float32)
         self.log = RunLog(folder)
 
     def load_photos(self, source: str | Path | None) -> None:
         self.log.tell("photos")
-        self.photos = load_protocol_photos(self.cell.protocol, source)
+        self.source, self.photos = source, load_protocol_photos(self.cell.protocol, source)
         check_photos(self.cell, self.photos)
 
     def baseline(self) -> Record:
@@ -134,6 +150,12 @@ class _Run:
         free_memory()  # outside the handler, so that the traceback's tensors are gone
         if status == "skipped":
             return self._write(status, message, None, costs, steps=0)
+        if self.device.type == "cuda" and status in ("crash", "out-of-memory"):  # it may be full, or broken for good
+            facts = {"source": self.source, "metrics": self.metrics, "costs": costs, "environment": self.environment}
+            try:
+                return fail_on_cpu(self.cell, self.folder, status, message, **facts)
+            except OSError:  # such as a generator that only this process knows
+                return fail(self.cell, self.folder, status, message, **facts)
         return self.failed(status, message, costs)
 
     def failed(self, status: Status, message: str, costs: Costs) -> Record:
@@ -169,7 +191,7 @@ class _Run:
             data=data_facts(self.cell, self.photos),
             spent=self._spent(steps, costs, counted.flops),
             cost=costs.as_cost(evaluation_seconds=evaluation_seconds, setup_seconds=setup_seconds),
-            environment=describe_environment(self.device, self.cell.protocol.float32),
+            environment=self.environment,
             attempts=costs.as_attempts(),
             scores=scores,
             files=files,
