@@ -9,6 +9,7 @@ of a counter: integer arithmetic, equal on every machine and in every NumPy.
 
 import time
 from functools import lru_cache
+from weakref import WeakValueDictionary
 
 import numpy as np
 import torch
@@ -51,7 +52,7 @@ class PhotoLoader:
         self.crop_px = stored_px if crop_px is None else crop_px
         _check(photos, batch, self.crop_px)
         self.photos, self.device, self.batch, self.seed, self.flip = photos, torch.device(device), batch, seed, flip
-        self.resident = fits(photos.pixels.nbytes, self.device) if resident is None else resident
+        self.resident = _is_resident(photos.pixels, self.device) if resident is None else resident
         self._slack_px = stored_px - self.crop_px
         self._block, self._plan = -1, torch.empty(0)
         self._pixels = _whole(photos.pixels, self.device) if self.resident else None
@@ -128,10 +129,23 @@ def free_bytes(device: torch.device) -> int:
         return 0
 
 
-def _whole(pixels, device: torch.device) -> torch.Tensor:
-    """All photos on the device. On the CPU this is the memory-mapped file itself, shared by all processes."""
-    prefetch(pixels)
-    return torch.from_numpy(pixels).to(device)
+_copies: WeakValueDictionary[tuple[int, torch.device], torch.Tensor] = WeakValueDictionary()
+
+
+def _is_resident(pixels: np.ndarray, device: torch.device) -> bool:
+    """Whether these photos lie on the device already, or may: one copy serves all loaders."""
+    return (id(pixels), device) in _copies or fits(pixels.nbytes, device)
+
+
+def _whole(pixels: np.ndarray, device: torch.device) -> torch.Tensor:
+    """All photos on the device. On the CPU this is the memory-mapped file itself, shared by all processes; on a GPU one
+    copy, shared by all loaders of this process and gone with the last of them."""
+    shared = _copies.get((id(pixels), device))
+    if shared is None:
+        prefetch(pixels)
+        shared = torch.from_numpy(pixels).to(device)
+        _copies[id(pixels), device] = shared  # its loaders hold the pixels, so that their id stays theirs
+    return shared
 
 
 def random_bits(seed: int, stream: int, counters: np.ndarray) -> np.ndarray:

@@ -154,8 +154,10 @@ def is_throttled(handle: Any) -> bool | None:
         return None
 
 
-def with_smaller_batches(attempt: Callable[[], Result], costs: Costs, most: int) -> Result:
-    """Try; while a step does not fit in memory, halve `costs.micro_batch` (at first `most`) and try again.
+def with_smaller_batches(attempt: Callable[[], Result], costs: Costs, most: int, *, device: torch.device) -> Result:
+    """Try; while a step does not fit in memory, make room and try again.
+
+    On a GPU the photos go first (`costs.streamed`); then `costs.micro_batch`, at first `most`, is halved each time.
 
     Raises:
         torch.OutOfMemoryError: one photo at a time does not fit either.
@@ -166,9 +168,13 @@ def with_smaller_batches(attempt: Callable[[], Result], costs: Costs, most: int)
             return attempt()
         except Exception as error:
             size = min(costs.micro_batch or most, most)
-            if not is_out_of_memory(error) or size == 1:
+            can_stream = device.type == "cuda" and not costs.streamed
+            if not is_out_of_memory(error) or (size == 1 and not can_stream):
                 raise
-            costs.micro_batch = size // 2
+            if can_stream:
+                costs.streamed = True
+            else:
+                costs.micro_batch = size // 2
             costs.peak_bytes = peak_bytes  # an attempt that did not fit has no peak
         free_memory()  # outside the handler, so that the traceback's tensors are gone
 

@@ -23,6 +23,7 @@ from colorbench.tensors import Raw
 
 AB_RANGE = 110.0
 UV_RANGE = 180.0
+_VARIANTS = 1024  # of one network class, in training and evaluation, compiled in one process
 
 
 def _at_size(raw: Tensor, size: torch.Size) -> Tensor:
@@ -112,7 +113,7 @@ class Forward:
         model.to(memory_format=self.memory_format)
         device, bf16 = next(model.parameters()).device.type, cell.protocol.precision == "bf16"
         self.autocast = torch.autocast(device, torch.bfloat16, enabled=bf16)
-        self.network = torch.compile(model) if compile else model
+        self.network = _compiled(model) if compile else model
 
     def __call__(self, batch: Batch) -> Output:
         gray, side = batch.gray, self.size_px
@@ -121,3 +122,16 @@ class Forward:
         with self.autocast:
             raw = self.network(gray.contiguous(memory_format=self.memory_format))
         return apply_head(self.head, raw, batch)
+
+
+def _compiled(model: nn.Module) -> Callable:
+    """The network through torch.compile.
+
+    Networks of one class count as variants of one function, and beyond 8 of those torch runs eagerly and says so in a log
+    alone: a process that times a whole suite needs room for all.
+    """
+    from torch._dynamo import config
+
+    config.recompile_limit = max(config.recompile_limit, _VARIANTS)
+    config.accumulated_recompile_limit = max(config.accumulated_recompile_limit, _VARIANTS)
+    return torch.compile(model)

@@ -39,7 +39,7 @@ def train_loop(
     """Train to the end of the budget, resuming what is in `folder`.
 
     Args:
-        costs: brought up to date whenever the clock stops; `micro_batch` says how many photos a forward pass takes.
+        costs: brought up to date whenever the clock stops; `micro_batch` and `streamed` are obeyed.
         log: curve and progress.
         deadline: by `time.monotonic()`.
         checkpoint_seconds: least time between two checkpoints.
@@ -56,7 +56,10 @@ def train_loop(
         trainer.load(saved)
         costs.note_killed(trainer.step_count)
     before, first = replace(costs), trainer.step_count
-    loaders, clock = Loaders(cell, photos, device), Clock(device, costs.train_seconds, costs.joules)
+    loaders, clock = (
+        Loaders(cell, photos, device, streamed=costs.streamed),
+        Clock(device, costs.train_seconds, costs.joules),
+    )
     watch = Watch(device, costs.exclusive, costs.throttled)
     block, share = _BLOCK.get(device.type, 10), 0.0
     saving_seconds, saved_at, ended = 0.0, time.monotonic(), "crash"

@@ -67,7 +67,10 @@ def _step(line: str) -> float | int:
 
 @dataclass
 class Costs:
-    """What a cell has used, over all attempts. Kept in the training state."""
+    """What a cell has used, over all attempts. Kept in the training state.
+
+    `micro_batch` and `streamed` say what fits in memory: photos per forward pass, and that none stay on the GPU.
+    """
 
     train_seconds: float = 0.0
     data_wait_seconds: float = 0.0
@@ -75,14 +78,15 @@ class Costs:
     joules: float | None = None
     peak_bytes: int | None = None
     micro_batch: int | None = None
+    streamed: bool = False
     exclusive: bool | None = None
     throttled: bool | None = None
     attempts: list[dict] = field(default_factory=list)
 
     def go_on_from(self, saved: "Costs") -> None:
-        """Take over what a checkpoint says; a micro-batch found meanwhile stands."""
-        micro_batch = self.micro_batch or saved.micro_batch
-        vars(self).update(vars(saved) | {"micro_batch": micro_batch})
+        """Take over what a checkpoint says; what was found meanwhile to fit in memory stands."""
+        found = {"micro_batch": self.micro_batch or saved.micro_batch, "streamed": self.streamed or saved.streamed}
+        vars(self).update(vars(saved) | found)
 
     def close_attempt(self, start_step: int, end_step: int, seconds: float, ended: str) -> None:
         self.attempts.append({"start_step": start_step, "end_step": end_step, "train_seconds": seconds, "ended": ended})
@@ -103,5 +107,5 @@ class Costs:
         return tuple(Attempt(**attempt) for attempt in self.attempts)
 
     def as_cost(self, *, evaluation_seconds: float, setup_seconds: float) -> Cost:
-        facts = {name: value for name, value in vars(self).items() if name not in ("micro_batch", "attempts")}
+        facts = {name: value for name, value in vars(self).items() if name in Cost.model_fields}
         return Cost(**facts, evaluation_seconds=evaluation_seconds, setup_seconds=setup_seconds)

@@ -43,11 +43,11 @@ def build_trainer(cell: Cell, photos: Photos, device: torch.device, micro_batch:
 class Loaders:
     """The training photos of one cell: a loader per picture size, opened when it is first asked for.
 
-    Unpaired losses get a second one, of the same photos in another order.
+    Unpaired losses get a second one, of the same photos in another order. `streamed`: no photos stay on the device.
     """
 
-    def __init__(self, cell: Cell, photos: Photos, device: torch.device):
-        self.cell, self.train, self.device = cell, photos.train, device
+    def __init__(self, cell: Cell, photos: Photos, device: torch.device, *, streamed: bool = False):
+        self.cell, self.train, self.device, self.streamed = cell, photos.train, device, streamed
         self._open: dict[tuple[int, int], PhotoLoader] = {}
 
     def photos(self, step: int, share: float) -> Tensor:
@@ -68,7 +68,7 @@ class Loaders:
         """What all photos take on a GPU: memory that the recipe does not need."""
         if self.device.type != "cuda":
             return 0
-        return sum(self.train.pixels.nbytes for loader in self._open.values() if loader.resident)
+        return self.train.pixels.nbytes if any(loader.resident for loader in self._open.values()) else 0
 
     def close(self) -> None:
         for loader in self._open.values():
@@ -79,8 +79,9 @@ class Loaders:
         size = size_at(self.cell.recipe.phases, share, protocol.size_px)
         if (size, seed) not in self._open:
             self._open[size, seed] = PhotoLoader(
-                self.train, self.device, protocol.batch, seed, crop_px=size, flip=protocol.flip
-            )
+                self.train, self.device, protocol.batch, seed, crop_px=size, flip=protocol.flip,
+                resident=False if self.streamed else None,
+            )  # fmt: skip
         return self._open[size, seed]
 
 

@@ -140,7 +140,7 @@ class _Run:
         )
         try:
             with float32_on_gpu(self.cell.protocol.float32):
-                trainer = with_smaller_batches(attempt, costs, self.cell.protocol.batch)
+                trainer = with_smaller_batches(attempt, costs, self.cell.protocol.batch, device=self.device)
         except (OSError, KeyboardInterrupt):
             raise
         except Exception as error:

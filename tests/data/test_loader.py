@@ -1,5 +1,6 @@
 import os
 import threading
+import weakref
 from concurrent.futures import wait
 
 import numpy as np
@@ -44,6 +45,20 @@ def test_streamed_equals_resident_bit_for_bit(numbered):
     with load(numbered, resident=True) as resident, load(numbered, resident=False) as streamed:
         for step in (*range(70), 3, 4, 5, 1000):
             assert torch.equal(resident.batch_at(step), streamed.batch_at(step))
+
+
+def test_loaders_share_one_resident_copy(numbered, monkeypatch):
+    """On a device that copies, such as meta; the last loader that closes frees it."""
+    loaders = [PhotoLoader(numbered, "meta", 8, seed, crop_px=9, resident=True) for seed in range(2)]
+    assert loaders[0]._pixels is loaders[1]._pixels
+    copy = weakref.ref(loaders[0]._pixels)
+    loaders[0].close()
+    assert copy() is not None
+    monkeypatch.setattr("colorbench.data.loader.RESIDENT_SHARE", 0.0)
+    with PhotoLoader(numbered, "meta", 8, 2, crop_px=5) as third:  # whatever is free: they are there
+        assert third._pixels is loaders[1]._pixels
+    loaders[1].close()
+    assert copy() is None
 
 
 def test_an_epoch_shows_every_photo_once(numbered):

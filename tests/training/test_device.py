@@ -119,15 +119,30 @@ def test_batches_get_smaller_until_they_fit():
         torch.empty(2**60 if len(tried) < 3 else 1)
         return "fits"
 
-    assert with_smaller_batches(attempt, costs, 8) == "fits"
+    assert with_smaller_batches(attempt, costs, 8, device=CPU) == "fits"
     assert tried == [None, 4, 2]
     assert costs.peak_bytes == 2**60 // 3  # of the attempt that fitted
+
+
+def test_on_a_gpu_the_photos_go_before_the_batch_is_halved():
+    costs, tried = Costs(), []
+
+    def attempt():
+        tried.append((costs.streamed, costs.micro_batch))
+        torch.empty(2**60 if len(tried) < 4 else 1)
+        return "fits"
+
+    assert with_smaller_batches(attempt, costs, 8, device=torch.device("cuda")) == "fits"
+    assert tried == [(False, None), (True, None), (True, 4), (True, 2)]
+    later = Costs()
+    later.go_on_from(costs)
+    assert (later.streamed, later.micro_batch) == (True, 2)
 
 
 def test_one_photo_that_does_not_fit_is_out_of_memory():
     costs = Costs()
     with pytest.raises(RuntimeError) as raised:
-        with_smaller_batches(lambda: torch.empty(2**60), costs, 4)
+        with_smaller_batches(lambda: torch.empty(2**60), costs, 4, device=CPU)
     assert is_out_of_memory(raised.value)
     assert costs.micro_batch == 1
     assert peak_bytes(CPU) > 2**20

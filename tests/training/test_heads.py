@@ -1,11 +1,15 @@
 """Heads: ranges, sizes, the one output rule, gradients."""
 
+from functools import partial
+
 import pytest
 import torch
+from torch import nn
 
 from colorbench.batch import Batch
 from colorbench.color import rgb_to_lab
-from colorbench.training.heads import HEADS, apply_head, head_channels, with_true_lightness
+from colorbench.training.heads import HEADS, Forward, apply_head, head_channels, with_true_lightness
+from tests.training.cells import small_cell
 
 
 @pytest.fixture
@@ -57,3 +61,23 @@ def test_bfloat16_raw_is_painted_in_float32(truth):
 def test_unknown_head_lists_the_known_ones():
     with pytest.raises(KeyError, match="ab, luv, rgb, bins"):
         head_channels("hsv")
+
+
+@pytest.mark.compiled
+def test_many_networks_of_one_class_are_all_compiled(truth, monkeypatch):
+    """torch gives up, with no more than a line in its log, after 8 of them."""
+    compiled = []
+
+    class Network(nn.Module):
+        def __init__(self, width: int):
+            super().__init__()
+            self.wide, self.narrow = nn.Conv2d(1, width, 1), nn.Conv2d(width, 2, 1)
+
+        def forward(self, gray):
+            compiled.append(torch.compiler.is_compiling())
+            return self.narrow(self.wide(gray))
+
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="eager"))
+    for width in range(1, 12):
+        Forward(Network(width), "ab", small_cell(), compile=True)(truth)
+    assert compiled == [True] * 11
