@@ -94,11 +94,11 @@ class Ambiguity:
         return {measure: self._regrets(measure) for measure in BOUNDS}
 
     def of(self, entry: Entry) -> "pd.DataFrame":
-        return self.objects[self.objects["label"] == entry.label]
+        return self.objects.loc[self.objects["label"] == entry.label]
 
     def spread(self, objects: "pd.DataFrame") -> Spread:
         """Shares and total variation of some objects."""
-        large = objects[(objects["pixels"] >= FEWEST_PIXELS) & objects["material"].isin(self.telling)]
+        large = objects.loc[(objects["pixels"] >= FEWEST_PIXELS) & objects["material"].isin(self.telling)]
         ab = large[["a", "b"]].to_numpy(float)
         place = large["material"].to_numpy()
         near_mode, near_mean, variation = np.zeros(len(large), bool), np.zeros(len(large), bool), []
@@ -144,9 +144,8 @@ class Ambiguity:
     def per_scene(self, entry: Entry, measure: str) -> np.ndarray:
         """`(seeds, scenes)`: a measure of each scene, mean over its pixels."""
         mine = self.of(entry)
-        weighted = mine[measure] * mine["pixels"]
-        totals = weighted.groupby([mine["seed"], mine["scene"]]).sum() / self.truth.size_px**2
-        return totals.unstack("scene").to_numpy(float)
+        weighted = mine.assign(total=mine[measure] * mine["pixels"] / self.truth.size_px**2)
+        return weighted.pivot_table(index="seed", columns="scene", values="total", aggfunc="sum").to_numpy(float)
 
 
 def total_variation(distance: np.ndarray, weights: tuple[float, ...]) -> float:
@@ -297,7 +296,7 @@ def table(found: Ambiguity, order: list[str]) -> "pd.DataFrame":
 
 def sentence(frame: "pd.DataFrame") -> str:
     """What the losses do, in a sentence, from `table`: who averages most and who decides most."""
-    trained = frame[frame["kind"] == "trained"].dropna(subset=["near_mode", "near_mean"])
+    trained = frame.loc[frame["kind"] == "trained"].dropna(subset=["near_mode", "near_mean"])
     if len(trained) < 2:
         return ""
     averages = trained.loc[trained["near_mean"].idxmax()]

@@ -51,7 +51,7 @@ def rewards(board: Board) -> list[Reward]:
     if any(board.entry(label) is None for label in COMPARED) or not (board.folder / TRUTH).is_file():
         return []
     frame = _scores(board)
-    found = [_judge(row, frame[frame["metric"] == key]) for key, row in METRICS.items()]
+    found = [_judge(row, frame.loc[frame["metric"] == key]) for key, row in METRICS.items()]
     return [reward for reward in found if reward is not None]
 
 
@@ -95,7 +95,7 @@ def measure_rewards(board: Board, metrics: Iterable[str]) -> "pd.DataFrame":
             parts.append(_rows(label, ("",), key, np.array([value])))
     columns = ["label", "photo", "metric", "value"]
     frame = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
-    return frame[np.isfinite(frame["value"].astype(float))]
+    return frame.loc[np.isfinite(frame["value"].to_numpy(float))]
 
 
 def write_rewards(board: Board, frame: "pd.DataFrame") -> None:
@@ -143,10 +143,10 @@ def _judge(row, scores: "pd.DataFrame") -> Reward | None:
     table = scores.pivot_table(index="photo", columns="label", values="value", observed=True)
     if any(label not in table for label in COMPARED):
         return None
-    table = table[list(COMPARED)].replace([np.inf, -np.inf], np.nan).dropna()
+    table = table.loc[:, list(COMPARED)].replace([np.inf, -np.inf], np.nan).dropna()
     if table.empty:
         return None
-    means = {label: float(table[label].mean()) for label in COMPARED}
+    means = {label: float(np.mean(table[label])) for label in COMPARED}
     if row.higher_is_better is None:
         return Reward(row.key, None, means, (), "no direction")
     sign = -1 if row.higher_is_better else 1
