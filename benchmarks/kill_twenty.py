@@ -21,9 +21,9 @@ from collections import Counter
 from pathlib import Path
 
 from colorbench.cell import Budget, Protocol, Recipe, Suite
-from colorbench.grid.local import LocalExecutor
+from colorbench.files import JOB, RECORD, SUITE, TRAINING_STATE, is_held
+from colorbench.grid.executors import LocalExecutor
 from colorbench.grid.run import run
-from colorbench.grid.state import is_held
 from colorbench.record import Record, read_record
 from colorbench.training.run_log import read_progress
 
@@ -65,7 +65,7 @@ def comparable(record: Record) -> dict:
 
 def read_records(out: Path) -> dict[str, Record]:
     """Folder of the cell -> its record."""
-    return {str(path.parent.relative_to(out)): read_record(path) for path in sorted(out.rglob("record.json"))}
+    return {str(path.parent.relative_to(out)): read_record(path) for path in sorted(out.rglob(RECORD))}
 
 
 def differences(whole: Path, broken: Path) -> list[str]:
@@ -96,7 +96,7 @@ class Grid:
             f"import sys; from benchmarks.kill_twenty import harness; sys.exit(harness({str(self.out)!r}, {self.jobs}))"
         )
         self.out.mkdir(parents=True, exist_ok=True)
-        (self.out / "suite.json").write_text(self.suite.model_dump_json())
+        (self.out / SUITE).write_text(self.suite.model_dump_json())
         root = str(Path(__file__).parent.parent)
         paths = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
         with (self.out / "harness.log").open("ab") as log:
@@ -116,7 +116,7 @@ class Grid:
         """Start the harness and kill it so long after its start, or after training goes on; False when it ended before."""
         process = self.start()
         if in_training:
-            self.wait_for_training(process, 600)
+            self.wait_for_training(process)
         try:
             process.wait(seconds)
             return False
@@ -135,30 +135,30 @@ class Grid:
                 os.kill(pid, signal.SIGKILL)
         process.wait()
 
-    def wait_for_training(self, process: subprocess.Popen, seconds: float) -> None:
+    def wait_for_training(self, process: subprocess.Popen) -> None:
         """Until a cell trains further than any did before, or the harness has ended."""
-        deadline, before = time.monotonic() + seconds, self._steps()
-        while self._steps() <= before and process.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.05)
+        before = self._steps()
+        while self._steps() <= before and process.poll() is None:
+            time.sleep(0.02)
 
     def _steps(self) -> int:
-        told = (read_progress(path.parent) or {} for path in self.out.rglob("job.json"))
+        told = (read_progress(path.parent) or {} for path in self.out.rglob(JOB))
         return sum(facts.get("step") or 0 for facts in told if facts.get("phase") == "training")
 
     def look(self) -> str:
         """What the cells are doing, in words; checks that no record has changed since it was first seen."""
-        for path in self.out.rglob("record.json"):
+        for path in self.out.rglob(RECORD):
             content = path.read_bytes()
             if self.records.setdefault(str(path), content) != content:
                 raise RuntimeError(f"{path} was written twice")
-        jobs = list(self.out.rglob("job.json"))
+        jobs = list(self.out.rglob(JOB))
         words = [_word(path.parent) for path in sorted(jobs)]
         return ", ".join(f"{count} {word}" for word, count in sorted(Counter(words).items())) or "nothing yet"
 
 
 def harness(out: str, jobs: int) -> int:
     """What is killed: colorbench.grid.run, with a checkpoint as often as it can."""
-    suite = Suite.model_validate_json((Path(out) / "suite.json").read_text())
+    suite = Suite.model_validate_json((Path(out) / SUITE).read_text())
     executor = LocalExecutor(["cpu"] * jobs)
     report = run(suite, out=out, executor=executor, checkpoint_seconds=0.05, build=False)
     print(*report.problems, sep="\n")
@@ -184,10 +184,10 @@ def kill_grid(suite: Suite, out: Path, kills: int, seed: int, longest: float, jo
 
 
 def _word(folder: Path) -> str:
-    if (folder / "record.json").exists():
+    if (folder / RECORD).exists():
         return "recorded"
     told = read_progress(folder) or {"phase": "start", "share": 0.0}
-    saved = "with a checkpoint" if (folder / "training_state").exists() else "without a checkpoint"
+    saved = "with a checkpoint" if (folder / TRAINING_STATE).exists() else "without a checkpoint"
     held = ", its worker still there" if is_held(folder) else ""
     return f"in {told['phase']} ({told['share']:.0%}) {saved}{held}"
 

@@ -13,9 +13,10 @@ import time
 
 import pytest
 
-from colorbench.grid.local import LocalExecutor
-from colorbench.grid.run import plan_run, run
-from colorbench.grid.status import cell_statuses
+from colorbench.grid.executors import LocalExecutor
+from colorbench.grid.plan import plan_run
+from colorbench.grid.run import run
+from colorbench.grid.state import cell_statuses
 from colorbench.running import plan_rows
 from tests.grid.noop import NoProcess, many_cells
 

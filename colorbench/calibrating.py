@@ -4,6 +4,7 @@ from pathlib import Path
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from colorbench.cell import Budget
 from colorbench.console import fail, note, notes, progress, show, show_table, warn
 from colorbench.grid.calibrate import Calibration, Step, calibrate
 from colorbench.plugins import load_plugins
@@ -59,20 +60,20 @@ class _Watcher:
             note(f"{step.done}/{step.total} {step.label}: {1000 * step.seconds:.2f} ms per step")
 
 
-def show_times(table: StepTable, budget=None) -> None:
+def show_times(table: StepTable, budget: Budget | None = None) -> None:
     """Print the rows of a step table, and the steps that a budget in reference-seconds holds."""
-    counts = budget is not None and budget.kind == "reference-seconds"
+    counted = budget if budget is not None and budget.kind == "reference-seconds" else None
     heads = ["recipe", "ms per step", "blocks", "peak GB", "GMACs per picture", "GFLOPs per step"]
     rows = []
     for row in table.rows:
         spread = f"{1000 * min(row.blocks):.2f} - {1000 * max(row.blocks):.2f}"
         facts = [row.label, f"{1000 * row.seconds:.2f}", spread, _scaled(row.peak_bytes, 1e9), _scaled(row.macs, 1e9)]
         facts.append(_scaled(row.model_flops, 1e9))
-        rows.append([*facts, *([_steps(budget, row.seconds)] if counts else [])])
-    show_table([*heads, *([f"steps in {budget}"] if counts else [])], rows, title=str(table.conditions))
+        rows.append([*facts, *([_steps(counted, row.seconds)] if counted else [])])
+    show_table([*heads, *([f"steps in {counted}"] if counted else [])], rows, title=str(table.conditions))
 
 
-def _steps(budget, seconds: float) -> str:
+def _steps(budget: Budget, seconds: float) -> str:
     try:
         return str(steps_in(budget, seconds))
     except ValueError:

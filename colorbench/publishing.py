@@ -78,14 +78,14 @@ def run_again(cell: Cell, source: str | None, folder: Path) -> Record:
 
     `source`: where the photos are; by default where the run itself found them.
     """
+    from colorbench.files import SUITE
+    from colorbench.grid.plan import choose_table
     from colorbench.grid.retest import source_of
-    from colorbench.grid.run import SUITE_NAME
-    from colorbench.grid.steps import choose_table
     from colorbench.suites.budget import with_steps
     from colorbench.suites.load import read_written_suite
     from colorbench.training import train
 
-    suite = read_written_suite(folder / SUITE_NAME)
+    suite = read_written_suite(folder / SUITE)
     cell = with_steps(cell, choose_table(suite, None, folder))
     with tempfile.TemporaryDirectory(prefix="colorbench-rerun-") as place:
         return train(cell, place, source=source or source_of(folder), metrics=suite.metrics)

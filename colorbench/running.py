@@ -14,7 +14,10 @@ from rich.text import Text
 from colorbench.cell import Suite
 from colorbench.console import fail, note, notes, progress, results, rich_table, show, show_json, show_table, warn
 from colorbench.grid.executors import make_executor
-from colorbench.grid.run import Plan, RunReport, adopt, plan_run, run, worker_environment
+from colorbench.grid.plan import Plan, plan_run
+from colorbench.grid.run import RunReport, adopt, run, worker_environment
+from colorbench.grid.state import CellStatus, cell_statuses, expected_cells
+from colorbench.grid.supervisor import Event
 from colorbench.plugins import load_plugins
 from colorbench.suites import load_suite, override_suite
 from colorbench.suites.load import suite_table
@@ -65,6 +68,9 @@ def run_suite(
     note(f"{plan.photos}.")
     if suite.note:
         warn(suite.note)
+    for cell, state in plan.states:
+        if state.problem:
+            warn(f"{cell.recipe.label} seed {cell.seed}: {state.problem}")
     if dry_run:
         show_plan(plan, as_json)
         return 0
@@ -129,7 +135,7 @@ def plan_rows(plan: Plan) -> list[dict]:
             "cell": f"{cell.recipe.label} seed {cell.seed}",
             "key": cell.key,
             "state": state.name,
-            "expected_seconds": plan.expected_seconds(cell) if state.name != "done" else None,
+            "expected_seconds": plan.expected_seconds.get(cell.recipe.label) if state.name != "done" else None,
             "provisional": state.name != "done" and cell.provisional,
         }
         for cell, state in plan.states
@@ -151,11 +157,10 @@ class _Watcher:
         self.cells, self.done, self.began = cells, 0, time.monotonic()
         self.whole = bars.add_task("all cells", total=max(1, cells), note=f"0 of {cells}") if cells else None
 
-    def __call__(self, event) -> None:
+    def __call__(self, event: Event) -> None:
         key = str(event.job.folder)
         if event.kind == "start":
-            if key not in self.tasks:
-                self.tasks[key] = self.bars.add_task(event.job.name, total=1.0, note="starting")
+            self.tasks[key] = self.bars.add_task(event.job.name, total=1.0, note="starting")
         elif event.kind == "progress":
             self.shares[key] = event.share
             trained = event.share >= 1.0  # the bar pulses while the cell is scored
@@ -243,7 +248,7 @@ def show_status(folder: Path, watch: bool, as_json: bool = False) -> None:
     """Print all cells under a folder, from their records and progress files."""
     from rich.live import Live
 
-    known: dict = {}
+    known: dict[str, CellStatus] = {}
     status = read_status(folder, known)
     if as_json:
         show_json(status)
@@ -261,15 +266,13 @@ def show_status(folder: Path, watch: bool, as_json: bool = False) -> None:
 _HEADS = ("cell", "state", "share", "step", "loss")
 
 
-def read_status(folder: Path, known: dict | None = None) -> dict:
+def read_status(folder: Path, known: dict[str, CellStatus] | None = None) -> dict:
     """The cells, how many there are in each state, and how many are left to record.
 
     Args:
         folder: an output folder, or one in it.
         known: kept between calls, so that records are read once.
     """
-    from colorbench.grid.status import cell_statuses, expected_cells
-
     if not folder.exists():
         raise ValueError(f"{folder} does not exist; give the --out folder of a run")
     rows = cell_statuses(folder, known)

@@ -24,7 +24,7 @@ def score_and_print(
     as_json: bool = False,
 ) -> None:
     """Score a folder, print the means, write the rows. After a stop the same call goes on."""
-    from colorbench.grid.local import find_devices
+    from colorbench.grid.executors import find_devices
     from colorbench.leaderboard.scoring import forget_parts, score_folders_in_parts
 
     if out is not None and out.suffix not in (".csv", ".parquet"):
@@ -152,7 +152,10 @@ def retest_and_print(
     with progress() as bars:
         task = bars.add_task("testing", total=len(plan.todo) or 1)
         report = retest(
-            plan, device=device, on_cell=lambda name, done, _: bars.update(task, description=name, completed=done)
+            plan,
+            device=device,
+            plugins=plugins,
+            on_cell=lambda name, started, _: bars.update(task, description=name, completed=started),
         )
     show(f"{len(report.records)} records tested on {len(plan.photos)} photos, {report.done} were done before.")
     for sentence in report.left_out:
@@ -167,7 +170,7 @@ def colorize_and_print(
     checkpoint: Path, photos: list[Path], *, out: Path, size_px: int | None, device: str | None, overwrite: bool = False
 ) -> int:
     """Colorize photos and say where they are; return the exit status, 1 when one gave no picture."""
-    from colorbench.grid.local import find_devices
+    from colorbench.grid.executors import find_devices
     from colorbench.training.colorize import colorize
 
     def tell(path: Path, target: Path | None, problem: str) -> None:

@@ -1,8 +1,8 @@
 """The grid: a suite's cells, what of them is done, and who runs the rest."""
 
-from colorbench.grid.calibrate import Calibration, calibrate
-from colorbench.grid.cells import expand_suite
-from colorbench.grid.run import Plan, RunReport, plan_run, run
-from colorbench.grid.state import CellState, state_of
+from colorbench.grid.calibrate import calibrate
+from colorbench.grid.plan import expand_suite, plan_run
+from colorbench.grid.run import run
+from colorbench.grid.state import state_of
 
-__all__ = ["Calibration", "CellState", "Plan", "RunReport", "calibrate", "expand_suite", "plan_run", "run", "state_of"]
+__all__ = ["calibrate", "expand_suite", "plan_run", "run", "state_of"]

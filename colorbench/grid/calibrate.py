@@ -2,8 +2,8 @@
 
 Five interleaved blocks: block 1 of all recipes comes before block 2 of any, so that a device that warms up or is shared
 for a while slows all of them alike. Models stay on the device between blocks while at most half of its memory is in use;
-beyond that they are built and warmed up again. Each block is written when it is done, one small file a recipe, in
-`FILE.parts/` beside the table; the table has every finished recipe of that folder.
+beyond that they are built and warmed up again. Each block is written when it is done, one small file per recipe,
+in `FILE.parts/` beside the table; the table has every finished recipe of that folder.
 """
 
 import gc
@@ -12,12 +12,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from typing import TYPE_CHECKING
 
 from pydantic import Field, ValidationError
 
 from colorbench.cell import Cell, Strict, Suite
 from colorbench.files import write_atomically
-from colorbench.grid.cells import expand_suite
+from colorbench.grid.plan import expand_suite
 from colorbench.suites.budget import count_step
 from colorbench.suites.step_table import (
     Conditions,
@@ -29,6 +30,9 @@ from colorbench.suites.step_table import (
     kind_of,
     write_table,
 )
+
+if TYPE_CHECKING:
+    from colorbench.training.step_timer import StepTimer
 
 BLOCKS = 5
 STEPS = {"cuda": (20, 30), "cpu": (2, 3)}  # warm-up, block
@@ -45,7 +49,7 @@ class Settings(Strict):
 class Part(Strict):
     """One recipe's measurement so far."""
 
-    work: StepKind
+    kind: StepKind
     blocks: tuple[float, ...] = ()
     peak_bytes: int | None = None
     model_flops: int | None = Field(default=None, ge=0)
@@ -121,7 +125,7 @@ def calibrate(
 
 
 def _cells(suite: Suite) -> list[Cell]:
-    """One cell a kind of work: seeds and baselines aside."""
+    """One cell per kind of step: seeds and baselines aside."""
     cells = {
         kind_of(cell.recipe, cell.protocol).id: cell
         for cell in reversed(expand_suite(suite, "0" * 64))
@@ -136,19 +140,27 @@ class _Bench:
     """The recipes on one device, their parts on disk."""
 
     def __init__(
-        self, suite: Suite, cells: Sequence[Cell], out: Path, source, device, warmup_steps, block_steps, on_photos
+        self,
+        suite: Suite,
+        cells: Sequence[Cell],
+        out: Path,
+        source: str | Path | None,
+        device: str | None,
+        warmup_steps: int | None,
+        block_steps: int | None,
+        on_photos: Callable[[int, int], None] | None,
     ):
         import torch
 
         from colorbench.data import load_protocol_photos
-        from colorbench.grid.local import find_devices
+        from colorbench.grid.executors import find_devices
 
         self.suite, self.cells, self.folder = suite, cells, out.with_name(out.name + ".parts")
         self.device = torch.device(find_devices(device)[0])
         usual = STEPS.get(self.device.type, STEPS["cpu"])
         self.warmup_steps = usual[0] if warmup_steps is None else warmup_steps
         self.block_steps = usual[1] if block_steps is None else block_steps
-        self.timers: dict[str, object] = {}
+        self.timers: dict[str, StepTimer] = {}
         self.rebuilt, self.built = 0, set()
         self.parts = self._open()
         self.photos = load_protocol_photos(suite.protocol, source, on_photos)
@@ -158,19 +170,19 @@ class _Bench:
         total = len(self.cells) * BLOCKS
         for block in range(BLOCKS):
             for place, cell in enumerate(self.cells):
-                work = kind_of(cell.recipe, cell.protocol)
-                part = self.parts[work.id]
+                kind = kind_of(cell.recipe, cell.protocol)
+                part = self.parts[kind.id]
                 if not part.failure and len(part.blocks) <= block:
                     part = self._block(cell, part)
                     self._keep(part)
                 done = block * len(self.cells) + place + 1
-                on_step(Step(work.label, done, total, None if part.failure else part.blocks[block], part.failure))
+                on_step(Step(kind.label, done, total, None if part.failure else part.blocks[block], part.failure))
         self._drop()
 
     def table(self) -> StepTable:
         """Every finished part of the folder."""
         done = [part for part in self.parts.values() if part.is_done]
-        failures = [Failure(label=part.work.label, reason=part.failure) for part in self.parts.values() if part.failure]
+        failures = [Failure(label=part.kind.label, reason=part.failure) for part in self.parts.values() if part.failure]
         if not done:
             reasons = "; ".join(f"{failure.label}: {failure.reason}" for failure in failures[:3])
             raise ValueError(f"no recipe could be timed: {reasons}")
@@ -186,7 +198,7 @@ class _Bench:
             try:
                 return self._timed(cell, part)
             except Exception as error:
-                if not is_out_of_memory(error) or not set(self.timers) - {part.work.id}:
+                if not is_out_of_memory(error) or not set(self.timers) - {part.kind.id}:
                     raise
             self._drop()  # again, alone on the device
             return self._timed(cell, part)
@@ -196,7 +208,7 @@ class _Bench:
         return part.model_copy(update={"failure": reason})
 
     def _timed(self, cell: Cell, part: Part) -> Part:
-        timer, peak = self._timer(cell, part.work.id)
+        timer, peak = self._timer(cell, part.kind.id)
         seconds = timer.take(self.block_steps)
         counted = count_step(cell.recipe, cell.protocol)
         facts = {
@@ -212,7 +224,7 @@ class _Bench:
             self._drop()
         return part.model_copy(update=facts)
 
-    def _timer(self, cell: Cell, key: str):
+    def _timer(self, cell: Cell, key: str) -> "tuple[StepTimer, int | None]":
         """The recipe's timer, warm, and its peak memory when it was built now."""
         from colorbench.training.step_timer import StepTimer
 
@@ -255,16 +267,16 @@ class _Bench:
             )
         write_atomically(path, settings.model_dump_json(indent=1).encode())
         kept = [_read(file, Part) for file in sorted(self.folder.glob("row-*.json"))]
-        parts = {part.work.id: part for part in kept if not part.failure}
+        parts = {part.kind.id: part for part in kept if not part.failure}
         for cell in self.cells:
-            work = kind_of(cell.recipe, cell.protocol)
-            parts.setdefault(work.id, Part(work=work))
+            kind = kind_of(cell.recipe, cell.protocol)
+            parts.setdefault(kind.id, Part(kind=kind))
         return parts
 
     def _keep(self, part: Part) -> None:
-        self.parts[part.work.id] = part
+        self.parts[part.kind.id] = part
         content = part.model_dump_json(indent=1).encode()
-        write_atomically(self.folder / f"row-{part.work.id}.json", content)
+        write_atomically(self.folder / f"row-{part.kind.id}.json", content)
 
     def _settings(self) -> Settings:
         from colorbench.training.environment import describe_environment
@@ -284,8 +296,8 @@ class _Bench:
 
 
 def _row(part: Part) -> StepRow:
-    facts = part.model_dump(exclude={"work", "failure"})
-    return StepRow(**part.work.model_dump(), **facts, seconds=median(part.blocks))
+    facts = part.model_dump(exclude={"kind", "failure"})
+    return StepRow(**part.kind.model_dump(), **facts, seconds=median(part.blocks))
 
 
 def _read(path: Path, kind: type):

@@ -1,12 +1,78 @@
-"""The table of executors: who runs the cells of a grid, by name."""
+"""Executors: who runs the cells of a grid. The local one, one process per cell and one cell per device, and all by name."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
 
+from colorbench.grid.job import Job
+from colorbench.grid.supervisor import OnEvent, Supervisor, start_worker
 from colorbench.names import unknown_name
 
 EXECUTORS = ("local", "ray", "slurm")
-_RAY_SETTINGS = ("address", "cpus", "window")
+_RAY_SETTINGS = ("address", "cpus")
+
+
+@runtime_checkable
+class Executor(Protocol):
+    """Who runs jobs: `execute(jobs, on_event) -> problems`."""
+
+    def execute(self, jobs: Sequence[Job], on_event: OnEvent = ...) -> list[str]: ...
+
+
+class LocalExecutor:
+    """Runs jobs in processes of this machine.
+
+    Args:
+        devices: one slot each: ["cuda:0", "cuda:1"], or ["cpu"] * n for n cells side by side.
+        environment: variables for the workers, over those of this process.
+        spawn: starts the worker of a job; a simulation gives its own.
+    """
+
+    def __init__(
+        self,
+        devices: Sequence[str],
+        environment: Mapping[str, str] | None = None,
+        spawn: Callable[[Job, Mapping[str, str]], Any] = start_worker,
+    ):
+        if not devices:
+            raise ValueError("a local executor needs at least one device, such as ['cpu']")
+        self.devices, self.environment, self.spawn = list(devices), environment, spawn
+        cpu_slots = sum(device == "cpu" for device in devices)
+        asked = os.environ.get("OMP_NUM_THREADS", "")
+        share = int(asked) if asked.isdigit() else (os.cpu_count() or 1) // max(1, cpu_slots)
+        self.threads = max(1, share)
+
+    def execute(self, jobs: Sequence[Job], on_event: OnEvent = lambda event: None) -> list[str]:
+        """Run all jobs; returns the problems, one sentence each. KeyboardInterrupt stops workers, which save and can resume."""
+        supervisor = Supervisor(
+            self.devices, self.environment, threads=self.threads, on_event=on_event, spawn=self.spawn
+        )
+        return supervisor.run(jobs)
+
+
+def find_devices(device: str | None = None, jobs: int = 1) -> list[str]:
+    """Slots of this machine: every GPU, or the CPU `jobs` times; `device` names one instead."""
+    import torch
+
+    check_device(device)
+    if device and device.startswith("cuda") and not torch.cuda.is_available():
+        raise ValueError(f"device {device!r} was asked for, but torch finds no GPU here; use --device cpu")
+    if device and device.startswith("cuda:"):
+        return [device]
+    if device != "cpu" and torch.cuda.is_available():
+        return [f"cuda:{index}" for index in range(torch.cuda.device_count())]
+    return ["cpu"] * max(1, jobs)
+
+
+def check_device(device: str | None, numbered: bool = True) -> None:
+    """Refuse a name that is not of a device, or a numbered one where an engine hands out the GPUs."""
+    if device is None or device in ("auto", "cuda", "cpu"):
+        return
+    if not device.startswith("cuda:"):
+        raise ValueError(f"unknown device {device!r}; known devices: auto, cpu, cuda, cuda:0 ...")
+    if not numbered:
+        raise ValueError(f"device {device!r}: ray and slurm hand out the GPUs themselves; use --device cuda")
 
 
 def make_executor(
@@ -17,7 +83,7 @@ def make_executor(
     environment: dict[str, str] | None = None,
     out: Path | str = "runs",
     settings: Sequence[str] = (),
-):
+) -> Executor:
     """The executor of this name.
 
     Args:
@@ -26,7 +92,7 @@ def make_executor(
         jobs: cells side by side on the CPU of this machine (local).
         environment: variables for the workers.
         out: the output folder.
-        settings: KEY=VALUE each; ray: address, cpus, window; slurm: partition, time, gpus, cpus, mem, parallel ...
+        settings: KEY=VALUE each; ray: address, cpus; slurm: partition, time, gpus, cpus, mem, parallel ...
 
     Raises:
         KeyError: an unknown executor or setting.
@@ -44,20 +110,18 @@ def make_executor(
         return SlurmExecutor(Path(out) / LOGS_NAME, environment, device=device, settings=pairs)
     if pairs:
         raise KeyError(f"the local executor has no settings, and {', '.join(pairs)} was set; see --jobs and --device")
-    from colorbench.grid.local import LocalExecutor, find_devices
-
     return LocalExecutor(find_devices(device, jobs), environment)
 
 
-def _on_ray(device: str | None, environment, pairs: dict[str, str]):
+def _on_ray(device: str | None, environment: dict[str, str] | None, pairs: dict[str, str]) -> Executor:
     from colorbench.grid.on_ray import RayExecutor
 
     if unknown := sorted(set(pairs) - set(_RAY_SETTINGS)):
         raise KeyError(
             f"the ray executor has no setting {', '.join(unknown)}; its settings: {', '.join(_RAY_SETTINGS)}"
         )
-    numbers = {key: _whole(key, pairs[key]) for key in ("cpus", "window") if key in pairs}
-    return RayExecutor(environment, device=device, address=pairs.get("address"), **numbers)
+    cpus = _whole_number("cpus", pairs.get("cpus", "1"))
+    return RayExecutor(environment, device=device, address=pairs.get("address"), cpus=cpus)
 
 
 def _pairs(settings: Sequence[str]) -> dict[str, str]:
@@ -74,7 +138,7 @@ def _pairs(settings: Sequence[str]) -> dict[str, str]:
     return pairs
 
 
-def _whole(key: str, text: str) -> int:
+def _whole_number(key: str, text: str) -> int:
     if not text.isdigit() or int(text) < 1:
         raise ValueError(f"{key}={text} must be a whole number above 0")
     return int(text)

@@ -1,8 +1,8 @@
 """The ray executor: one cell = one task of Ray Core, on any machine of a cluster that shares the output folder.
 
-Ray places the tasks and pins GPUs (CUDA_VISIBLE_DEVICES); a task sees one cell through in a process of its own. All state is
-in the cells' folders, so workers, nodes and the head may die: a worker's cell is sent again, and when the head is gone the
-run ends with a sentence and the same command goes on once it is back.
+Ray places the tasks, pins GPUs (CUDA_VISIBLE_DEVICES) and runs a task again whose worker or node died; a task sees one cell
+through in a process of its own. All state is in the cells' folders, so workers, nodes and the head may die: when the head is
+gone the run ends with a sentence, and the same command goes on once it is back.
 """
 
 import contextlib
@@ -18,17 +18,17 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from colorbench.grid.attempts import last_line, travelling_environment
+from colorbench.grid.executors import check_device
 from colorbench.grid.job import Job
-from colorbench.grid.local import OnEvent, check_device
-from colorbench.grid.supervise import PROBLEM, RECORDED, UNSEEN, write_ticket
-from colorbench.grid.watched import Watched
+from colorbench.grid.remote import PROBLEM, RECORDED, UNSEEN, environment_elsewhere, write_ticket
+from colorbench.grid.supervisor import OnEvent, Tracker, last_line, saved_step
 
-MOST_DEATHS = 5
+MEMORY_RETRIES = 2  # by Ray, after its monitor ended a task because the machine ran out of memory
 LEAST_WINDOW = 64  # tasks under way at least, so that a cluster that grows on demand has a reason to
 _DRIVER = [sys.executable, "-m", "colorbench.grid.ray_driver"]
-_OUT_OF_MEMORY = "the machine ran out of memory and Ray ended the cell {} times: {}"
+_QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
 
 
 class RayExecutor:
@@ -36,10 +36,9 @@ class RayExecutor:
 
     Args:
         environment: variables for the workers, beside our own COLORBENCH_ ones.
-        device: `cuda` (a GPU a cell), `cpu`, or None: GPUs when the cluster has any.
+        device: `cuda` (a GPU per cell), `cpu`, or None: GPUs when the cluster has any.
         address: of the cluster; default RAY_ADDRESS, else a cluster of this machine, else a new one for this run.
-        cpus: a cell's CPUs; a cell on the CPU computes with as many threads.
-        window: most tasks under way; default twice what the cluster runs at a time.
+        cpus: CPUs per cell; a cell on the CPU computes with as many threads.
         patience_seconds: how long the cluster's head may be silent before it counts as gone.
     """
 
@@ -50,74 +49,77 @@ class RayExecutor:
         device: str | None = None,
         address: str | None = None,
         cpus: int = 1,
-        window: int | None = None,
         patience_seconds: float | int = 15.0,
     ):
         if importlib.util.find_spec("ray") is None:
             raise RuntimeError("the ray executor needs ray: pip install 'colorbench[ray]'")
         check_device(device, numbered=False)
-        self.environment, self.device, self.address = travelling_environment(environment or {}), device, address
-        self.cpus, self.window, self.patience_seconds = cpus, window, patience_seconds
+        self.environment, self.device, self.address = environment_elsewhere(environment or {}), device, address
+        self.cpus, self.patience_seconds = cpus, patience_seconds
 
     def execute(self, jobs: Sequence[Job], on_event: OnEvent = lambda event: None) -> list[str]:
         """Run all jobs; returns the problems, one sentence each. KeyboardInterrupt ends the tasks; their workers save."""
         settings = {"address": self.address, "cpus": self.cpus, "patience_seconds": self.patience_seconds}
-        with _Talk(settings | {"environment": self.environment}) as talk:
-            shift = _Shift(self, talk, jobs, on_event)
+        with _Driver(settings | {"environment": self.environment}) as driver:
+            tasks = _Tasks(self, driver, jobs, on_event)
             try:
-                while shift.goes_on():
-                    shift.turn()
+                while tasks.are_left():
+                    tasks.turn()
             finally:
-                talk.close()
-                shift.watched.wait_until_saved()
-        return shift.watched.problems
+                driver.close()
+                tasks.tracker.wait_until_saved()
+        return tasks.tracker.problems
 
 
-class _Shift:
-    """One call of `execute`."""
+class _Tasks:
+    """The jobs of one call of `execute`: waiting here, or handed to the driver."""
 
-    def __init__(self, executor: RayExecutor, talk: "_Talk", jobs: Sequence[Job], on_event: OnEvent):
-        self.executor, self.talk = executor, talk
-        self.waiting, self.watched = deque(jobs), Watched(on_event)
-        self.deaths: dict[str, int] = {}
-        self.window, self.device = 0, "cpu"  # until the cluster has said what it has
+    def __init__(self, executor: RayExecutor, driver: "_Driver", jobs: Sequence[Job], on_event: OnEvent):
+        self.executor, self.driver = executor, driver
+        self.waiting, self.tracker = deque(jobs), Tracker(on_event)
+        self.saved_steps: dict[Path, int] = {}
+        self.window, self.device = 0, "cpu"  # until the driver has said what the cluster has
         self.over = False
 
-    def goes_on(self) -> bool:
-        return not self.over and bool(self.waiting or self.watched.jobs)
+    def are_left(self) -> bool:
+        return not self.over and bool(self.waiting or self.tracker.jobs)
 
     def turn(self) -> None:
-        while self.waiting and len(self.watched.jobs) < self.window:
-            self._send(self.waiting.popleft())
-        for word in self.talk.heard():
-            self._take(word)
-        self.watched.look()
+        """Hand out what has room, take in what the driver says."""
+        while self.waiting and len(self.tracker.jobs) < self.window:
+            threads = self.executor.cpus if self.device == "cpu" else None
+            self._send(replace(self.waiting.popleft(), device=self.device, threads=threads))
+        for message in self.driver.messages():
+            self._take(message)
+        self.tracker.look()
 
     def _send(self, job: Job) -> None:
-        threads = self.executor.cpus if self.device == "cpu" else None
-        job = replace(job, device=self.device, threads=threads)
-        self.watched.add(job)
-        self._order(job)
-
-    def _order(self, job: Job) -> None:
+        self.tracker.add(job)
         gpus = 0 if job.device == "cpu" else 1
-        self.talk.say({"folder": str(job.folder), "ticket": write_ticket(job), "name": job.name, "gpus": gpus})
+        self.driver.send({"folder": str(job.folder), "ticket": write_ticket(job), "name": job.name, "gpus": gpus})
 
-    def _take(self, word: dict) -> None:
-        if "hello" in word:
-            self._size_up(**word["hello"])
-        elif "gone" in word:
-            self._lose(word["gone"])
-        elif word["kind"] == RECORDED:
-            self.watched.end(word["folder"])
-        elif word["kind"] == PROBLEM:
-            self.watched.end(word["folder"], word["text"])
-        elif word["kind"] == UNSEEN:
-            self._stop_sending(word["folder"], word["text"])
+    def _take(self, message: dict[str, Any]) -> None:
+        if "cluster" in message:
+            self._fit_to(**message["cluster"])
+            return
+        if "gone" in message:
+            self._lose(message["gone"])
+            return
+        folder, kind, text = Path(message["folder"]), message["kind"], message["text"]
+        if kind == RECORDED:
+            self.tracker.end(folder)
+        elif kind == PROBLEM:
+            self.tracker.end(folder, text)
+        elif kind == UNSEEN:
+            self._stop_sending(folder, text)
+        elif kind == "memory":
+            self._after_memory_ran_out(self.tracker.jobs[folder], text)
         else:
-            self._repeat(word["folder"], word["kind"], word["text"])
+            name = self.tracker.jobs[folder].name
+            self.tracker.end(folder, f"{name}: its ray task died again and again ({text}); resumable")
 
-    def _size_up(self, cpus: float | int, gpus: float | int) -> None:
+    def _fit_to(self, cpus: float | int, gpus: float | int) -> None:
+        """Choose the device and how many tasks may be under way."""
         wanted = self.executor.device
         if wanted in (None, "auto"):
             self.device = "cuda" if gpus else "cpu"
@@ -125,47 +127,44 @@ class _Shift:
             self.device = "cpu" if wanted == "cpu" else "cuda"
         places = int(gpus) if self.device == "cuda" else int(cpus // self.executor.cpus)
         if places == 0:
-            wanted = "a GPU" if self.device == "cuda" else f"{self.executor.cpus} CPUs"
-            self._lose(f"it has {cpus:g} CPUs and {gpus:g} GPUs, and a cell wants {wanted}", "is of no use")
-        self.window = self.executor.window or max(LEAST_WINDOW, 2 * places)
+            need = "a GPU" if self.device == "cuda" else f"{self.executor.cpus} CPUs"
+            self._lose(f"it has {cpus:g} CPUs and {gpus:g} GPUs, and a cell needs {need}", "cannot run a cell")
+        self.window = max(LEAST_WINDOW, 2 * places)
 
-    def _repeat(self, folder: str, kind: str, text: str) -> None:
-        """The ray worker or its node died: send the cell again, a few times."""
-        job = self.watched.jobs[folder]
-        self.deaths[folder] = deaths = self.deaths.get(folder, 0) + 1
-        if deaths < MOST_DEATHS and not (kind == "memory" and deaths >= 3):
-            self._again(job)
-        elif kind == "memory" and job.fail is None:
-            self._again(replace(job, fail=("out-of-memory", _OUT_OF_MEMORY.format(deaths, text))))
+    def _after_memory_ran_out(self, job: Job, text: str) -> None:
+        """Ray has tried it again. A cell that got further goes on; one that did not has run out of memory."""
+        saved, before = saved_step(job), self.saved_steps.get(job.folder, 0)
+        self.saved_steps[job.folder] = saved
+        if saved > before:
+            self._send(job)
+        elif job.trains:
+            message = f"the machine ran out of memory and Ray ended the cell {MEMORY_RETRIES + 1} times: {text}"
+            self._send(replace(job, fail=("out-of-memory", message)))
         else:
-            self.watched.end(folder, f"{job.name}: ray's worker died {deaths} times ({text}); resumable")
+            self.tracker.end(job.folder, f"{job.name}: the machine ran out of memory ({text})")
 
-    def _again(self, job: Job) -> None:
-        self.watched.jobs[str(job.folder)] = job
-        self._order(job)
-
-    def _stop_sending(self, folder: str, text: str) -> None:
+    def _stop_sending(self, folder: Path, text: str) -> None:
         """A node cannot see the folder: its cells would fail one after the other. What runs elsewhere may end."""
-        self.watched.problems = [problem for problem in self.watched.problems if problem != text]  # once is enough
-        self.watched.end(folder, text)
+        self.tracker.problems = [problem for problem in self.tracker.problems if problem != text]  # once is enough
+        self.tracker.end(folder, text)
         self.waiting.clear()
 
     def _lose(self, why: str, what: str = "is gone") -> None:
-        if self.over:  # its last word was heard, then the end of its pipe
+        if self.over:  # its last message was read, then the end of its pipe
             return
-        left = len(self.waiting) + len(self.watched.jobs)
-        self.watched.problems.append(f"the ray cluster {what}: {why}. {left} cells are left and resumable")
+        left = len(self.waiting) + len(self.tracker.jobs)
+        self.tracker.problems.append(f"the ray cluster {what}: {why}. {left} cells are left and resumable")
         self.over = True
 
 
-class _Talk:
+class _Driver:
     """The driver process and the pipes to it."""
 
-    def __init__(self, settings: dict):
+    def __init__(self, settings: dict[str, Any]):
         self.settings = settings
-        self.words: queue.Queue[dict | None] = queue.Queue()
+        self.inbox: queue.Queue[dict | None] = queue.Queue()
 
-    def __enter__(self) -> "_Talk":
+    def __enter__(self) -> "_Driver":
         self.folder = tempfile.TemporaryDirectory(prefix="colorbench-ray-")
         self.log = Path(self.folder.name) / "driver.log"
         with self.log.open("wb") as log:
@@ -175,47 +174,50 @@ class _Talk:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
-                env=os.environ | {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"},
-                start_new_session=True,  # Ctrl-C is for the harness
+                env=os.environ | _QUIET | {"RAY_task_oom_retries": str(MEMORY_RETRIES)},
+                start_new_session=True,  # Ctrl-C is for the run
             )
         threading.Thread(target=self._listen, daemon=True).start()
-        self.say(self.settings)
+        self.send(self.settings)
         return self
 
     def __exit__(self, *error) -> None:
         self.close()
         self.folder.cleanup()
 
-    def say(self, word: dict) -> None:
-        with contextlib.suppress(BrokenPipeError):  # it is gone, which `heard` tells
-            self.process.stdin.write(json.dumps(word) + "\n")
+    def send(self, message: dict[str, Any]) -> None:
+        if self.process.stdin is None:
+            return
+        with contextlib.suppress(BrokenPipeError):  # it is gone, which `messages` tells
+            self.process.stdin.write(json.dumps(message) + "\n")
             self.process.stdin.flush()
 
-    def heard(self) -> list[dict]:
-        """What the driver has said since; waits up to a fifth of a second for the first word."""
-        words = []
+    def messages(self) -> list[dict[str, Any]]:
+        """What the driver has said since; waits up to a fifth of a second for the first."""
+        found = []
         with contextlib.suppress(queue.Empty):
-            words.append(self.words.get(timeout=0.2))
+            found.append(self.inbox.get(timeout=0.2))
             while True:
-                words.append(self.words.get_nowait())
-        return [word or {"gone": last_line(self.log)} for word in words]
+                found.append(self.inbox.get_nowait())
+        return [message or {"gone": last_line(self.log)} for message in found]
 
     def close(self) -> None:
         """End the driver, and with it its tasks; a few seconds of patience."""
+        pipes = [pipe for pipe in (self.process.stdin, self.process.stdout) if pipe is not None]
         if self.process.poll() is None:
             with contextlib.suppress(OSError):
-                self.process.stdin.close()
+                pipes[0].close()
             try:
                 self.process.wait(15)
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
-        for pipe in (self.process.stdin, self.process.stdout):
+        for pipe in pipes:
             with contextlib.suppress(OSError):
                 pipe.close()
 
     def _listen(self) -> None:
         with contextlib.suppress(ValueError):  # closed
-            for line in self.process.stdout:
-                self.words.put(json.loads(line))
-        self.words.put(None)
+            for line in self.process.stdout or ():
+                self.inbox.put(json.loads(line))
+        self.inbox.put(None)

@@ -1,8 +1,8 @@
 """The slurm executor: one cell = one job of an array, through submitit.
 
 Slurm starts the jobs; each sees one cell through in a process of its own. Before the job's time is over, or when it is
-preempted, the worker saves and the job is queued again, where it resumes. All state is in the cells' folders, so the harness
-may end: jobs go on without it, and the same command picks up what they have done.
+preempted, the worker saves and submitit queues the job again, where it resumes. All state is in the cells' folders, so the
+run may end: jobs go on without it, and the same command picks up what they have done.
 """
 
 import importlib.util
@@ -14,13 +14,13 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from colorbench.grid.attempts import travelling_environment
+from colorbench.grid.executors import check_device
 from colorbench.grid.job import Job
-from colorbench.grid.local import OnEvent, check_device
+from colorbench.grid.remote import PROBLEM, RECORDED, UNSEEN, RemoteCell, environment_elsewhere, write_ticket
 from colorbench.grid.state import state_in
-from colorbench.grid.supervise import PROBLEM, UNSEEN, Supervisor, write_ticket
-from colorbench.grid.watched import Watched
+from colorbench.grid.supervisor import OnEvent, Tracker
 
 PREFIX = "COLORBENCH_SLURM_"
 LOGS_NAME = ".submitit"
@@ -31,8 +31,8 @@ _OWN = ("parallel", "cluster")
 _POLL_SECONDS = 0.5
 
 
-class CellJob(Supervisor):
-    """A Supervisor as submitit wants it: `checkpoint` is called before the time is over and at preemption."""
+class CellJob(RemoteCell):
+    """A RemoteCell as submitit wants it: `checkpoint` is called before the time is over and at preemption."""
 
     def checkpoint(self, *arguments):
         from submitit.helpers import DelayedSubmission
@@ -47,7 +47,7 @@ class SlurmExecutor:
     Args:
         logs: folder for submitit's files, seen by all nodes.
         environment: variables for the workers, beside our own COLORBENCH_ ones.
-        device: `cpu`, or a GPU a cell.
+        device: `cpu`; anything else gives each cell a GPU.
         settings: see `read_settings`; `parallel` (default 100) jobs at a time; `cluster` (slurm, or local to try it here).
     """
 
@@ -72,29 +72,28 @@ class SlurmExecutor:
         found.setdefault("gpus_per_node", 0 if device == "cpu" else 1)
         self.parameters = {"name": "colorbench", "slurm_signal_delay_s": 120, **found}
         self.threads = int(found["cpus_per_task"]) if device == "cpu" else None
-        self.logs, self.environment = Path(logs).resolve(), travelling_environment(environment or {})
+        self.logs, self.environment = Path(logs).resolve(), environment_elsewhere(environment or {})
         self.submitter = self._submitter()
 
     def execute(self, jobs: Sequence[Job], on_event: OnEvent = lambda event: None) -> list[str]:
         """Run all jobs; returns the problems, one sentence each. KeyboardInterrupt cancels them; their workers save."""
-        waiting, under_way, watched = deque(jobs), {}, Watched(on_event)
+        waiting, handles, tracker = deque(jobs), {}, Tracker(on_event)
         try:
-            while waiting or under_way:
-                for job, handle in self._submit(waiting, len(under_way)):
-                    watched.add(job)
-                    under_way[str(job.folder)] = handle
+            while waiting or handles:
+                for job, handle in self._submit(waiting, len(handles)):
+                    tracker.add(job)
+                    handles[job.folder] = handle
                 time.sleep(_POLL_SECONDS)
-                for key, handle in [item for item in under_way.items() if item[1].done()]:
-                    del under_way[key]
-                    if self._take(key, handle, watched) == UNSEEN:
+                for folder in [folder for folder, handle in handles.items() if handle.done()]:
+                    if self._take(folder, handles.pop(folder), tracker) == UNSEEN:
                         waiting.clear()
-                watched.look()
+                tracker.look()
         except BaseException:
-            for handle in under_way.values():
+            for handle in handles.values():
                 handle.cancel(check=False)
-            watched.wait_until_saved()
+            tracker.wait_until_saved()
             raise
-        return watched.problems
+        return tracker.problems
 
     def _submitter(self):
         import submitit
@@ -107,7 +106,7 @@ class SlurmExecutor:
             ValueError,
             TypeError,
             AssertionError,
-        ) as error:  # NameError is submitit's word for unknown ones
+        ) as error:  # NameError: submitit does not know the name
             raise ValueError(f"submitit refuses these settings: {_reason(error)}") from None
         return executor
 
@@ -126,22 +125,20 @@ class SlurmExecutor:
             handles = [self.submitter.submit(cell) for cell in cells]
         return list(zip(jobs, handles))
 
-    def _take(self, key: str, handle, watched: Watched) -> str:
+    def _take(self, folder: Path, handle: Any, tracker: Tracker) -> str:
         """What became of a job: submitit's result, or the record that it left, or a problem."""
-        job = watched.jobs[key]
+        job = tracker.jobs[folder]
         try:
             kind, text = handle.result()
-        except Exception as error:  # killed, cancelled, out of memory, node lost; submitit has many words for it
-            if state_in(job.folder, job.cell).name == "done" and not job.rescore:
-                kind, text = "", ""
+        except Exception as error:  # killed, canceled, out of memory, node lost; submitit has many kinds
+            if job.trains and state_in(folder, job.cell).name == "done":
+                kind, text = RECORDED, ""
             else:
-                kind, text = (
-                    PROBLEM,
-                    f"{job.name}: its job {handle.job_id} ended as {handle.state} ({_reason(error)}); resumable",
-                )
+                kind = PROBLEM
+                text = f"{job.name}: its job {handle.job_id} ended as {handle.state} ({_reason(error)}); resumable"
         if kind == UNSEEN:
             text = f"job {handle.job_id} {text}: --out must be on a file system that all nodes share"
-        watched.end(key, text if kind in (PROBLEM, UNSEEN) else None)
+        tracker.end(folder, None if kind == RECORDED else text)
         return kind
 
 

@@ -1,84 +1,87 @@
-"""The Ray driver, a process of its own: `python -m colorbench.grid.ray_driver`, spoken to in lines of JSON.
+"""The Ray driver, a process of its own: `python -m colorbench.grid.ray_driver`, with one JSON message per line.
 
-Ray ends a driver's process a minute after the head of its cluster has died, without a chance to say a word. So the harness
+Ray ends a driver's process a minute after the head of its cluster has died, without a chance to report. So the run itself
 never imports ray: it talks to this process through pipes, and outlives it.
 
-In:  the settings of `RayExecutor.execute`, then {"folder", "ticket", "name", "gpus"} a job; end of file ends it.
-Out: {"hello": {"cpus", "gpus"}}, again when the cluster has grown; {"folder", "kind", "text"} a finished job, where kind is
-     recorded, problem, unseen, memory or died; {"gone": why} when the cluster does not answer any more.
+In:  the settings of `RayExecutor.execute`, then {"folder", "ticket", "name", "gpus"} per job; end of file ends it.
+Out: {"cluster": {"cpus", "gpus"}}, again when the cluster has grown; {"folder", "kind", "text"} per finished job, where kind
+     is recorded, problem, unseen, memory or died; {"gone": why} when the cluster does not answer any more.
 """
 
 import json
+import logging
 import os
 import queue
 import socket
 import sys
 import threading
 import time
+from collections.abc import Callable
+from typing import Any
 
+MOST_RETRIES = 4  # by Ray, of a task whose worker or node died
 _GROWTH_SECONDS = 10.0
 
 
-def run_cell(folder: str, ticket: str, environment: dict) -> tuple[str, str]:
+def run_cell(folder: str, ticket: str, environment: dict[str, str]) -> tuple[str, str]:
     """The task: sees one cell through on the node where it lands."""
     import ray  # this function travels by value: everything it needs is imported here
 
     node = ray.util.get_node_ip_address()
     try:
-        from colorbench.grid.supervise import UNSEEN, Supervisor
+        from colorbench.grid.remote import UNSEEN, RemoteCell
     except ImportError as error:
         return "unseen", f"ray node {node} cannot import colorbench ({error}): install it there, as on this machine"
-    kind, text = Supervisor(folder, ticket, environment)()
+    kind, text = RemoteCell(folder, ticket, environment)()
     if kind == UNSEEN:
         text = f"ray node {node} {text}: --out must be on a file system that all nodes share"
     return kind, text
 
 
 class Driver:
-    """Submits what comes in, tells what comes out."""
+    """Submits the jobs that come in, reports those that have ended."""
 
-    def __init__(self, settings: dict, say):
+    def __init__(self, settings: dict[str, Any], report: Callable[[dict], None]):
         if address := settings["address"] or os.environ.get("RAY_ADDRESS"):
-            _knock(address)
+            _check_answers(address)
         import ray  # takes a second
 
-        self.ray, self.say, self.settings = ray, say, settings
-        ray.init(address=settings["address"], log_to_driver=False, logging_level="ERROR", include_dashboard=False)
-        options = {"num_cpus": settings["cpus"], "max_retries": 0}  # the harness counts and repeats
-        self.task = ray.remote(**options)(run_cell)
-        self.refs, self.resources, self.asked = {}, None, 0.0
+        self.ray, self.report, self.settings = ray, report, settings
+        ray.init(address=settings["address"], log_to_driver=False, logging_level=logging.ERROR, include_dashboard=False)
+        self.task = ray.remote(num_cpus=settings["cpus"], max_retries=MOST_RETRIES)(run_cell)
+        self.refs: dict[Any, str] = {}
+        self.resources, self.asked = {}, 0.0
         address = ray.get_runtime_context().gcs_address
-        arguments = (address, settings["patience_seconds"], say)
+        arguments = (address, settings["patience_seconds"], report)
         threading.Thread(target=_watch_head, args=arguments, daemon=True).start()
 
-    def greet(self) -> None:
-        """Tell what the cluster has, when it is new."""
+    def report_cluster(self) -> None:
+        """Report what the cluster has, when that is new."""
         if time.monotonic() - self.asked < _GROWTH_SECONDS:
             return
         self.asked, found = time.monotonic(), self.ray.cluster_resources()
         resources = {"cpus": found.get("CPU", 0), "gpus": found.get("GPU", 0)}
         if resources != self.resources:
             self.resources = resources
-            self.say({"hello": resources})
+            self.report({"cluster": resources})
 
-    def submit(self, order: dict) -> None:
-        task = self.task.options(name=order["name"], num_gpus=order["gpus"])
-        ref = task.remote(order["folder"], order["ticket"], self.settings["environment"])
-        self.refs[ref] = order["folder"]
+    def submit(self, job: dict[str, Any]) -> None:
+        task = self.task.options(name=job["name"], num_gpus=job["gpus"])
+        self.refs[task.remote(job["folder"], job["ticket"], self.settings["environment"])] = job["folder"]
 
     def collect(self) -> None:
-        """Tell of everything that has ended; waits a little when nothing has."""
+        """Report everything that has ended; waits a little when nothing has."""
         done, _ = self.ray.wait(list(self.refs), num_returns=1, timeout=0.2)
         if done:
             done, _ = self.ray.wait(list(self.refs), num_returns=len(self.refs), timeout=0)
         for ref in done:
             kind, text = self._result(ref)
-            self.say({"folder": self.refs.pop(ref), "kind": kind, "text": text})
+            self.report({"folder": self.refs.pop(ref), "kind": kind, "text": text})
 
-    def _result(self, ref) -> tuple[str, str]:
+    def _result(self, ref: Any) -> tuple[str, str]:
         errors = self.ray.exceptions
         try:
-            return tuple(self.ray.get(ref))
+            return self.ray.get(ref)
         except errors.OutOfMemoryError as error:
             return "memory", _first_line(error)
         except errors.RayTaskError as error:
@@ -88,36 +91,36 @@ class Driver:
 
 
 def main() -> int:
-    """Serve until the harness closes the pipe."""
+    """Serve until the run closes the pipe."""
     pipe = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # what ray prints must not come between
     lock = threading.Lock()
 
-    def say(word: dict) -> None:
+    def report(message: dict) -> None:
         with lock:
-            pipe.write(json.dumps(word) + "\n")
+            pipe.write(json.dumps(message) + "\n")
 
     settings = json.loads(sys.stdin.readline())
-    inbox = queue.Queue()
+    inbox: queue.Queue[dict | None] = queue.Queue()
     threading.Thread(target=_read, args=(inbox,), daemon=True).start()
     try:
-        driver = Driver(settings, say)
-    except Exception as error:  # of many kinds, none of which the harness could import
-        say({"gone": _first_line(error)})
+        driver = Driver(settings, report)
+    except Exception as error:  # of many kinds, none of which the run could import
+        report({"gone": _first_line(error)})
         return 1
     while True:
-        driver.greet()
+        driver.report_cluster()
         if driver.refs and inbox.empty():
             driver.collect()
             continue
         try:
-            order = inbox.get(timeout=1.0)
+            job = inbox.get(timeout=1.0)
         except queue.Empty:
             continue
-        if order is None:
+        if job is None:
             driver.ray.shutdown()
             return 0
-        driver.submit(order)
+        driver.submit(job)
 
 
 def _read(inbox: queue.Queue) -> None:
@@ -126,8 +129,8 @@ def _read(inbox: queue.Queue) -> None:
     inbox.put(None)
 
 
-def _knock(address: str) -> None:
-    """Does anything listen there? Ray itself would try for a long time. Other spellings (auto, ray://) are left to it."""
+def _check_answers(address: str) -> None:
+    """Refuse an address where nothing listens; Ray itself would try for long. Other spellings (auto, ray://) are left to it."""
     host, _, port = address.rpartition(":")
     if not host or "/" in host or not port.isdigit():
         return
@@ -139,8 +142,8 @@ def _knock(address: str) -> None:
         ) from None
 
 
-def _watch_head(address: str, patience_seconds: float, say) -> None:
-    """Ends this process with a word when the head of the cluster does not answer for a while."""
+def _watch_head(address: str, patience_seconds: float | int, report: Callable[[dict], None]) -> None:
+    """End this process with a message when the head of the cluster does not answer for a while."""
     host, _, port = address.rpartition(":")
     answered = time.monotonic()
     while True:
@@ -149,7 +152,9 @@ def _watch_head(address: str, patience_seconds: float, say) -> None:
             answered = time.monotonic()
         except OSError as error:
             if time.monotonic() - answered > patience_seconds:
-                say({"gone": f"no answer from its head at {address} ({error}); start it again with `ray start --head`"})
+                report(
+                    {"gone": f"no answer from its head at {address} ({error}); start it again with `ray start --head`"}
+                )
                 os._exit(1)
         time.sleep(1.0)
 

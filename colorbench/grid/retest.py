@@ -8,10 +8,12 @@ from pydantic import ValidationError
 
 from colorbench.cell import Cell, Protocol, Suite
 from colorbench.data import PhotoSet
-from colorbench.files import CHECKPOINT, write_atomically
-from colorbench.grid.job import JOB_NAME, read_job
-from colorbench.grid.run import REFERENCES, SUITE_NAME
-from colorbench.grid.state import hold, state_of
+from colorbench.files import CHECKPOINT, JOB, RECORD, REFERENCES, SUITE, write_atomically
+from colorbench.grid.executors import Executor, LocalExecutor, find_devices
+from colorbench.grid.job import Job, Retest, read_job
+from colorbench.grid.run import absolute_source, write_references
+from colorbench.grid.state import state_of
+from colorbench.grid.supervisor import Event
 from colorbench.leaderboard.entries import Board, Run, read_board, record_files
 from colorbench.names import unknown_name
 from colorbench.record import Record, read_record
@@ -19,25 +21,31 @@ from colorbench.suites.load import read_written_suite
 
 
 @dataclass(frozen=True)
-class Retest:
+class RetestPlan:
     """What a retest is to do.
 
     Attributes:
-        board: the finished board; suite: the one that is made of it, in `folder`.
-        todo: records with the cells that test them on the new photos; done: how many are there already.
+        board: the finished board.
+        suite: the one that is made of it, in `folder`.
+        source: of the photos.
+        photos: the other photos.
+        todo: runs of the board with the cells that test them on the new photos.
+        done: how many of these are there already.
         left_out: why something on the board cannot be tested, a sentence each.
         told: about the photos, a sentence each.
+        mean_ab: mean color of the photos that were trained on, when those are at hand.
     """
 
     board: Board
     suite: Suite
     folder: Path
+    source: str | None
     photos: PhotoSet
     todo: tuple[tuple[Run, Cell], ...]
     done: int
     left_out: tuple[str, ...]
     told: tuple[str, ...]
-    mean_ab: object = None
+    mean_ab: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -59,8 +67,8 @@ def plan_retest(
     dataset: str | None = None,
     metrics: Sequence[str] | None = None,
     train_source: str | Path | None = None,
-    on_photos: Callable | None = None,
-) -> Retest:
+    on_photos: Callable[[int, int], None] | None = None,
+) -> RetestPlan:
     """Look at a finished board and at the other photos; test nothing yet.
 
     Args:
@@ -80,7 +88,7 @@ def plan_retest(
 
     folder = Path(folder)
     board = read_board(folder)
-    before = read_written_suite(folder / SUITE_NAME)
+    before = read_written_suite(folder / SUITE)
     _can_be_retested(board)
     protocol = _protocol(before.protocol, source, dataset)
     photos, data_hash, sentence = load_all_photos(protocol, source, on_photos)
@@ -93,69 +101,76 @@ def plan_retest(
         f"{run.name}: submitted pictures, no checkpoint" for run in board.runs if run.record.origin != "harness"
     ]
     mean_ab, told = _training_photos(board, train_source, photos)
-    return Retest(
-        board,
-        suite,
-        place,
-        photos,
-        tuple(waiting),
-        len(pairs) - len(waiting),
-        tuple(left_out),
-        (sentence, *told),
-        mean_ab,
+    return RetestPlan(
+        board=board,
+        suite=suite,
+        folder=place,
+        source=None if source is None else str(source),
+        photos=photos,
+        todo=tuple(waiting),
+        done=len(pairs) - len(waiting),
+        left_out=tuple(left_out),
+        told=(sentence, *told),
+        mean_ab=mean_ab,
     )
 
 
 def retest(
-    plan: Retest,
+    plan: RetestPlan,
     *,
     device: str | None = None,
-    on_cell: Callable[[str, int, int], None] | None = None,
+    executor: Executor | None = None,
+    plugins: Sequence[str | Path] = (),
+    on_cell: Callable[[str, int, int], None] = lambda name, done, total: None,
     build: bool = True,
 ) -> RetestReport:
-    """Test what the plan says, record after record, then build the new board. Stopped, the same call goes on.
+    """Test what the plan says, each cell in a process of its own, then build the new board. Stopped, the same call goes on.
 
     Args:
-        device: default the first GPU, else the CPU.
-        on_cell: told `(name, done, all)` before each cell.
+        device: default every GPU, else the CPU.
+        executor: default LocalExecutor on that device.
+        plugins: plug-in files.
+        on_cell: told `(name, started, all)` when a cell starts.
         build: write tables, plots and pages at the end.
     """
-    import numpy as np
-    import torch
+    write_atomically(plan.folder / SUITE, (plan.suite.model_dump_json(indent=1) + "\n").encode())
+    write_references(plan.folder / REFERENCES, plan.photos)
+    started: list[Path] = []
+    ended: list[Path] = []
 
-    from colorbench.training.evaluate import prepare_references, save_pictures
-    from colorbench.training.retest import retest_cell
+    def tell(event: Event) -> None:
+        if event.kind == "start":
+            on_cell(event.job.name, len(started), len(plan.todo))
+            started.append(event.job.folder)
+        elif event.kind == "end":
+            ended.append(event.job.folder)
 
-    device = device if device not in (None, "auto") else "cuda" if torch.cuda.is_available() else "cpu"
-    with hold(plan.folder):
-        write_atomically(plan.folder / SUITE_NAME, (plan.suite.model_dump_json(indent=1) + "\n").encode())
-        if len(list((plan.folder / REFERENCES).glob("*.png"))) != len(plan.photos):
-            save_pictures(plan.folder / REFERENCES, torch.from_numpy(np.array(plan.photos.pixels)), plan.photos.ids)
-        batch = plan.suite.protocol.eval_batch
-        references = prepare_references(plan.photos, batch=batch, device=device)
-        records, left_out = [], list(plan.left_out)
-        for k, (run, cell) in enumerate(plan.todo):
-            if on_cell:
-                on_cell(run.name, k, len(plan.todo))
-            place = plan.folder.parent / cell.folder
-            options = {"mean_ab": plan.mean_ab, "device": device, "references": references, "about": _about(run, plan)}
-            try:
-                records.append(
-                    retest_cell(run.record, run.folder, cell, place, plan.photos, plan.suite.metrics, **options)
-                )
-            except (ValueError, KeyError) as error:
-                left_out.append(f"{run.name}: {error.args[0] if error.args else error}")
+    executor = executor or LocalExecutor(find_devices(device))
+    jobs = [_job(plan, run, cell, plugins) for run, cell in plan.todo]
+    problems = executor.execute(jobs, tell) if jobs else []
+    records = tuple(read_record(folder / RECORD) for folder in ended)
     made = _board(plan) if build and (records or plan.done) else None
-    return RetestReport(plan.folder, tuple(records), plan.done, tuple(left_out), made)
+    return RetestReport(plan.folder, records, plan.done, (*plan.left_out, *problems), made)
 
 
-def _board(plan: Retest) -> Path:
+def _job(plan: RetestPlan, run: Run, cell: Cell, plugins: Sequence[str | Path]) -> Job:
+    return Job(
+        folder=plan.folder.parent / cell.folder,
+        cell=cell,
+        metrics=plan.suite.metrics,
+        source=plan.source and absolute_source(plan.source),
+        plugins=tuple(str(Path(plugin).resolve()) for plugin in plugins),
+        retest=Retest(str(run.folder.resolve()), _about(run, plan), plan.mean_ab),
+    )
+
+
+def _board(plan: RetestPlan) -> Path:
     from colorbench.leaderboard import build
 
     return build(plan.folder)
 
 
-def _about(run: Run, plan: Retest) -> str:
+def _about(run: Run, plan: RetestPlan) -> str:
     what = "A baseline" if run.record.cell.is_baseline else "The finished generator"
     return (
         f"{what} of {plan.board.name} (cell {run.record.key[:12]}) on {len(plan.photos)} other photos; "
@@ -174,7 +189,7 @@ def _can_be_retested(board: Board) -> None:
         )
 
 
-def _protocol(before: Protocol, source, dataset: str | None) -> Protocol:
+def _protocol(before: Protocol, source: str | Path | None, dataset: str | None) -> Protocol:
     if dataset is None:
         here = source is None or Path(source).exists() or str(source).startswith((".", "/", "~"))
         dataset = "folder" if here else "hub"
@@ -219,7 +234,7 @@ def _is_free(place: Path, data_hash: str) -> None:
         if cell.retest_of is None or cell.data_hash != data_hash:
             what = "a board of its own" if cell.retest_of is None else "a retest on other photos, or on changed ones"
             raise ValueError(f"{place} holds {what}: choose another --name, or remove that folder")
-    if not record_files(place) and any(place.glob(f"*/seed-*/{JOB_NAME}")):
+    if any(read_job(path.parent).retest is None for path in place.glob(f"*/seed-*/{JOB}")):
         raise ValueError(f"{place} holds a run that has no record yet: choose another --name")
 
 
@@ -227,14 +242,16 @@ def _is_done(run: Run, cell: Cell, out: Path, metrics: Sequence[str]) -> bool:
     state = state_of(cell, out)
     if state.name == "foreign":
         raise ValueError(f"{out / cell.folder} holds the test of another cell: choose another --name, or remove it")
-    if state.name != "done":
+    if state.name != "done" or state.record is None:
         return False
     if state.record.files.get(CHECKPOINT) != run.record.files.get(CHECKPOINT):
         raise ValueError(f"{out / cell.folder} tested another checkpoint of this cell: remove it, and run this again")
     return set(metrics) <= set(state.record.scores)
 
 
-def _training_photos(board: Board, source, photos: PhotoSet):
+def _training_photos(
+    board: Board, source: str | Path | None, photos: PhotoSet
+) -> tuple[tuple[float, float] | None, list[str]]:
     """`(mean_ab, sentences)`: what baselines need of the photos that were trained on, and whether the new ones are new."""
     import torch
 
@@ -252,11 +269,12 @@ def _training_photos(board: Board, source, photos: PhotoSet):
         return None, [f"the photos that {board.name} was trained on are not at hand ({error}); --train-data gives them"]
     known = {name[:16] for name in old.train.ids} & {name[:16] for name in photos.ids}
     told = [f"{len(known)} of these photos were trained on: their scores flatter"] if known else []
-    return split_statistics(old.train, torch.device("cpu")).mean_ab, told
+    a, b = split_statistics(old.train, torch.device("cpu")).mean_ab.tolist()
+    return (a, b), told
 
 
 def source_of(folder: Path) -> str | None:
     """Where a suite's run found its photos, as its own job files say; they stay on the machine that ran it."""
-    for path in sorted(folder.glob(f"*/seed-*/{JOB_NAME}")):
+    for path in sorted(folder.glob(f"*/seed-*/{JOB}")):
         return read_job(path.parent).source
     return None

@@ -1,28 +1,25 @@
-"""What is on disk for a cell: done, resumable, running, or nothing. All state is in files, so every engine may die."""
+"""What is on disk for a cell: done, damaged, resumable, running, or nothing. All state is in files, so any engine may die."""
 
-import errno
-import fcntl
-import os
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from colorbench.cell import Cell
-from colorbench.record import FILE_NAME, Record, read_record
+from colorbench.files import JOB, RECORD, SUITE, TRAINING_STATE, is_held
+from colorbench.grid.integrity import damaged_file
+from colorbench.record import STATUSES, Record, read_record
+from colorbench.suites.load import read_written_suite
 
-LOCK_NAME = ".lock"
-_STATE_NAME = "training_state"
-
-
-class Busy(RuntimeError):
-    """Another process runs this cell."""
+_DEPTH = 3  # OUT/<suite>/<recipe>/seed-<n>
 
 
 @dataclass(frozen=True)
 class CellState:
-    """`done` (a record of this very cell), `resumable` (a training state), `foreign` (another cell's record) or `new`."""
+    """`done` (a record of this very cell), `damaged` (its record, and a file that is not what the record says), `resumable`
+    (a training state), `foreign` (another cell's record) or `new`.
+
+    A record that cannot be read counts as `new`. `problem` says why a cell with a record is made again.
+    """
 
     name: str
     record: Record | None = None
@@ -30,13 +27,13 @@ class CellState:
 
 
 def state_of(cell: Cell, out: Path) -> CellState:
-    """The state of a cell under the output folder. A record that does not parse counts as absent, with the reason."""
+    """The state of a cell under the output folder."""
     return state_in(out / cell.folder, cell)
 
 
 def state_in(folder: Path, cell: Cell) -> CellState:
     """The state of a cell that runs in this folder."""
-    path = folder / FILE_NAME
+    path = folder / RECORD
     if path.exists():
         try:
             record = read_record(path)
@@ -44,55 +41,70 @@ def state_in(folder: Path, cell: Cell) -> CellState:
             return CellState("new", problem=f"unreadable record, run again: {error}")
         if record.key != cell.key:
             return CellState("foreign", record)
-        return CellState("new" if record.status == "skipped" else "done", record)
-    return CellState("resumable" if (folder / _STATE_NAME).exists() else "new")
+        if record.status == "skipped":
+            return CellState("new", record)
+        if name := damaged_file(folder, record):
+            return CellState("damaged", record, f"{name}: not what its record says; made again")
+        return CellState("done", record)
+    return CellState("resumable" if (folder / TRAINING_STATE).exists() else "new")
 
 
-@contextmanager
-def hold(folder: Path) -> Iterator[None]:
-    """The exclusive right to run in this folder. The system gives it back when the process dies, however it dies.
+@dataclass(frozen=True)
+class CellStatus:
+    """A line of `colorbench status`. `state` is a record's status, running, interrupted, waiting or unreadable record."""
 
-    Raises:
-        Busy: another process has it.
-        OSError: the file system has no locks.
+    name: str
+    state: str
+    share: float = 0.0
+    step: int | None = None
+    loss: float | None = None
+
+
+def cell_statuses(folder: Path, known: dict[str, CellStatus] | None = None) -> list[CellStatus]:
+    """What all cells under `folder` do now, in order of their names: from records, progress files and locks.
+
+    Args:
+        folder: an output folder, a suite's folder in it, or a recipe's or a cell's.
+        known: what earlier calls have found recorded, which is not read again; added to.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    handle = os.open(folder / LOCK_NAME, os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        for pause in (0.02, 0.05, 0.1, 0.2, None):  # a look of `colorbench status` holds it for a moment
-            if _lock(handle, fcntl.LOCK_EX, folder):
-                break
-            if pause is None:
-                raise Busy(f"{folder.parent.name}/{folder.name} is being run by another process")
-            time.sleep(pause)
-        yield
-    finally:
-        os.close(handle)
+    known = {} if known is None else known
+    found = [known.get(_name(cell, folder)) or _status(cell, folder) for cell in _cells(folder)]
+    known.update((status.name, status) for status in found if status.state in STATUSES)
+    return found
 
 
-def is_held(folder: Path) -> bool:
-    """Does a process run in this folder now?"""
-    try:
-        handle = os.open(folder / LOCK_NAME, os.O_RDWR)
-    except OSError:
-        return False
-    try:
-        return not _lock(handle, fcntl.LOCK_SH, folder)
-    finally:
-        os.close(handle)
+def expected_cells(folder: Path) -> int:
+    """How many cells the suites in this folder have, as their `suite.json` says; 0 when there is none."""
+    suites = [read_written_suite(path) for depth in range(2) for path in folder.glob("*/" * depth + SUITE)]
+    return sum(len(suite.recipes) * suite.seeds + len(suite.baselines) for suite in suites)
 
 
-def _lock(handle: int, kind: int, folder: Path) -> bool:
-    try:
-        fcntl.flock(handle, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError as error:
-        if error.errno not in (errno.ENOTSUP, errno.ENOSYS, errno.ENOLCK):
-            raise
-        raise OSError(
-            error.errno,
-            "this file system cannot lock files (mount it with flock, or choose another --out)",
-            str(folder),
-        ) from None
-    return True
+def _cells(folder: Path) -> list[Path]:
+    """Folders with a job or a record (copied cells have no job). A walk through all files would meet every prediction."""
+    patterns = ["*/" * depth + name for depth in range(_DEPTH + 1) for name in (JOB, RECORD)]
+    return sorted({path.parent for pattern in patterns for path in folder.glob(pattern)})
+
+
+def _name(folder: Path, root: Path) -> str:
+    return str(folder.relative_to(root))
+
+
+def _status(folder: Path, root: Path) -> CellStatus:
+    from colorbench.training.run_log import read_progress
+
+    name = _name(folder, root)
+    progress: dict[str, Any] = read_progress(folder) or {}
+    facts: dict[str, Any] = {
+        "share": progress.get("share", 0.0),
+        "step": progress.get("step"),
+        "loss": progress.get("loss"),
+    }
+    if is_held(folder):
+        return CellStatus(name, "running", **facts)
+    if (folder / RECORD).exists():
+        try:
+            status = read_record(folder / RECORD).status
+        except ValueError:
+            return CellStatus(name, "unreadable record", **facts)
+        return CellStatus(name, status, share=1.0, step=facts["step"], loss=facts["loss"])
+    return CellStatus(name, "interrupted" if progress else "waiting", **facts)

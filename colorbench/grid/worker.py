@@ -7,10 +7,14 @@ Exit status: 0 a record is written; 75 another process has the cell; 130 stopped
 import os
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
-from colorbench.grid.job import Job, read_job
-from colorbench.grid.state import Busy, hold, state_in
+from colorbench.files import CHECKPOINT, RECORD, Busy, file_sha256, hold
+from colorbench.grid.integrity import note_files
+from colorbench.grid.job import Job, Retest, read_job
+from colorbench.grid.state import state_in
+from colorbench.record import Record, read_record
 
 DONE, PROBLEM, BUSY, STOPPED = 0, 1, 75, 130
 PARENT_VARIABLE = "COLORBENCH_PARENT"
@@ -27,22 +31,26 @@ def main(folder: Path, follow_parent: bool = True) -> int:
     job = read_job(folder)
     try:
         with hold(folder):
-            finished = state_in(folder, job.cell).name == "done"  # by another process, in the meantime
-            if job.rescore or not finished:
-                run_job(job, stop)
+            state = state_in(folder, job.cell)
+            if state.name == "done" and not (job.rescore or job.retest):  # by another process, in the meantime
+                return DONE
+            if state.name == "damaged" and job.fail:
+                raise ValueError(f"{state.problem}; that failed, and the record stays: {job.fail[1]}")
+            run_job(job, stop, state.record if state.name == "damaged" else None)
+            note_files(folder, read_record(folder / RECORD))
     except Busy as error:
         print(error, file=sys.stderr)
         return BUSY
     except KeyboardInterrupt:
         return STOPPED
     except (OSError, ValueError, KeyError) as error:
-        print(_sentence(error), file=sys.stderr)
+        print(sentence(error), file=sys.stderr)
         return PROBLEM
     return DONE
 
 
-def run_job(job: Job, should_stop=lambda: False) -> None:
-    """Train, rescore, or record a failure."""
+def run_job(job: Job, should_stop: Callable[[], bool] = lambda: False, damaged: Record | None = None) -> None:
+    """Train, rescore, retest, or record a failure. `damaged`: the record of a finished cell whose files are damaged."""
     # The switch must not depend on how long a process has run: a resumed cell repeats an undisturbed one bit for bit.
     os.environ["COLORBENCH_COMPILE"] = "1" if job.cell.protocol.compile else "0"
     import torch
@@ -58,7 +66,9 @@ def run_job(job: Job, should_stop=lambda: False) -> None:
         fail(job.cell, job.folder, *job.fail, source=job.source, metrics=job.metrics)
     elif job.rescore:
         rescore(job.cell, job.folder, source=job.source, metrics=job.metrics, device=job.device)
-    else:
+    elif job.retest:
+        _retest(job, job.retest)
+    elif damaged is None or not _made_again(job, damaged):
         train(
             job.cell,
             job.folder,
@@ -69,6 +79,50 @@ def run_job(job: Job, should_stop=lambda: False) -> None:
             checkpoint_seconds=job.checkpoint_seconds,
             should_stop=should_stop,
         )
+
+
+def _retest(job: Job, retest: Retest) -> None:
+    import torch
+
+    from colorbench.training.retest import load_all_photos, retest_cell
+
+    photos, data_hash, _ = load_all_photos(job.cell.protocol, job.source)
+    if data_hash != job.cell.data_hash:
+        raise ValueError("the photos have changed since the retest began: run it again under another --name")
+    trained = Path(retest.trained)
+    retest_cell(
+        read_record(trained / RECORD),
+        trained,
+        job.cell,
+        job.folder,
+        photos,
+        job.metrics,
+        mean_ab=None if retest.mean_ab is None else torch.tensor(retest.mean_ab),
+        device=job.device or "cpu",
+        about=retest.about,
+    )
+
+
+def _made_again(job: Job, record: Record) -> bool:
+    """Make the damaged predictions and scores of a finished cell again, without training.
+
+    Returns whether they are bit for bit what the record says; otherwise the cell has to be trained again.
+    """
+    import torch
+
+    from colorbench.data import load_protocol_photos
+    from colorbench.training.checkpoint import load_generator
+    from colorbench.training.evaluate import evaluate, model_predict, save_evaluation
+
+    checkpoint = job.folder / CHECKPOINT
+    if record.status != "done" or not checkpoint.is_file() or file_sha256(checkpoint) != record.files.get(CHECKPOINT):
+        return False
+    device = torch.device(job.device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    test = load_protocol_photos(job.cell.protocol, job.source).test
+    predict = model_predict(*load_generator(checkpoint, device))
+    found = evaluate(predict, test, tuple(record.scores), batch=job.cell.protocol.eval_batch, device=device)
+    made = save_evaluation(job.folder, found, test)
+    return all(record.files.get(name) == sha256 for name, sha256 in made.items())
 
 
 class _Stop:
@@ -82,7 +136,7 @@ class _Stop:
             signal.signal(number, self._ask)
         signal.signal(signal.SIGUSR2, signal.SIG_IGN)  # Slurm sends it to all of a job; its supervisor answers
 
-    def _ask(self, number: int, frame) -> None:
+    def _ask(self, number: int, frame: object) -> None:
         if self.asked:
             raise KeyboardInterrupt
         self.asked = True
@@ -91,7 +145,8 @@ class _Stop:
         return self.asked or (self.parent is not None and os.getppid() != self.parent)
 
 
-def _sentence(error: BaseException) -> str:
+def sentence(error: BaseException) -> str:
+    """What a worker says of a problem."""
     text = error.args[0] if isinstance(error, KeyError) and error.args else error
     return f"{type(error).__name__}: {text}" if isinstance(error, OSError) else str(text)
 

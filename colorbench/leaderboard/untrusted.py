@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from colorbench.files import LOCK, LOG, TRAINING_STATE, pictures_sha256
+from colorbench.files import CHECKED, LOCK, LOG, TICKET, TRAINING_STATE, pictures_sha256
 from colorbench.photo import PhotoError, decode_photo
 
 MOST_FILES = 100_000
@@ -26,7 +26,7 @@ MOST_LINE_BYTES = 20_000
 LARGEST = 1e30
 """No number in an entry is larger, in either direction: sums and squares of them stay finite."""
 _MOST_HEADER = 100_000_000
-LOCAL = (LOCK, LOG, TRAINING_STATE)
+LOCAL = (CHECKED, LOCK, LOG, TICKET, TRAINING_STATE)
 """What a run leaves beside its record for itself: never read here, never published."""
 ENDINGS = (".json", ".jsonl", ".parquet", ".png", ".safetensors", ".md", ".csv")
 _NAME = re.compile(r"[A-Za-z0-9_@+.,=-][A-Za-z0-9_@+.,= -]{0,199}")

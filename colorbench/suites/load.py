@@ -89,7 +89,15 @@ def read_written_suite(path: Path) -> Suite:
     """The suite that a run wrote beside its cells (`suite.json`)."""
     if not path.is_file():
         raise ValueError(f"there is no {path.name} in {path.parent}; give a suite's folder, such as runs/mini")
-    return Suite.model_validate_json(path.read_text())
+    try:
+        return Suite.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise ValueError(
+            f"{path} is damaged ({where + ': ' if where else ''}{first['msg']}): remove it, and run the suite again with "
+            "the same --out, which writes it anew and keeps the finished cells"
+        ) from None
 
 
 def parse_suite(name: str, fields: dict[str, Any]) -> Suite:

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from colorbench.cell import Budget, Optimizer, Protocol, Recipe, Suite
-from colorbench.generators import BASELINES
 
 OWN = ("embedded", "mixtures")
 """Datasets that need no source: with one, a suite's recipes train on the user's photos instead."""
@@ -37,6 +36,8 @@ def override_suite(
     own = suite.protocol.dataset in OWN and protocol.dataset not in OWN
     words = {"title": f"Own photos under the protocol of {suite.name}", "note": "", "rankable": True} if own else {}
     if protocol.dataset != suite.protocol.dataset:
+        from colorbench.generators import BASELINES  # brings torch, which the start of a worker does without
+
         words["baselines"] = tuple(key for key in suite.baselines if not BASELINES[key].needs_truth)
     return Suite(
         **{

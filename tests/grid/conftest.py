@@ -5,25 +5,29 @@ import os
 import pytest
 
 from benchmarks.kill_twenty import RECIPES, kill_suite
-from colorbench.grid.local import LocalExecutor
 from colorbench.grid.run import run
+from tests.grid.in_process import InProcess
+
+
+@pytest.fixture(autouse=True)
+def workers_import_from_here(monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", os.getcwd())
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(scope="session")
 def kills_suite():
-    """Two cells, some seconds of training each."""
-    return kill_suite(recipes=RECIPES[:1], seeds=2, steps=500).model_copy(update={"baselines": ()})
+    """One cell, a few seconds of training."""
+    return kill_suite(recipes=RECIPES[:1], seeds=1, steps=300).model_copy(update={"baselines": ()})
 
 
 @pytest.fixture(scope="session")
 def undisturbed(kills_suite, tmp_path_factory):
-    """The output folder of those cells, run by the local executor."""
+    """The output folder of that cell, run in this process."""
     out = tmp_path_factory.mktemp("undisturbed")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", os.getcwd())
-        patch.setenv("OMP_NUM_THREADS", "1")
         patch.setenv("COLORBENCH_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
-        report = run(kills_suite, out=out, executor=LocalExecutor(["cpu"]), build=False)
+        report = run(kills_suite, out=out, executor=InProcess(), build=False)
     if report.problems:
         raise RuntimeError(str(report.problems))
     return out

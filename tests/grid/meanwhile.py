@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from colorbench.files import TRAINING_STATE
 from colorbench.training.run_log import read_progress
 
 
@@ -35,7 +36,7 @@ def meanwhile(look: Callable[[], bool]) -> Iterator[None]:
 
 def training_workers(out: Path) -> list[tuple[Path, int]]:
     """Folder and process id of every cell that trains and has saved a checkpoint."""
-    found = [(path.parent, read_progress(path.parent) or {}) for path in out.rglob("training_state")]
+    found = [(path.parent, read_progress(path.parent) or {}) for path in out.rglob(TRAINING_STATE)]
     return [(folder, told["pid"]) for folder, told in found if told.get("phase") == "training"]
 
 

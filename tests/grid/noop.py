@@ -1,9 +1,9 @@
 """Ten thousand cells without training: a suite of any size, a record of nothing, and a worker that writes it at once."""
 
 from colorbench.cell import Budget, Protocol, Recipe, Suite
-from colorbench.files import write_atomically
+from colorbench.files import RECORD, write_atomically
 from colorbench.grid.job import Job
-from colorbench.record import FILE_NAME, Attempt, Cost, DataFacts, Environment, GeneratorFacts, Record, Score, Spent
+from colorbench.record import Attempt, Cost, DataFacts, Environment, GeneratorFacts, Record, Score, Spent
 
 SEEDS = 10
 
@@ -47,7 +47,7 @@ def write_nothing(job: Job) -> None:
         attempts=(attempt,),
         scores={"psnr": Score(value=20.0, n=4)},
     )
-    write_atomically(job.folder / FILE_NAME, record.to_json().encode(), durable=False)
+    write_atomically(job.folder / RECORD, record.to_json().encode(), durable=False)
 
 
 class NoProcess:

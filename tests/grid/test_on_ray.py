@@ -1,4 +1,4 @@
-"""The ray executor on a real cluster of this machine: a worker killed, the head killed, a restart, and the same records."""
+"""The ray executor on a real cluster of this machine: a worker killed, the head killed, and the same records in the end."""
 
 import importlib.util
 import json
@@ -6,17 +6,18 @@ import os
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from benchmarks.kill_twenty import differences
-from colorbench.grid.executors import make_executor
+from colorbench.files import JOB
+from colorbench.grid.executors import LocalExecutor, make_executor
 from colorbench.grid.job import Job
-from colorbench.grid.on_ray import RayExecutor
-from colorbench.grid.run import plan_run, run
-from colorbench.grid.supervise import Supervisor
+from colorbench.grid.on_ray import LEAST_WINDOW, RayExecutor
+from colorbench.grid.run import run
+from colorbench.training.checkpoint import save_state
+from colorbench.training.run_log import Costs
 from tests.grid.meanwhile import kill, meanwhile, parent, training_workers
 from tests.training.cells import small_cell
 
@@ -26,9 +27,7 @@ needs_ray = pytest.mark.skipif(
 
 
 @pytest.fixture(autouse=True)
-def import_from_here(monkeypatch):
-    monkeypatch.setenv("PYTHONPATH", os.getcwd())
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+def no_other_cluster(monkeypatch):
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     monkeypatch.setenv(
         "RAY_AUTH_MODE", "disabled"
@@ -36,7 +35,7 @@ def import_from_here(monkeypatch):
 
 
 class Cluster:
-    """A head with two CPUs, ended by its own processes' ids."""
+    """A head with one CPU, ended by its own processes' ids."""
 
     def __init__(self, folder: Path):
         self.folder = folder
@@ -47,18 +46,21 @@ class Cluster:
 
     def start(self) -> None:
         ip = self.address.partition(":")[0]
-        command = ["start", "--head", f"--node-ip-address={ip}", f"--port={self.port}", "--num-cpus=2"]
+        command = ["start", "--head", f"--node-ip-address={ip}", f"--port={self.port}", "--num-cpus=1"]
         quiet = ["--include-dashboard=false", "--disable-usage-stats", "--object-store-memory=80000000"]
         call = "import sys; from ray.scripts.scripts import main; sys.exit(main())"
         place = [f"--temp-dir={self.folder}"]
-        for _ in range(3):  # ray gives its own daemon 30 s to start, which a busy machine may not manage
+        for _ in range(3):
             done = subprocess.run(
                 [sys.executable, "-c", call, *command, *quiet, *place], capture_output=True, text=True
             )
             if done.returncode == 0:
                 return
             self.kill()
-        raise RuntimeError(done.stdout[-2000:] + done.stderr[-2000:])
+        said = done.stdout[-2000:] + done.stderr[-2000:]
+        if "timed out during startup" in said:
+            pytest.skip("ray gives its own daemon 30 s to start, which this machine is too busy for")
+        raise RuntimeError(said)
 
     def processes(self, name: str = "") -> list[int]:
         """Processes of this cluster: its folder stands in their command lines."""
@@ -80,7 +82,7 @@ class Cluster:
 
 
 @pytest.fixture
-def cluster(tmp_path_factory, import_from_here):
+def cluster(tmp_path_factory, no_other_cluster):
     cluster = Cluster(Path(tmp_path_factory.mktemp("r", numbered=True)))
     try:
         cluster.start()
@@ -102,19 +104,18 @@ def _own_address() -> str:
 @pytest.mark.timeout(900)
 @needs_ray
 def test_a_worker_and_then_the_head_are_killed(kills_suite, undisturbed, tmp_path, cluster):
-    """Both cells train side by side; the ray worker of one is killed, it is sent again; then the head. A restart finishes."""
+    """The ray worker of the cell is killed: ray sends it again, it resumes. Then the head is; another executor finishes."""
     killed = []
 
     def disturb():
-        for folder, pid in training_workers(tmp_path):
+        for _, pid in training_workers(tmp_path):
             if not killed:
-                killed.append((folder, pid))
+                killed.append(pid)
                 kill(parent(pid))
-            elif folder == killed[0][0] and pid != killed[0][1]:  # it trains again, in another ray worker
-                killed.append((folder, pid))
+            elif pid != killed[0]:  # it trains again, in another ray worker
                 cluster.kill()
-                return True
-        return False
+                killed.append(pid)
+        return len(killed) == 2
 
     options = {"checkpoint_seconds": 0.05, "build": False, "out": tmp_path}
     executor = RayExecutor(address=cluster.address, device="cpu", patience_seconds=2.0)
@@ -124,11 +125,10 @@ def test_a_worker_and_then_the_head_are_killed(kills_suite, undisturbed, tmp_pat
     assert len(report.problems) == 1
     assert "the ray cluster is gone" in report.problems[0]
     assert "resumable" in report.problems[0]
-    assert {state.name for _, state in plan_run(kills_suite, out=tmp_path).states} <= {"resumable", "done"}
-    cluster.start()
-    report = run(kills_suite, executor=executor, **options)
+    report = run(kills_suite, executor=LocalExecutor(["cpu"]), **options)
     assert report.problems == ()
     assert differences(undisturbed, tmp_path) == []
+    assert len(report.records[0].attempts) == 3
 
 
 def test_nobody_answers(tmp_path):
@@ -145,7 +145,7 @@ def test_nobody_answers(tmp_path):
 DRIVER = """
 import json, sys
 settings = json.loads(sys.stdin.readline())
-print(json.dumps({"hello": {"cpus": 4, "gpus": 0}}), flush=True)
+print(json.dumps({"cluster": {"cpus": 4, "gpus": 0}}), flush=True)
 orders = 0
 for line in sys.stdin:
     order, orders = json.loads(line), orders + 1
@@ -178,13 +178,13 @@ def test_many_jobs_do_not_flood(tmp_path, pretend):
         under_way.discard(event.job.folder) if event.kind == "end" else under_way.add(event.job.folder)
         most[0] = max(most[0], len(under_way))
 
-    assert RayExecutor(device="cpu", window=3).execute(jobs(tmp_path, 60), count) == []
-    assert most[0] <= 3
+    assert RayExecutor(device="cpu").execute(jobs(tmp_path, LEAST_WINDOW + 30), count) == []
+    assert most[0] <= LEAST_WINDOW
 
 
 def test_a_node_that_does_not_see_the_folder_stops_the_sending(tmp_path, pretend):
     pretend(DRIVER.replace("WORD", '{"kind": "unseen", "text": "node 7 does not see it: all nodes share"}'))
-    problems = RayExecutor(device="cpu", window=2).execute(jobs(tmp_path, 50))
+    problems = RayExecutor(device="cpu").execute(jobs(tmp_path, LEAST_WINDOW + 30))
     assert problems == ["node 7 does not see it: all nodes share"]
 
 
@@ -192,14 +192,21 @@ def test_a_cell_whose_ray_worker_dies_again_and_again_is_a_problem(tmp_path, pre
     pretend(DRIVER.replace("WORD", '{"kind": "died", "text": "NodeDiedError: gone"}'))
     problems = RayExecutor(device="cpu").execute(jobs(tmp_path, 2))
     assert len(problems) == 2
-    assert "died 5 times (NodeDiedError: gone); resumable" in problems[0]
+    assert "died again and again (NodeDiedError: gone); resumable" in problems[0]
 
 
 def test_memory_that_runs_out_becomes_a_result(tmp_path, pretend):
-    pretend(DRIVER.replace("WORD", '({"kind": "memory", "text": "too much"} if orders < 4 else {})'))
+    pretend(DRIVER.replace("WORD", '({"kind": "memory", "text": "too much"} if orders < 2 else {})'))
     assert RayExecutor(device="cpu").execute(jobs(tmp_path, 1)) == []
-    facts = json.loads((tmp_path / "0" / "job.json").read_text())
-    assert facts["fail"][0] == "out-of-memory"
+    assert json.loads((tmp_path / "0" / JOB).read_text())["fail"][0] == "out-of-memory"
+
+
+def test_memory_that_runs_out_after_progress_does_not_count(tmp_path, pretend):
+    [job] = jobs(tmp_path, 1)
+    save_state(job.folder, job.cell, {"step": 5}, Costs())
+    pretend(DRIVER.replace("WORD", '({"kind": "memory", "text": "too much"} if orders < 2 else {})'))
+    assert RayExecutor(device="cpu").execute([job]) == []
+    assert json.loads((tmp_path / "0" / JOB).read_text())["fail"] is None
 
 
 def test_a_driver_that_dies_says_its_last_line(tmp_path, pretend):
@@ -212,21 +219,12 @@ def test_a_cluster_without_a_place_for_a_cell(tmp_path, pretend):
     pretend(DRIVER.replace("WORD", "{}"))
     problems = RayExecutor(device="cuda").execute(jobs(tmp_path, 3))
     assert len(problems) == 1
-    assert "is of no use: it has 4 CPUs and 0 GPUs, and a cell wants a GPU" in problems[0]
-
-
-def test_a_ticket_tells_whether_the_folder_is_shared(tmp_path, monkeypatch):
-    import colorbench.grid.supervise as supervise
-
-    monkeypatch.setattr(supervise, "TICKET_SECONDS", 0.3)
-    began = time.monotonic()
-    assert Supervisor(str(tmp_path), "abc", {})()[0] == "unseen"
-    assert time.monotonic() - began < 5
+    assert "cannot run a cell: it has 4 CPUs and 0 GPUs, and a cell needs a GPU" in problems[0]
 
 
 def test_settings_and_the_missing_package(monkeypatch):
     pytest.importorskip("ray", reason="needs ray: pip install 'colorbench[ray]'")
-    with pytest.raises(KeyError, match="its settings: address, cpus, window"):
+    with pytest.raises(KeyError, match="its settings: address, cpus"):
         make_executor("ray", settings=["gpu=1"])
     with pytest.raises(ValueError, match="whole number above 0"):
         make_executor("ray", settings=["cpus=some"])

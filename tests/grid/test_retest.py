@@ -1,5 +1,6 @@
 """retest(board) with real tiny cells on generated photos: records, resuming, what is left out, what is refused."""
 
+import dataclasses
 import hashlib
 import json
 import shutil
@@ -11,10 +12,10 @@ from PIL import Image
 from colorbench.cell import Recipe
 from colorbench.grid.retest import plan_retest, retest
 from colorbench.grid.run import run
-from colorbench.grid.worker import run_job
 from colorbench.leaderboard import build, check
 from colorbench.photo import decode_photo
 from colorbench.record import read_record, write_record
+from tests.grid.in_process import InProcess
 from tests.grid.test_run import UNET, tiny_suite
 from tests.training.cells import small_protocol
 
@@ -31,18 +32,6 @@ def write_photos(folder, count=5, gray=False, rng=0):
         coarse = numbers.integers(0, 256, (6, 6, 1 if gray else 3), dtype=np.uint8).repeat(3 if gray else 1, axis=2)
         Image.fromarray(coarse).resize((48, 40), Image.Resampling.BICUBIC).save(folder / f"photo-{k}.png")
     return folder
-
-
-class InProcess:
-    """Runs jobs here: a process each would spend its time on imports."""
-
-    def execute(self, jobs, on_event):
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("COLORBENCH_COMPILE", "0")
-            for job in jobs:
-                job.write()
-                run_job(job)
-        return []
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +64,7 @@ def photos(tmp_path_factory):
 def test_every_cell_on_every_photo_then_nothing_again(board, photos):
     plan = plan_retest(board, photos, "kodak")
     told = []
-    report = retest(plan, on_cell=lambda *facts: told.append(facts), build=False)
+    report = retest(plan, on_cell=lambda *facts: told.append(facts), build=False, executor=InProcess())
     assert report.left_out == ()
     assert len(report.records) == len(told) == 5
     place = board.parent / "tiny-kodak"
@@ -94,17 +83,24 @@ def test_every_cell_on_every_photo_then_nothing_again(board, photos):
     assert (len(again.todo), again.done) == (0, 5)
 
 
+def test_a_worker_process_retests(board, photos):
+    plan = plan_retest(board, photos, "kodak")
+    report = retest(dataclasses.replace(plan, todo=plan.todo[:1]), device="cpu", build=False)
+    assert report.left_out == ()
+    assert [record.cell.retest_of for record in report.records] == [plan.todo[0][0].record.key]
+
+
 def test_a_stopped_retest_goes_on_and_a_new_metric_supersedes(board, photos):
     def stop(name, done, total):
         if done == 2:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        retest(plan_retest(board, photos, "kodak", metrics=["psnr"]), on_cell=stop)
+        retest(plan_retest(board, photos, "kodak", metrics=["psnr"]), on_cell=stop, executor=InProcess())
     rest = plan_retest(board, photos, "kodak", metrics=["psnr"])
     assert (len(rest.todo), rest.done) == (3, 2)
-    first = {record.key: record for record in retest(rest, build=False).records}
-    more = retest(plan_retest(board, photos, "kodak", metrics=["psnr", "ssim"]), build=False)
+    first = {record.key: record for record in retest(rest, build=False, executor=InProcess()).records}
+    more = retest(plan_retest(board, photos, "kodak", metrics=["psnr", "ssim"]), build=False, executor=InProcess())
     assert len(more.records) == 5
     for record in more.records:
         assert record.supersedes
@@ -121,7 +117,7 @@ def test_the_test_photos_again_give_the_same_pictures(board, finished, photos, t
         if hashlib.sha256(path.read_bytes()).hexdigest()[:16] in ids:
             shutil.copy(path, same)
     assert len(list(same.iterdir())) == len(ids) >= 2
-    retest(plan_retest(board, same, "same"), build=False)
+    retest(plan_retest(board, same, "same"), build=False, executor=InProcess())
     for label in ("unet+l1", "unet+l1+rgb", "mean-ab"):
         old, new = (where / label / "seed-0" / "predictions" for where in (board, board.parent / "tiny-same"))
         for name in ids:
@@ -136,13 +132,13 @@ def test_what_cannot_be_tested_is_named_and_failures_count_as_gray(board, photos
         path.unlink()
     plan = plan_retest(board, photos, "kodak")
     assert "not at hand" in plan.told[-1]
-    report = retest(plan, build=False)
+    report = retest(plan, build=False, executor=InProcess())
     gray, rgb = ({r.cell.recipe.label: r for r in report.records}[label] for label in ("gray", "unet+l1+rgb"))
     assert rgb.status == "nan"
     assert rgb.scores["psnr"].value == gray.scores["psnr"].value
     assert len(report.left_out) == 2
     assert any("mean-ab" in line and "--train-data" in line for line in report.left_out)
-    assert any("unet+l1/" in line and "its record says" in line for line in report.left_out)
+    assert any("unet+l1 seed 0" in line and "its record says" in line for line in report.left_out)
 
 
 def test_training_photos_in_the_new_set_are_told(board, finished):
@@ -161,7 +157,7 @@ def test_what_is_refused(board, photos, finished, tmp_path):
         plan_retest(board / "references", photos, "kodak")
     with pytest.raises(ValueError, match="hash"):
         plan_retest(board, photos, "kodak", train_source=photos)
-    retest(plan_retest(board, photos, "kodak"), build=False)
+    retest(plan_retest(board, photos, "kodak"), build=False, executor=InProcess())
     with pytest.raises(ValueError, match="on other photos"):
         plan_retest(board, write_photos(tmp_path / "others", rng=7), "kodak")
     with pytest.raises(ValueError, match="a retest itself"):
@@ -176,7 +172,7 @@ def test_what_is_refused(board, photos, finished, tmp_path):
 
 
 def test_another_checkpoint_of_a_tested_cell_is_refused(board, photos):
-    retest(plan_retest(board, photos, "kodak"), build=False)
+    retest(plan_retest(board, photos, "kodak"), build=False, executor=InProcess())
     path = board / "unet+l1" / "seed-0" / "record.json"
     facts = json.loads(path.read_text())
     facts["files"]["checkpoint.safetensors"] = "0" * 64

@@ -1,21 +1,24 @@
-"""run(suite) with real worker processes: finish, repeat, kill, resume, refuse."""
+"""run(suite): finish, repeat, rescore, refuse; and with real worker processes: kills, a second run, what is not a result."""
 
-import json
-import os
+import shutil
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 
 import pytest
 
 from colorbench.cell import Budget, Recipe, Suite
-from colorbench.grid import attempts
+from colorbench.files import CURVE, RECORD, SUITE, TRAINING_STATE, hold
+from colorbench.grid import supervisor
+from colorbench.grid.executors import LocalExecutor, find_devices
 from colorbench.grid.job import Job, read_job
-from colorbench.grid.local import LocalExecutor, find_devices
-from colorbench.grid.run import plan_run, run
+from colorbench.grid.plan import plan_run
+from colorbench.grid.run import adopt, run
+from colorbench.grid.supervisor import saved_step
+from colorbench.grid.worker import run_job
 from colorbench.record import read_record
+from tests.grid.in_process import InProcess
 from tests.grid.meanwhile import kill, meanwhile, training_workers
 from tests.training.cells import small_cell, small_protocol
 
@@ -36,27 +39,17 @@ def tiny_suite(**changes) -> Suite:
     return Suite(**{**facts, **changes})
 
 
-@pytest.fixture(autouse=True)
-def import_from_here(monkeypatch):
-    monkeypatch.setenv("PYTHONPATH", os.getcwd())
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-
-
-def executor() -> LocalExecutor:
-    return LocalExecutor(["cpu"])
-
-
 def test_run_then_run_again_then_one_more_metric(tmp_path):
-    report = run(tiny_suite(), out=tmp_path, executor=executor())
+    report = run(tiny_suite(), out=tmp_path, executor=InProcess())
     assert report.problems == ()
     assert [record.status for record in report.records] == ["done", "done"]
     assert (tmp_path / "tiny" / "suite.json").exists()
     assert len(list((tmp_path / "tiny" / "references").glob("*.png"))) == 4
     assert (tmp_path / "tiny" / "board" / "index.html").exists()
-    again = run(tiny_suite(), out=tmp_path, executor=executor())
+    again = run(tiny_suite(), out=tmp_path, executor=InProcess())
     assert again.ran == 0
     assert again.records == report.records
-    more = run(tiny_suite(metrics=("psnr", "delta-e-2000")), out=tmp_path, executor=executor(), build=False)
+    more = run(tiny_suite(metrics=("psnr", "delta-e-2000")), out=tmp_path, executor=InProcess(), build=False)
     assert more.ran == 2
     for before, after in zip(report.records, more.records):
         assert after.scores["delta-e-2000"].value > 0
@@ -67,82 +60,70 @@ def test_run_then_run_again_then_one_more_metric(tmp_path):
 
 
 def test_another_protocol_in_the_same_folder_is_refused(tmp_path):
-    run(tiny_suite(recipes=()), out=tmp_path, executor=executor(), build=False)
+    run(tiny_suite(recipes=()), out=tmp_path, executor=InProcess(), build=False)
     with pytest.raises(ValueError, match="choose another --out"):
         plan_run(tiny_suite(protocol=small_protocol(batch=2)), out=tmp_path)
 
 
-def test_a_killed_worker_resumes(tmp_path):
-    """kill -9 in the middle of training: the executor sees it, and a second process finishes the cell."""
+@pytest.mark.timeout(900)
+def test_a_worker_that_is_killed_three_times_finishes_because_it_got_further_each_time(tmp_path):
+    """kill -9 as soon as the checkpoint has grown: no death is held against the cell."""
     suite = tiny_suite(protocol=small_protocol(budget=Budget(kind="steps", amount=600)), baselines=())
-    killed = []
+    steps, killed = [0], set()
 
-    def kill_once():
-        for _, pid in training_workers(tmp_path)[:1]:
-            kill(pid)
-            killed.append(pid)
-        return bool(killed)
+    def kill_when_it_grew():
+        for folder, pid in training_workers(tmp_path):
+            if pid not in killed and (step := saved_step(read_job(folder))) > steps[-1]:
+                kill(pid)
+                killed.add(pid)
+                steps.append(step)
+        return len(killed) == 3
 
-    with meanwhile(kill_once):
-        report = run(suite, out=tmp_path, executor=executor(), checkpoint_seconds=0.05, build=False)
-    assert killed
+    with meanwhile(kill_when_it_grew):
+        report = run(suite, out=tmp_path, executor=LocalExecutor(["cpu"]), checkpoint_seconds=0.05, build=False)
+    assert len(killed) == 3
     assert report.problems == ()
-    assert report.records[0].status == "done"
     record = report.records[0]
-    assert record.spent.steps == 600
-    assert len(record.attempts) == 2
+    assert (record.status, record.spent.steps) == ("done", 600)
+    assert [attempt.ended for attempt in record.attempts] == ["killed"] * 3 + ["done"]
     assert sum(attempt.end_step - attempt.start_step for attempt in record.attempts) == 600
     assert record.cost.train_seconds == pytest.approx(sum(attempt.train_seconds for attempt in record.attempts))
-
-
-def test_a_worker_that_always_dies_becomes_a_crash(tmp_path):
-    suite = tiny_suite(protocol=small_protocol(budget=Budget(kind="steps", amount=10**6)), baselines=())
-
-    def kill(event):
-        if event.kind == "progress" and event.text == "training" and event.job.fail is None:
-            os.kill(json.loads((event.job.folder / "progress.json").read_text())["pid"], signal.SIGKILL)
-            (event.job.folder / "progress.json").unlink()
-
-    report = run(suite, out=tmp_path, executor=executor(), on_event=kill, build=False)
-    record = report.records[0]
-    assert record.status == "crash"
-    assert "SIGKILL 3 times" in record.message
-    assert record.scores["psnr"].value is not None
 
 
 def test_removed_photos_are_a_problem_not_a_result(tmp_path):
     cell = small_cell()
     job = Job(tmp_path / "cell", cell.model_copy(update={"data_hash": "0" * 64}), ("psnr",))
-    problems = executor().execute([job])
+    problems = LocalExecutor(["cpu"]).execute([job])
     assert len(problems) == 1
     assert "folder changed since" in problems[0]
-    assert not (tmp_path / "cell" / "record.json").exists()
+    assert not (tmp_path / "cell" / RECORD).exists()
 
 
-def test_two_harnesses_on_one_cell(tmp_path, monkeypatch):
-    monkeypatch.setattr(attempts, "BUSY_SECONDS", 1.0)
+@pytest.mark.timeout(900)
+def test_two_runs_on_one_cell(tmp_path, monkeypatch):
+    monkeypatch.setattr(supervisor, "BUSY_SECONDS", 1.0)
     cell = small_cell(budget=Budget(kind="steps", amount=10**6))
     job = Job(tmp_path / "cell", cell, ("psnr",), device="cpu")
     job.write()
     first = subprocess.Popen([sys.executable, "-m", "colorbench.grid.worker", str(job.folder)])
     try:
-        deadline = time.monotonic() + 60
-        while not (job.folder / "curve.jsonl").exists() and time.monotonic() < deadline:
-            time.sleep(0.05)
-        problems = executor().execute([job])
+        while not (job.folder / CURVE).exists():
+            assert first.poll() is None
+        problems = LocalExecutor(["cpu"]).execute([job])
         assert "another process is running this cell" in problems[0]
     finally:
         first.send_signal(signal.SIGINT)
-        assert first.wait(60) == 130
-    assert (job.folder / "training_state").exists()
+        assert first.wait() == 130
+    assert (job.folder / TRAINING_STATE).exists()
 
 
-def test_a_hanging_worker_is_killed_and_recorded(tmp_path, monkeypatch):
-    monkeypatch.setattr(attempts, "GRACE_SECONDS", 0.0)
-    cell = small_cell(budget=Budget(kind="steps", amount=10**6))
-    problems = executor().execute([Job(tmp_path / "cell", cell, ("psnr",), timeout_seconds=0.05)])
-    assert problems == []
-    assert read_record(tmp_path / "cell" / "record.json").status == "timeout"
+def test_a_failure_is_recorded_with_the_scores_of_gray(tmp_path):
+    job = Job(tmp_path / "cell", small_cell(), ("psnr",), fail=("timeout", "it hung"))
+    job.write()
+    run_job(job)
+    record = read_record(tmp_path / "cell" / RECORD)
+    assert (record.status, record.message) == ("timeout", "it hung")
+    assert record.scores["psnr"].value is not None
 
 
 def test_job_round_trip(tmp_path):
@@ -159,3 +140,60 @@ def test_devices():
         find_devices("tpu")
     with pytest.raises(ValueError, match="at least one device"):
         LocalExecutor([])
+
+
+def test_the_same_cell_of_another_suite_is_copied_and_no_other(tmp_path):
+    first = run(tiny_suite(), out=tmp_path, executor=InProcess(), build=False)
+    more = (*tiny_suite().recipes, Recipe(generator="unet", loss="mse", options=UNET))
+    second = tiny_suite(name="second", recipes=more)
+    plan = plan_run(second, out=tmp_path)
+    with hold(tmp_path / plan.todo[0].folder):
+        assert [cell.recipe.label for cell in adopt(plan).todo] == ["gray", "unet+mse"], "somebody works on gray"
+    left = adopt(plan)
+    assert left.states == plan_run(second, out=tmp_path).states
+    assert [cell.recipe.label for cell in left.todo] == ["unet+mse"]
+    records = [state.record for _, state in left.states if state.record]
+    assert [record.cell.suite for record in records] == ["second", "second"]
+    assert [record.scores for record in records] == [record.scores for record in first.records]
+    assert list((tmp_path / "second").rglob(".adopt-*")) == []
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / SUITE).write_text("{")
+    longer = plan_run(tiny_suite(name="longer", protocol=small_protocol(batch=5)), out=tmp_path)
+    assert len(adopt(longer).todo) == 2, "another protocol is another result"
+
+
+class Removing(InProcess):
+    """Somebody removes the output folder before the last cell."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def execute(self, jobs, on_event):
+        def remove(event):
+            if event.kind == "start" and event.job == jobs[-1]:
+                shutil.rmtree(self.folder)
+            on_event(event)
+
+        return super().execute(jobs, remove)
+
+
+def test_an_output_folder_that_is_removed_in_the_middle_is_a_problem(tmp_path):
+    report = run(tiny_suite(), out=tmp_path, executor=Removing(tmp_path / "tiny"))
+    assert report.problems == (
+        "gray seed 0: its record was removed while the run went on; the same command makes it again",
+    )
+    assert [record.cell.recipe.label for record in report.records] == ["unet+l1"]
+    again = run(tiny_suite(), out=tmp_path, executor=InProcess(), build=False)
+    assert (again.problems, again.ran, len(again.records)) == ((), 1, 2)
+
+
+def test_a_damaged_suite_file_is_named_with_its_cure(tmp_path):
+    run(tiny_suite(recipes=()), out=tmp_path, executor=InProcess(), build=False)
+    path = tmp_path / "tiny" / SUITE
+    for content in (b"{", b"\xff\xfe", b'{"name": "tiny"}'):
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match=r"tiny/suite\.json is damaged .*: remove it, and run the suite again"):
+            run(tiny_suite(recipes=()), out=tmp_path, executor=InProcess(), build=False)
+    path.unlink()
+    assert run(tiny_suite(recipes=()), out=tmp_path, executor=InProcess(), build=False).problems == ()
+    assert path.is_file()

@@ -1,13 +1,19 @@
-"""States on disk and the lock."""
+"""What is on disk: states of cells, and `colorbench status`, from files alone."""
 
-import os
-import subprocess
-import sys
+import json
+import shutil
 
 import pytest
 
-from colorbench.grid.state import Busy, hold, state_of
+from colorbench.files import hold
+from colorbench.grid.executors import LocalExecutor
+from colorbench.grid.job import Job
+from colorbench.grid.run import run
+from colorbench.grid.state import cell_statuses, expected_cells, state_of
+from colorbench.running import read_status, show_status
+from colorbench.training.run_log import RunLog
 from colorbench.training.train import train
+from tests.grid.noop import NoProcess, many_cells
 from tests.training.cells import small_cell
 
 
@@ -34,26 +40,62 @@ def test_a_torn_record_counts_as_absent(tmp_path):
     assert "unreadable record" in state.problem
 
 
-HOLDER = """
-import sys, time
-from pathlib import Path
-from colorbench.grid.state import hold
-with hold(Path(sys.argv[1])):
-    print("held", flush=True)
-    time.sleep(60)
-"""
+@pytest.fixture
+def out(tmp_path):
+    run(many_cells(20), out=tmp_path, executor=LocalExecutor(["cpu"], spawn=NoProcess), build=False)
+    return tmp_path
 
 
-def test_the_lock_excludes_and_dies_with_its_process(tmp_path):
-    environment = os.environ | {"PYTHONPATH": os.getcwd()}
-    process = subprocess.Popen([sys.executable, "-c", HOLDER, str(tmp_path)], stdout=subprocess.PIPE, env=environment)
-    try:
-        assert process.stdout.readline().strip() == b"held"
-        with pytest.raises(Busy, match="run by another process"), hold(tmp_path):
-            pass
-    finally:
-        process.kill()
-        process.wait()
-        process.stdout.close()
-    with hold(tmp_path):
-        pass
+def states(out):
+    return {row.name: row.state for row in cell_statuses(out)}
+
+
+def test_states_follow_the_files(out):
+    assert set(states(out).values()) == {"done"}
+    assert expected_cells(out) == expected_cells(out / "many") == 20
+    folder = out / "many" / "unet+l1" / "seed-3"
+    (folder / "record.json").unlink()
+    assert states(out)["many/unet+l1/seed-3"] == "waiting"
+    RunLog(folder).tell("training", 0.5, step=2, loss=0.25)
+    assert states(out)["many/unet+l1/seed-3"] == "interrupted"
+    with hold(folder):
+        assert states(folder) == {".": "running"}
+    (folder / "record.json").write_text("{")
+    assert states(out)["many/unet+l1/seed-3"] == "unreadable record"
+    assert read_status(out)["left"] == 1
+
+
+def test_recorded_cells_are_read_once_and_copies_without_a_job_are_seen(out):
+    known = {}
+    cell_statuses(out, known)
+    assert len(known) == 20
+    folder = out / "many" / "unet+l1" / "seed-3"
+    (folder / "record.json").write_text("torn since")
+    assert {row.state for row in cell_statuses(out, known)} == {"done"}
+    (out / "many" / "unet+l1" / "seed-4" / "job.json").unlink()
+    assert len(cell_statuses(out)) == 20
+
+
+def test_cells_that_nobody_started_are_counted(out, capsys):
+    shutil.rmtree(out / "many" / "unet+l1" / "seed-0")
+    status = read_status(out)
+    assert status["left"] == 1
+    assert status["counts"] == {"done": 19, "waiting": 1}
+    assert len(status["cells"]) == 19
+    show_status(out, watch=False)
+    said = capsys.readouterr()
+    assert len(said.out.splitlines()) == 19
+    assert "20 cells: 19 done, 1 waiting" in said.err
+    show_status(out, watch=False, as_json=True)
+    assert json.loads(capsys.readouterr().out)["total"] == 20
+    with pytest.raises(ValueError, match="absent does not exist; give the --out folder"):
+        show_status(out / "absent", watch=False)
+
+
+def test_watching_ends_when_all_is_recorded(out):
+    show_status(out, watch=True)
+
+
+def test_a_job_alone_is_waiting(tmp_path):
+    Job(tmp_path / "cell", small_cell(), ("psnr",)).write()
+    assert states(tmp_path) == {"cell": "waiting"}

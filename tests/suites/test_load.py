@@ -3,7 +3,7 @@
 import pytest
 
 from colorbench.generators import GENERATORS
-from colorbench.grid.cells import expand_suite
+from colorbench.grid.plan import expand_suite
 from colorbench.losses import LOSSES
 from colorbench.losses.expression import parse
 from colorbench.suites import SUITES, load_suite

@@ -1,0 +1,29 @@
+"""An executor without processes, for tests whose subject is not the processes: most of a worker's time goes to imports."""
+
+import pytest
+import torch
+
+from colorbench.grid.job import read_job
+from colorbench.grid.supervisor import Event
+from colorbench.grid.worker import run_job, sentence
+
+
+class InProcess:
+    """Runs jobs here, each through its file as everywhere, with as many threads as a worker of the tests has: one."""
+
+    def execute(self, jobs, on_event=lambda event: None) -> list[str]:
+        problems, threads = [], torch.get_num_threads()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("COLORBENCH_COMPILE", "0")
+            torch.set_num_threads(1)
+            for job in jobs:
+                on_event(Event("start", job))
+                job.write()
+                try:
+                    run_job(read_job(job.folder))
+                    on_event(Event("end", job, 1.0))
+                except (OSError, ValueError, KeyError) as error:
+                    problems.append(f"{job.name}: {sentence(error)}")
+                    on_event(Event("problem", job, 0.0, problems[-1]))
+            torch.set_num_threads(threads)
+        return problems

@@ -1,0 +1,163 @@
+"""The plan: a suite's cells and their names, their steps and expected time, and the step table that this takes."""
+
+import pytest
+
+from colorbench.cell import Budget, Recipe
+from colorbench.files import STEP_TABLE
+from colorbench.generators import GENERATORS
+from colorbench.generators.row import GeneratorRow
+from colorbench.grid.executors import LocalExecutor
+from colorbench.grid.plan import choose_table, expand_suite, plan_run
+from colorbench.grid.run import run
+from colorbench.suites import load_suite, override_suite
+from colorbench.suites.budget import count_step
+from colorbench.suites.step_table import Conditions, Reference, StepRow, StepTable, kind_of, write_table
+from tests.generators.test_flops import Stubborn
+from tests.grid.noop import NoProcess, many_cells
+from tests.grid.test_run import UNET, tiny_suite
+from tests.training.cells import small_protocol
+
+HASH = "0" * 64
+
+
+def mini(**changes):
+    return load_suite("mini").model_copy(update=changes)
+
+
+def test_baselines_first_then_seed_by_seed():
+    suite = mini(seeds=2)
+    cells = expand_suite(suite, HASH)
+    count = len(suite.baselines)
+    assert [cell.recipe.generator for cell in cells[:count]] == list(suite.baselines)
+    assert [cell.seed for cell in cells[count:]] == [0] * len(suite.recipes) + [1] * len(suite.recipes)
+
+
+def test_losses_are_spelled_one_way():
+    one = expand_suite(mini(recipes=(Recipe(generator="unet", loss="patchgan+100 * l1"),)), HASH)
+    two = expand_suite(mini(recipes=(Recipe(generator="unet", loss="1e2*l1 + patchgan"),)), HASH)
+    assert [cell.key for cell in one] == [cell.key for cell in two]
+
+
+@pytest.mark.parametrize(
+    ("recipe", "message"),
+    [
+        (Recipe(generator="unett", loss="l1"), "unknown generator 'unett'; known generators: unet,"),
+        (Recipe(generator="unet", loss="l3"), "l3"),
+        (Recipe(generator="unet", loss="l1", options={"widht": 3}), "no option widht; its options: width"),
+        (Recipe(generator="unet", loss="classification", head="ab"), "needs the head 'bins'"),
+    ],
+)
+def test_wrong_names_are_refused(recipe, message):
+    with pytest.raises((KeyError, ValueError), match=message):
+        expand_suite(mini(recipes=(recipe,)), HASH)
+
+
+def test_unknown_metric_and_baseline():
+    with pytest.raises(KeyError, match="unknown metric 'pnsr'"):
+        expand_suite(mini(metrics=("pnsr",)), HASH)
+    with pytest.raises(KeyError, match="unknown baseline 'grey'; known baselines: gray"):
+        expand_suite(mini(baselines=("grey",)), HASH)
+
+
+def test_a_baseline_that_needs_a_truth_is_refused_on_photos():
+    protocol = load_suite("smoke").protocol
+    with pytest.raises(ValueError, match=r"'bayes-mean' needs .*of the photos of 'embedded' nobody knows it"):
+        expand_suite(mini(protocol=protocol, baselines=("gray", "bayes-mean")), HASH)
+
+
+EIGHT = Budget(kind="reference-seconds", amount=8)
+
+
+def suite_of(budget=EIGHT, **changes):
+    recipes = (Recipe(generator="unet", loss="l1", options=UNET), Recipe(generator="unet", loss="mse", options=UNET))
+    return tiny_suite(protocol=small_protocol(budget=budget), **{"recipes": recipes, **changes})
+
+
+def table_of(suite, losses=("l1", "l1", "l1", "l1")) -> StepTable:
+    """One row for unet+l1, 40 ms, and three of other widths."""
+    rows = []
+    for i, loss in enumerate(losses):
+        recipe = Recipe(generator="unet", loss=loss, options={**UNET, "width": 4 + 2 * i})
+        counted, kind = count_step(recipe, suite.protocol), kind_of(recipe, suite.protocol)
+        seconds = 0.04 * (1 + i)
+        facts = {"seconds": seconds, "blocks": (seconds,), "macs": counted.macs, "activations": counted.activations}
+        rows.append(StepRow(**kind.model_dump(), **facts))
+    reference = Reference(device="a card", torch="2.15", colorbench="0.1.0", warmup_steps=20, block_steps=30)
+    return StepTable(reference=reference, conditions=Conditions.of(suite.protocol), rows=tuple(rows))
+
+
+def planned(out, suite, table=None):
+    """Steps, provisional and expected seconds of every recipe."""
+    plan = plan_run(suite, out=out, table=table)
+    return {
+        cell.recipe.label: (cell.steps, cell.provisional, plan.expected_seconds.get(cell.recipe.label))
+        for cell, _ in plan.states
+    }
+
+
+def test_cells_carry_their_steps_by_the_table_or_by_an_estimate(tmp_path):
+    suite = suite_of()
+    found = planned(tmp_path, suite, table_of(suite))
+    assert found["gray"] == (None, False, 0)
+    assert found["unet+l1"] == (200, False, pytest.approx(8))
+    steps, provisional, _ = found["unet+mse"]
+    assert provisional
+    assert 100 < steps < 300  # as large as the first row
+
+
+def test_flops_are_counted_before_anything_starts(tmp_path, monkeypatch):
+    suite = suite_of(Budget(kind="flops", amount=1e9))
+    counted = count_step(suite.recipes[0], suite.protocol)
+    assert planned(tmp_path, suite)["unet+l1"] == (int(1e9 // counted.flops), False, None)
+    monkeypatch.setitem(GENERATORS, "stubborn", GeneratorRow("stubborn", Stubborn))
+    stubborn = suite_of(suite.protocol.budget, recipes=(Recipe(generator="stubborn", loss="l1"),))
+    with pytest.raises(ValueError, match="stubborn cannot run on the meta device"):
+        plan_run(stubborn, out=tmp_path)
+
+
+def test_a_table_tells_the_time_of_other_budgets(tmp_path):
+    suite = suite_of(Budget(kind="steps", amount=50))
+    found = planned(tmp_path, suite, table_of(suite))
+    assert found["unet+l1"] == (50, False, pytest.approx(2))
+    assert found["unet+mse"] == (50, False, None)
+    assert plan_run(suite, out=tmp_path, table=table_of(suite)).suite == suite
+
+
+def test_without_a_table_the_expected_time_is_that_of_the_same_recipe_before(tmp_path):
+    suite = many_cells(20)
+    run(suite, out=tmp_path, executor=LocalExecutor(["cpu"], spawn=NoProcess), build=False)
+    plan = plan_run(suite.model_copy(update={"seeds": 11}), out=tmp_path)
+    assert [plan.expected_seconds[cell.recipe.label] for cell in plan.todo] == [1.0, 1.0]
+    assert plan_run(suite, out=tmp_path / "elsewhere").expected_seconds == {}
+
+
+def test_a_suite_without_its_table_is_refused_with_what_to_do(tmp_path):
+    with pytest.raises(ValueError, match=r"suite tiny .*run `colorbench calibrate tiny.*--table FILE"):
+        plan_run(suite_of(), out=tmp_path)
+    named = suite_of()
+    named = named.model_copy(update={"protocol": named.protocol.model_copy(update={"table_sha256": "e" * 64})})
+    with pytest.raises(ValueError, match="names the step table eeeeeeeeeeee, which is not here"):
+        plan_run(named, out=tmp_path)
+
+
+def test_the_table_beside_the_cells_is_found_again(tmp_path):
+    suite, table = suite_of(), table_of(suite_of())
+    named = plan_run(suite, out=tmp_path, table=table).suite
+    assert named.protocol.table_sha256 == table.sha256
+    assert choose_table(named, table, tmp_path) == table
+    write_table(table, tmp_path / STEP_TABLE)
+    assert choose_table(suite, None, tmp_path) == table
+    assert choose_table(named, None, tmp_path) == table
+    assert choose_table(suite_of(Budget(kind="steps", amount=5)), None, tmp_path) is None
+    assert override_suite(named, budget="60s").protocol.table_sha256 is None
+    assert override_suite(named, budget="9rs").protocol.table_sha256 == table.sha256
+
+
+@pytest.mark.parametrize("tier", ["nano", "s", "m", "l"])
+def test_tiers_need_a_table_and_say_so(tier, tmp_path):
+    suite = load_suite(tier)
+    assert suite.protocol.budget.kind == "reference-seconds"
+    assert "colorbench calibrate s" in suite.note
+    assert len({recipe.generator for recipe in suite.recipes}) == len(GENERATORS)
+    with pytest.raises(ValueError, match=f"calibrate {tier} --data"):
+        plan_run(suite, out=tmp_path, source=tmp_path)

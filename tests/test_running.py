@@ -1,0 +1,78 @@
+"""`colorbench run` as people see it: names and messages may hold what looks like markup."""
+
+import pytest
+
+from colorbench import running
+from colorbench.grid.run import run
+from colorbench.grid.supervisor import Event
+from colorbench.running import run_suite
+from colorbench.suites import load_suite
+from tests.grid.in_process import InProcess
+
+SUITE = """
+title = "two [/b] of a kind"
+metrics = ["psnr"]
+primary = "psnr"
+baselines = ["gray", "mean-ab"]
+recipes = []
+[protocol]
+dataset = "embedded"
+size_px = 16
+fit = "tiles"
+limit_train = 16
+limit_test = 4
+batch = 4
+budget = "4steps"
+"""
+
+
+@pytest.fixture
+def suite(tmp_path):
+    path = tmp_path / "two.toml"
+    path.write_text(SUITE)
+    return path
+
+
+class OneProblem(InProcess):
+    """The last cell is a problem."""
+
+    def execute(self, jobs, on_event):
+        problem = f"{jobs[-1].name}: [/b] no such [tag]"
+        problems = super().execute(jobs[:-1], on_event)
+        on_event(Event("start", jobs[-1]))
+        on_event(Event("problem", jobs[-1], 0.0, problem))
+        return [*problems, problem]
+
+
+def test_a_dry_run_then_a_problem_then_the_rest(suite, tmp_path, monkeypatch, capsys):
+    options = {
+        "source": None,
+        "overrides": {},
+        "out": tmp_path / "[/b]",
+        "executor": "local",
+        "device": "cpu",
+        "jobs": 1,
+    }
+    options |= {"plugins": [], "rescore": False}
+    assert run_suite(str(suite), dry_run=True, **options) == 0
+    assert "two [/b] of a kind" in capsys.readouterr().err
+    assert not options["out"].exists(), "a dry run writes nothing"
+    monkeypatch.setattr(running, "make_executor", lambda *_, **__: OneProblem())
+    assert run_suite(str(suite), dry_run=False, **options) == 1
+    said = capsys.readouterr().err
+    assert "gray seed 0 recorded (1 of 2)" in said
+    assert "mean-ab seed 0: [/b] no such [tag]" in said
+    assert "1 cells are left; the same command goes on from here." in said
+    monkeypatch.setattr(running, "make_executor", lambda *_, **__: InProcess())
+    assert run_suite(str(suite), dry_run=False, **options) == 0
+    assert "2 of 2 cells recorded, 1 run now" in capsys.readouterr().out
+
+
+def test_what_is_made_again_is_told(suite, tmp_path, capsys):
+    out = tmp_path / "out"
+    run(load_suite(suite), out=out, executor=InProcess(), build=False)
+    min((out / "two" / "gray" / "seed-0" / "predictions").glob("*.png")).write_bytes(b"no picture")
+    options = {"source": None, "overrides": {}, "out": out, "executor": "local", "device": "cpu", "jobs": 1}
+    run_suite(str(suite), plugins=[], rescore=False, dry_run=True, **options)
+    assert "gray seed 0: predictions: not what its record says; made again" in (said := capsys.readouterr()).err
+    assert "damaged" in said.out
