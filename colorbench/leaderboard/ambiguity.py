@@ -30,7 +30,7 @@ FEWEST_PIXELS = 12
 """Smaller objects are left out of shares: their mean color is mostly edge."""
 BOUNDS = {"squared": "bayes-mean", "absolute": "bayes-median", "delta-e-2000": "bayes-delta-e"}
 """Measures with an exact bound: no prediction from gray alone has a smaller expectation."""
-MEASURES = {"squared": "squared error of ab", "absolute": "absolute error of ab", "delta-e-2000": "delta-e-2000"}
+MEASURES = {"squared": "squared error", "absolute": "absolute error", "delta-e-2000": "delta-e-2000"}
 BAYES = ("bayes-mean", "bayes-median", "bayes-delta-e", "bayes-mode", "bayes-annealed", "bayes-sample")
 
 
@@ -300,7 +300,7 @@ def sentence(frame: "pd.DataFrame") -> str:
     if len(trained) < 2:
         return ""
     averages = trained.loc[trained["near_mean"].idxmax()]
-    decides = trained.loc[trained["near_mode"].idxmax()]
+    decides = trained.loc[trained["near_mode"].drop(averages.name).idxmax()]
     return (
         f"{averages['label']} averages: {averages['near_mean']:.0%} of its colors are the mean of what an object may be, "
         f"{averages['near_mode']:.0%} one of the possible colors; {decides['label']} decides: {decides['near_mode']:.0%} are."

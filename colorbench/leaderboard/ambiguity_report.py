@@ -8,7 +8,7 @@ from pathlib import Path
 from colorbench.files import REFERENCES, write_atomically
 from colorbench.leaderboard.ambiguity import BOUNDS, MEASURES, OBJECTS, Ambiguity, leaks, sentence, table
 from colorbench.leaderboard.rewards import rewards, rewards_table
-from colorbench.leaderboard.table import csv, plain_markdown, significant
+from colorbench.leaderboard.table import csv, plain_markdown
 from colorbench.leaderboard.tiers import Results
 
 AMBIGUITY, REWARDS, TEXT = "ambiguity.csv", "rewards.csv", "ambiguity.md"
@@ -73,20 +73,18 @@ def _lines(found: Ambiguity, frame) -> list[str]:
 def _entries(frame) -> dict:
     measures = [measure for measure in BOUNDS if f"regret_{measure}" in frame]
     heads = ["entry", "near a mode", "near the mean", "near gray", "total variation"]
-    heads += [f"regret: {MEASURES[measure]}" for measure in measures] + ["of gray's"] * bool(measures)
+    heads += [f"regret, {MEASURES[measure]}" for measure in measures]
     rows = []
     for row in frame.to_dict("records"):
         cells = [row["label"], *(_share(row[key]) for key in _SHARES), _plain(row["total_variation"])]
-        cells += [_with_half(row[f"regret_{measure}"], row[f"regret_{measure}_half"]) for measure in measures]
-        best = [row[f"regret_{measure}_of_gray"] for measure in measures]
-        cells += [_share(min(best))] * bool(measures)
+        cells += [_regret(row, measure) for measure in measures]
         rows.append({"kind": "" if row["kind"] == "trained" else row["kind"], "cells": cells})
     note = (
         "Shares of objects of ambiguous materials whose mean color is within 10 delta E of one of the material's modes, of "
         "their mean, of gray. Total variation: between the modes chosen and their true weights; 0 covers them all, .5 drops "
-        "half. Regret: the error beyond that of the best constant per material (for squared error bayes-mean, for absolute "
-        "error bayes-median, for delta-e-2000 bayes-delta-e), with its 95 % interval over seeds and scenes; the last column "
-        "is the smallest of them as a share of gray's."
+        "half. Regret: what the error exceeds that of the best constant per material by (bayes-mean for squared error, "
+        "bayes-median for absolute error, bayes-delta-e for delta-e-2000), as a share of gray's: 0 is the best possible, "
+        "100 % is gray; with its 95 % interval over seeds and scenes."
     )
     return {"title": "Each entry", "heads": heads, "rows": rows, "text": (), "note": note, "file": AMBIGUITY}
 
@@ -96,11 +94,11 @@ def _judged(found: Ambiguity) -> dict | None:
     if not judged:
         return None
     heads = ["metric", "rewards averaging", "its order, best first"]
-    rows = [{"kind": "", "cells": [r.metric, r.averaging, " > ".join(r.order) or "none: no direction"]} for r in judged]
+    rows = [{"kind": "", "cells": [r.metric, r.averaging if r.order else "", r.text or r.averaging]} for r in judged]
     note = (
         "Six predictions whose virtues are known: bayes-sample has the right distribution of colors, bayes-mode commits, "
         "bayes-median and bayes-mean average, gray gives up, shuffled-ab has plausible colors in wrong places. A metric "
-        "rewards averaging when bayes-mean beats bayes-sample (5 %, paired over scenes)."
+        "rewards averaging when bayes-mean beats bayes-sample. >: told apart (5 %, paired over scenes); ≈: not told apart."
     )
     return {
         "title": "What does each metric reward?", "heads": heads, "rows": rows, "text": (2, 3), "note": note, "file": REWARDS
@@ -115,5 +113,10 @@ def _plain(value: float) -> str:
     return "" if math.isnan(value) else f"{value:.2f}"
 
 
-def _with_half(value: float, half: float) -> str:
-    return f"{significant(value, half)} ± {significant(half, half)}" if half > 0 else significant(value, half)
+def _regret(row: dict, measure: str) -> str:
+    """In percent of gray's regret."""
+    share, half = 100 * row[f"regret_{measure}_of_gray"], row[f"regret_{measure}_half"]
+    if math.isnan(share):
+        return ""
+    scale = abs(share / row[f"regret_{measure}"]) if row[f"regret_{measure}"] else 0.0
+    return f"{share:.0f} ± {half * scale:.0f} %" if half * scale > 0 else f"{share:.0f} %"

@@ -8,9 +8,11 @@ beats `bayes-sample` rewards averaging.
 import io
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
+from jaxtyping import Float
 
 from colorbench.data.mixtures import TRUTH
 from colorbench.files import PREDICTIONS, REFERENCES, write_atomically
@@ -33,15 +35,24 @@ class Reward:
 
     Attributes:
         means: label -> mean over the scenes.
-        order: labels, best first; empty where the metric has no direction.
-        averaging: whether the mean beats a sample: "yes", "no", "tied", or "unknown" without scores of single scenes.
+        order: labels, best first; empty where the metric has no direction or tells none apart.
+        apart: whether each of them but the last was told apart from the next (5 %, paired over scenes).
+        averaging: whether the mean beats a sample: "yes", "no", "tied", or why nobody can say.
     """
 
     metric: str
     higher_is_better: bool | None
     means: dict[str, float]
     order: tuple[str, ...]
+    apart: tuple[bool, ...]
     averaging: str
+
+    @property
+    def text(self) -> str:
+        """The order, such as "mean > sample ≈ gray": told apart or not."""
+        names = [label.removeprefix("bayes-").removesuffix("-ab") for label in self.order]
+        signs = [" > " if told else " ≈ " for told in self.apart] + [""]
+        return "".join(name + sign for name, sign in zip(names, signs))
 
 
 def rewards(board: Board) -> list[Reward]:
@@ -63,7 +74,7 @@ def rewards_table(board: Board) -> "pd.DataFrame":
         {
             "metric": reward.metric,
             "higher_is_better": "" if reward.higher_is_better is None else str(reward.higher_is_better).lower(),
-            "order": " > ".join(reward.order),
+            "order": reward.text,
             "rewards_averaging": reward.averaging,
             **reward.means,
         }
@@ -146,19 +157,24 @@ def _judge(row, scores: "pd.DataFrame") -> Reward | None:
     table = table.loc[:, list(COMPARED)].replace([np.inf, -np.inf], np.nan).dropna()
     if table.empty:
         return None
-    means = {label: float(np.mean(table[label])) for label in COMPARED}
-    if row.higher_is_better is None:
-        return Reward(row.key, None, means, (), "no direction")
+    values = table.to_numpy(float).T
+    means = dict(zip(COMPARED, values.mean(axis=1).tolist()))
+    if row.higher_is_better is None or np.ptp(values.mean(axis=1)) == 0:
+        reason = "no direction" if row.higher_is_better is None else "tells none apart"
+        return Reward(row.key, row.higher_is_better, means, (), (), reason)
     sign = -1 if row.higher_is_better else 1
-    order = tuple(sorted(COMPARED, key=lambda label: sign * means[label]))
-    return Reward(row.key, row.higher_is_better, means, order, _averaging(table, sign))
+    places = sorted(range(len(COMPARED)), key=lambda k: sign * values[k].mean())
+    order, p = tuple(COMPARED[k] for k in places), _paired_p(values)
+    apart = tuple(bool(p[one, other] < ALPHA) for one, other in pairwise(places))
+    mean, drawn = COMPARED.index("bayes-mean"), COMPARED.index("bayes-sample")
+    ahead = places.index(mean) < places.index(drawn)
+    unknown = np.isnan(p[mean, drawn])
+    averaging = "unknown" if unknown else "tied" if p[mean, drawn] >= ALPHA else "yes" if ahead else "no"
+    return Reward(row.key, row.higher_is_better, means, order, apart, averaging)
 
 
-def _averaging(table: "pd.DataFrame", sign: int) -> str:
-    """Whether `bayes-mean` beats `bayes-sample`, paired over scenes."""
-    pair = table[["bayes-mean", "bayes-sample"]].to_numpy(float).T
-    if pair.shape[1] < 2:
-        return "unknown"
-    found = compare(sample([values.mean(keepdims=True) for values in pair], pair, np.array([True, True])))
-    p, gain = float(found.p[0, 1]), -sign * float(found.difference[0, 1])
-    return "tied" if not p < ALPHA else "yes" if gain > 0 else "no"
+def _paired_p(values: Float[np.ndarray, "n p"]) -> Float[np.ndarray, "n n"]:
+    """Two-sided p of every pair of fixed predictions, paired over scenes; NaN where there is one value each."""
+    fixed = np.ones(len(values), bool)
+    photos = values if values.shape[1] > 1 else None
+    return compare(sample([one.mean(keepdims=True) for one in values], photos, fixed)).p

@@ -101,6 +101,8 @@ def test_metrics_are_judged_by_what_they_prefer(folder):
     assert judged["delta-e-2000"].order.index("bayes-mean") < judged["delta-e-2000"].order.index("bayes-sample")
     assert judged["colorfulness-error"].order[-1] == "gray"
     assert all(set(reward.order) in (set(), set(COMPARED)) for reward in judged.values())
+    assert judged["out-of-gamut"].averaging == "tells none apart"
+    assert judged["ssim"].text.endswith(" > shuffled")
 
 
 def test_kept_scores_are_used_where_pictures_are_gone(folder, tmp_path):
