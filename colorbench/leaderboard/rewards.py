@@ -158,7 +158,7 @@ def _judge(row, scores: "pd.DataFrame") -> Reward | None:
     if table.empty:
         return None
     values = table.to_numpy(float).T
-    means = dict(zip(COMPARED, values.mean(axis=1).tolist()))
+    means = {label: float(one.mean()) for label, one in zip(COMPARED, values)}
     if row.higher_is_better is None or np.ptp(values.mean(axis=1)) == 0:
         reason = "no direction" if row.higher_is_better is None else "tells none apart"
         return Reward(row.key, row.higher_is_better, means, (), (), reason)
