@@ -58,8 +58,10 @@ class Clock:
             self._wait()
         self.seconds += time.perf_counter() - self._started
         now, before = self.meter.read(), self._energy
-        known = self.joules is not None and now is not None and before is not None
-        self.joules = self.joules + now - before if known else None
+        if self.joules is None or now is None or before is None:
+            self.joules = None
+        else:
+            self.joules += now - before
         self._started = None
 
     def read(self) -> float:

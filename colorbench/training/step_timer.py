@@ -10,7 +10,7 @@ import torch
 
 from colorbench.cell import Cell
 from colorbench.data import PhotoLoader, Photos
-from colorbench.tensors import float32_on_gpu
+from colorbench.tensors import Float32, float32_on_gpu
 from colorbench.training.device import Watch
 from colorbench.training.optimizer import size_at
 from colorbench.training.setup import build_trainer
@@ -28,7 +28,8 @@ class StepTimer:
     """
 
     def __init__(self, cell: Cell, photos: Photos, device: torch.device):
-        self.device, protocol, self.float32 = device, cell.protocol, cell.protocol.float32
+        self.device, protocol = device, cell.protocol
+        self.float32: Float32 = protocol.float32
         self.watch = Watch(device)
         before = _allocated(device)
         self.trainer = build_trainer(cell, photos, device)
