@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from colorbench.cell import Cell, Protocol, Suite
 from colorbench.data import PhotoSet
 from colorbench.files import CHECKPOINT, JOB, RECORD, REFERENCES, SUITE, write_atomically
+from colorbench.generators import BASELINES
 from colorbench.grid.executors import Executor, LocalExecutor, find_devices
 from colorbench.grid.job import Job, Retest, read_job
 from colorbench.grid.run import absolute_source, write_references
@@ -95,11 +96,9 @@ def plan_retest(
     suite = _suite(before, protocol, name, len(photos), metrics)
     place = folder.resolve().parent / suite.name
     _is_free(place, data_hash)
-    pairs = [(run, _cell(run, suite, data_hash)) for run in board.runs if run.record.origin == "harness"]
+    pairs = [(run, _cell(run, suite, data_hash)) for run in board.runs if not _why_not(run)]
     waiting = [pair for pair in pairs if not _is_done(*pair, place.parent, suite.metrics)]
-    left_out = [
-        f"{run.name}: submitted pictures, no checkpoint" for run in board.runs if run.record.origin != "harness"
-    ]
+    left_out = [f"{run.name}: {_why_not(run)}" for run in board.runs if _why_not(run)]
     mean_ab, told = _training_photos(board, train_source, photos)
     return RetestPlan(
         board=board,
@@ -113,6 +112,16 @@ def plan_retest(
         told=(sentence, *told),
         mean_ab=mean_ab,
     )
+
+
+def _why_not(run: Run) -> str:
+    """Why a run cannot be tested on other photos; "" when it can."""
+    if run.record.origin != "harness":
+        return "submitted pictures, no checkpoint"
+    row = BASELINES.get(run.record.cell.recipe.generator)
+    if run.record.cell.is_baseline and row is not None and row.needs_truth:
+        return "of photos nobody knows the distribution of color"
+    return ""
 
 
 def retest(

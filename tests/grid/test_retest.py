@@ -141,6 +141,17 @@ def test_what_cannot_be_tested_is_named_and_failures_count_as_gray(board, photos
     assert any("unet+l1 seed 0" in line and "its record says" in line for line in report.left_out)
 
 
+def test_a_baseline_that_knew_the_truth_is_left_out(board, photos):
+    gray = read_record(board / "gray" / "seed-0" / "record.json")
+    cell = gray.cell.model_copy(update={"recipe": Recipe(generator="bayes-mean")})
+    (board / "bayes-mean" / "seed-0").mkdir(parents=True)
+    record = gray.model_copy(update={"cell": cell, "key": cell.key})
+    write_record(record, board / "bayes-mean" / "seed-0" / "record.json")
+    plan = plan_retest(board, photos, "kodak")
+    assert plan.left_out == ("bayes-mean/seed-0: of photos nobody knows the distribution of color",)
+    assert "bayes-mean" not in {run.record.cell.recipe.label for run, _ in plan.todo}
+
+
 def test_training_photos_in_the_new_set_are_told(board, finished):
     plan = plan_retest(board, finished / "photos", "again")
     assert "were trained on" in plan.told[-1]
