@@ -222,3 +222,20 @@ def copy_json():
 @pytest.fixture
 def rng():
     return np.random.default_rng(0)
+
+
+@pytest.fixture(scope="session")
+def scenes(tmp_path_factory) -> Path:
+    """A run folder of generated scenes; not to be changed."""
+    from tests.leaderboard.scenes import write_scenes
+
+    return write_scenes(tmp_path_factory.mktemp("scenes"))
+
+
+@pytest.fixture(scope="session")
+def found(scenes):
+    """The analysis of that folder."""
+    from colorbench.leaderboard.ambiguity import read_ambiguity
+    from colorbench.leaderboard.entries import read_board
+
+    return read_ambiguity(read_board(scenes))

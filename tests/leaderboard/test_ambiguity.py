@@ -1,27 +1,12 @@
 import shutil
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from colorbench.data.mixtures import TRUTH
-from colorbench.leaderboard import build, export
-from colorbench.leaderboard.ambiguity import BAYES, BOUNDS, OBJECTS, leaks, read_ambiguity, sentence, table
-from colorbench.leaderboard.ambiguity_report import AMBIGUITY, REWARDS, TEXT
+from colorbench.leaderboard.ambiguity import BAYES, BOUNDS, leaks, read_ambiguity, sentence, table
 from colorbench.leaderboard.entries import read_board
-from colorbench.leaderboard.rewards import COMPARED, measure_rewards, rewards, write_rewards
-from colorbench.summary import what_losses_do
 from tests.leaderboard.scenes import SCENES, write_scenes
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return write_scenes(tmp_path_factory.mktemp("scenes"))
-
-
-@pytest.fixture(scope="module")
-def found(folder):
-    return read_ambiguity(read_board(folder))
 
 
 def test_a_board_of_photos_has_no_such_analysis(make_runs):
@@ -92,50 +77,8 @@ def test_the_sentence_names_both(found):
     assert sentence(frame[frame["kind"] == "baseline"]) == ""
 
 
-def test_metrics_are_judged_by_what_they_prefer(folder):
-    judged = {reward.metric: reward for reward in rewards(read_board(folder))}
-    assert {"psnr", "ssim", "delta-e-2000", "colorfulness-error", "ab-auc"} <= set(judged)
-    assert judged["ssim"].averaging == "yes"
-    assert judged["colorfulness-error"].averaging == "no"
-    assert judged["colorfulness"].averaging == "no direction"
-    assert judged["delta-e-2000"].order.index("bayes-mean") < judged["delta-e-2000"].order.index("bayes-sample")
-    assert judged["colorfulness-error"].order[-1] == "gray"
-    assert all(set(reward.order) in (set(), set(COMPARED)) for reward in judged.values())
-    assert judged["out-of-gamut"].averaging == "tells none apart"
-    assert judged["ssim"].text.endswith(" > shuffled")
-
-
-def test_kept_scores_are_used_where_pictures_are_gone(folder, tmp_path):
-    copy = shutil.copytree(folder, tmp_path / "scenes")
-    board = read_board(copy)
-    write_rewards(board, measure_rewards(board, ["ssim"]))
-    for path in [copy / "references", *copy.glob("*/*/predictions")]:
-        shutil.rmtree(path)
-    assert {"ssim", "psnr"} <= {reward.metric for reward in rewards(read_board(copy))}
-
-
-def test_the_board_shows_it_and_an_exported_one_too(folder, tmp_path):
-    out = build(folder, strips=0)
-    page = (out / "index.html").read_text(encoding="utf-8")
-    assert "Where gray does not decide the color" in page
-    assert "No entry is significantly better than the best possible" in page
-    assert "What does each metric reward?" in page
-    assert (out / "plots" / "modes.svg").is_file()
-    frame = pd.read_csv(out / AMBIGUITY)
-    assert {"near_mode", "near_mean", "total_variation", "regret_squared", "regret_delta-e-2000_half"} <= set(frame)
-    assert "rewards_averaging" in pd.read_csv(out / REWARDS)
-    assert what_losses_do(out).startswith("averager averages: ")
-    assert "## What does each metric reward?" in (out / TEXT).read_text(encoding="utf-8")
-    exported = export(folder, tmp_path / "kept")
-    assert (exported / TRUTH).is_file()
-    assert (exported / OBJECTS).is_file()
-    assert not (exported / "references").exists()
-    again = read_ambiguity(read_board(exported))
-    assert again.spreads == read_ambiguity(read_board(folder)).spreads
-
-
-def test_scenes_that_are_not_the_truths_are_refused(folder, tmp_path):
-    copy = shutil.copytree(folder, tmp_path / "scenes")
+def test_scenes_that_are_not_the_truths_are_refused(scenes, tmp_path):
+    copy = shutil.copytree(scenes, tmp_path / "scenes")
     text = (copy / TRUTH).read_text()
     (copy / TRUTH).write_text(text.replace('"seed": 1', '"seed": 5'))
     with pytest.raises(ValueError, match="does not hold the scenes"):
