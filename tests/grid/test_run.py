@@ -4,6 +4,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from dataclasses import replace
 
 import pytest
@@ -109,6 +110,7 @@ def test_two_runs_on_one_cell(tmp_path, monkeypatch):
     try:
         while not (job.folder / CURVE).exists():
             assert first.poll() is None
+            time.sleep(0.02)
         problems = LocalExecutor(["cpu"]).execute([job])
         assert "another process is running this cell" in problems[0]
     finally:
