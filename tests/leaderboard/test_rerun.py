@@ -71,7 +71,7 @@ def other_weights(folder):
 def test_an_honest_cell_climbs_to_the_top_by_the_command(folder, capsys):
     told = {"rescore": True, "infer": False, "rerun": True, "source": None, "only": [LABEL]}
     assert check_and_print(folder, **told) == 0
-    shown = capsys.readouterr().out
+    shown = "".join(capsys.readouterr())  # results, and remarks on standard error
     assert shown.count("again from seed") == 3  # once for both records
     assert "2 of 2 records are clean" in shown
     assert shown.count("re-run") == 2
@@ -119,7 +119,7 @@ def test_pictures_painted_over_with_the_truth_are_not_re_inferred(folder):
         Image.fromarray(np.clip(true + 3, 0, 255).astype(np.uint8)).save(path)
     frame = score_folders(place / "predictions", folder / "references", ["psnr"])
     flags = np.ones(len(frame), bool)
-    frame.assign(photo=frame.index, color_only=flags).to_parquet(place / "scores.parquet")
+    frame.assign(photo=frame.index, color_only=flags).to_parquet(place / "scores.parquet", index=False)
     files = {
         "scores.parquet": hashlib.sha256((place / "scores.parquet").read_bytes()).hexdigest(),
         "predictions": folder_sha256(place / "predictions"),

@@ -130,8 +130,8 @@ def test_another_size_when_asked(board, pictures):
     assert submit(pictures, board, name="mine", licence="MIT", resize=True).exists()
 
 
-def test_names_and_licences(board, pictures):
-    with pytest.raises(ValueError, match="licence"):
+def test_names_and_licenses(board, pictures):
+    with pytest.raises(ValueError, match="names its license"):
         submit(pictures, board, name="mine", licence=" ")
     with pytest.raises(ValueError, match="name"):
         submit(pictures, board, name="../../etc", licence="MIT")
