@@ -23,6 +23,8 @@ from colorbench.photo import decode_photo
 if TYPE_CHECKING:
     import pandas as pd
 
+    from colorbench.leaderboard.rewards import Reward
+
 OBJECTS = "objects.parquet"
 NEAR = 10.0
 """Delta E (1976, at equal lightness) within which a color counts as that of a mode, of the mean, of gray."""
@@ -87,6 +89,13 @@ class Ambiguity:
     @cached_property
     def spreads(self) -> dict[str, Spread]:
         return {entry.label: self.spread(self.of(entry)) for entry in self.entries}
+
+    @cached_property
+    def rewards(self) -> "list[Reward]":
+        """What each metric rewards."""
+        from colorbench.leaderboard.rewards import rewards
+
+        return rewards(self.board)
 
     @cached_property
     def regrets(self) -> dict[str, dict[str, Regret]]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from colorbench.files import REFERENCES, write_atomically
 from colorbench.leaderboard.ambiguity import BOUNDS, MEASURES, OBJECTS, Ambiguity, leaks, sentence, table
-from colorbench.leaderboard.rewards import rewards, rewards_table
+from colorbench.leaderboard.rewards import rewards_table
 from colorbench.leaderboard.table import csv, plain_markdown
 from colorbench.leaderboard.tiers import Results
 
@@ -24,7 +24,7 @@ def write_ambiguity(results: Results, out: Path) -> None:
     if found is None:
         return
     write_atomically(out / AMBIGUITY, csv(_table(results)).encode(), durable=False)
-    judged = rewards_table(found.board)
+    judged = rewards_table(found.rewards)
     if len(judged):
         write_atomically(out / REWARDS, csv(judged).encode(), durable=False)
     write_atomically(out / TEXT, _markdown(ambiguity_section(results) or {}).encode(), durable=False)
@@ -90,7 +90,7 @@ def _entries(frame) -> dict:
 
 
 def _judged(found: Ambiguity) -> dict | None:
-    judged = rewards(found.board)
+    judged = found.rewards
     if not judged:
         return None
     heads = ["metric", "rewards averaging", "its order, best first"]

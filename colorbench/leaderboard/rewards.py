@@ -66,7 +66,7 @@ def rewards(board: Board) -> list[Reward]:
     return [reward for reward in found if reward is not None]
 
 
-def rewards_table(board: Board) -> "pd.DataFrame":
+def rewards_table(judged: list[Reward]) -> "pd.DataFrame":
     """One row per metric: its direction, its order of the six, whether it rewards averaging, their means."""
     import pandas as pd
 
@@ -78,7 +78,7 @@ def rewards_table(board: Board) -> "pd.DataFrame":
             "rewards_averaging": reward.averaging,
             **reward.means,
         }
-        for reward in rewards(board)
+        for reward in judged
     ]
     return pd.DataFrame(rows)
 
