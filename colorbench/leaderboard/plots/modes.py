@@ -9,7 +9,7 @@ from colorbench.leaderboard.plots.style import COLORS, INK, SOFT, figure, save
 from colorbench.leaderboard.tiers import Results
 
 _RANGE = 44
-STEP = 2 * _RANGE + 8
+STEP = 2.0 * _RANGE + 8
 """From the middle of one panel to the next, in Lab units."""
 _MOST_ROWS = 14
 _MOST_POINTS = 250
@@ -64,13 +64,15 @@ def _panel(ax, at: tuple[float, float], found: Ambiguity, objects, material: int
     """One material of one entry, its gray at the place `at`: all panels share one pair of axes, which is ten times faster."""
     from matplotlib.patches import Circle, Rectangle
 
-    mixture, place = found.truth.mixtures[material], np.array(at)
-    ax.add_patch(Rectangle(place - _RANGE, 2 * _RANGE, 2 * _RANGE, facecolor="none", edgecolor=SOFT, lw=0.5))
-    ax.plot([at[0] - _RANGE, at[0] + _RANGE], [at[1]] * 2, color=SOFT, lw=0.5)
-    ax.plot([at[0]] * 2, [at[1] - _RANGE, at[1] + _RANGE], color=SOFT, lw=0.5)
+    mixture = found.truth.mixtures[material]
+    (x, y), place = at, np.array(at)
+    ax.add_patch(Rectangle((x - _RANGE, y - _RANGE), 2 * _RANGE, 2 * _RANGE, facecolor="none", edgecolor=SOFT, lw=0.5))
+    ax.plot([x - _RANGE, x + _RANGE], [y, y], color=SOFT, lw=0.5)
+    ax.plot([x, x], [y - _RANGE, y + _RANGE], color=SOFT, lw=0.5)
     for mode, weight in zip(mixture.modes, mixture.weights):
-        edge = 0.4 + 3 * weight
-        ax.add_patch(Circle(place + mode, NEAR, facecolor=_color(mode), edgecolor=INK, lw=edge, alpha=0.85, zorder=1.5))
+        ring = Circle((x + mode[0], y + mode[1]), NEAR, facecolor=_color(mode), edgecolor=INK, lw=0.4 + 3 * weight)
+        ring.set(alpha=0.85, zorder=1.5)
+        ax.add_patch(ring)
     points = objects[["a", "b"]].to_numpy(float)[:_MOST_POINTS] + place
     ax.plot(points[:, 0], points[:, 1], "o", ms=2.6, color=COLORS[0], alpha=0.5, mew=0, zorder=3)
     ax.plot(*(place + mixture.mean), "x", color=INK, ms=6, mew=1.3, zorder=4)
