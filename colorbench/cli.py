@@ -13,7 +13,7 @@ from typer.core import TyperGroup
 
 from colorbench import __version__
 
-_RESUMES = ("run", "calibrate", "retest", "score", "colorize")
+_RESUMES = ("run", "calibrate", "retest", "score", "compare", "colorize")
 _EVERYWHERE = ("-q", "--quiet", "-v", "--verbose")
 _EXIT_CODES = "Exit codes: 0 done, 1 failed, 2 wrong usage, 130 stopped by Ctrl-C."
 
@@ -231,6 +231,33 @@ def score(
         plugins=plugin or [],
         as_json=as_json,
     )
+
+
+@app.command()
+def compare(
+    a: Annotated[
+        Path, typer.Argument(help="An entry (runs/mini/unet+l1), a board (runs/mini) or a folder of pictures.")
+    ],
+    b: Annotated[Path, typer.Argument(help="Another of the same kind; a bare name is an entry of A's board.")],
+    metrics: Annotated[
+        list[str] | None, typer.Option("--metric", "--metrics", help="Names, repeatable or with commas; default all.")
+    ] = None,
+    truth: Annotated[Path | None, typer.Option("--truth", help="The true photos, for two folders of pictures.")] = None,
+    photos: Annotated[int, typer.Option(min=0, help="How many of the photos that differ most are named.")] = 6,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="Write values and differences of every photo, and a plot, to this folder."),
+    ] = None,
+    resize: Resize = False,
+    device: Device = None,
+    plugin: Plugins = None,
+    as_json: Json = False,
+) -> None:
+    """Compare two entries, boards or folders of pictures: difference, interval, p, and what would tell them apart."""
+    from colorbench.comparing import compare_and_print
+
+    options = {"resize": resize, "device": device, "plugins": plugin or [], "as_json": as_json}
+    compare_and_print(a, b, _names(metrics), truth=truth, photos=photos, out=out, **options)
 
 
 @app.command()

@@ -17,7 +17,7 @@ def unknown_name(kind: str, name: str, known: Iterable[str], also: str = "") -> 
         also: what else could be given.
     """
     known = list(known)
-    plural = f"{kind}es" if kind.endswith("s") else f"{kind}s"
+    plural = f"{kind}es" if kind.endswith("s") else f"{kind[:-1]}ies" if kind.endswith("ry") else f"{kind}s"
     near = difflib.get_close_matches(str(name).lower(), known, n=2, cutoff=0.5)
     hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
     return KeyError(f"unknown {kind} {str(name)!r}; known {plural}: {', '.join(known)}{also}{hint}")

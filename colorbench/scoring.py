@@ -30,13 +30,11 @@ def score_and_print(
     if out is not None and out.suffix not in (".csv", ".parquet"):
         raise ValueError(f"--out {out} ends in {out.suffix!r}; write .csv or .parquet")
     for folder in (predictions, references):
-        if not folder.is_dir():
-            what = "is a file, not a folder" if folder.exists() else "does not exist"
-            raise ValueError(f"{folder} {what}; give the folder that holds the pictures")
+        check_folder(folder)
     load_plugins(plugins)
     device = find_devices(device)[0] if device else None
     with progress() as bars:
-        task, parts = bars.add_task("scoring", total=None), _parts_folder(predictions, references, metrics, resize)
+        task, parts = bars.add_task("scoring", total=None), parts_folder(predictions, references, metrics, resize)
 
         def watch(done: int, total: int) -> None:
             bars.update(task, completed=done, total=total)
@@ -61,7 +59,14 @@ def score_and_print(
 _FACTS = ("missing", "notes", "identical", "unreadable", "unmatched", "versions")
 
 
-def _parts_folder(*request) -> Path:
+def check_folder(folder: Path) -> None:
+    """Raises ValueError unless this is a folder."""
+    if not folder.is_dir():
+        what = "is a file, not a folder" if folder.exists() else "does not exist"
+        raise ValueError(f"{folder} {what}; give the folder that holds the pictures")
+
+
+def parts_folder(*request) -> Path:
     """Where what is scored of this request waits for the rest: in the cache, named by the request."""
     from colorbench.data import cache_folder
 

@@ -21,7 +21,7 @@ FLOORS = [
     ["grid"],
     ["console"],
     ["summary"],
-    ["checking", "listing", "scoring", "running", "calibrating", "doctor", "publishing"],
+    ["checking", "listing", "scoring", "comparing", "running", "calibrating", "doctor", "publishing"],
     ["cli"],
     ["__main__"],
 ]

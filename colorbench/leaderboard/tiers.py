@@ -119,8 +119,7 @@ def rank_metric(
     """
     entries = board.entries
     seeds = [entry.seed_values(metric, color_only) for entry in entries]
-    photos = photo_matrix(board, metric, color_only)
-    data = sample(seeds, photos, np.array([entry.fixed for entry in entries]))
+    data = board_sample(board, metric, color_only)
     if resampled is not None:
         data = replace(data, photos=np.cov(resampled), photo_df=float(resampled.shape[1] - 1))
     half, _ = mean_intervals(data)
@@ -128,6 +127,13 @@ def rank_metric(
     basis = tuple(_basis(entry, data, k) for k, entry in enumerate(entries))
     places = _places(board, metric, data) if rank and board.rankable else _no_places(len(entries))
     return Ranking(metric, entries, data.mean, half, spread, basis, *places)
+
+
+def board_sample(board: Board, metric: str, color_only: bool = False) -> Sample:
+    """What is known of one metric of all entries: seeds, photos, and who is one fixed model."""
+    seeds = [entry.seed_values(metric, color_only) for entry in board.entries]
+    photos = photo_matrix(board, metric, color_only)
+    return sample(seeds, photos, np.array([entry.fixed for entry in board.entries]))
 
 
 def photo_matrix(board: Board, metric: str, color_only: bool = False) -> Float[np.ndarray, "n p"] | None:

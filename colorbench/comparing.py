@@ -1,0 +1,247 @@
+"""`colorbench compare`: a table of differences, a sentence, the photos that differ most, and what would tell two apart."""
+
+import math
+from pathlib import Path
+
+from colorbench.console import note, notes, progress, show, show_json, show_table, warn
+from colorbench.files import write_atomically
+from colorbench.leaderboard.comparison import (
+    Difference,
+    Side,
+    compare_boards,
+    compare_entries,
+    compare_frames,
+    find_side,
+    shared_metrics,
+)
+from colorbench.leaderboard.entries import Board
+from colorbench.leaderboard.table import arrow, significant
+from colorbench.plugins import load_plugins
+from colorbench.scoring import check_folder, parts_folder
+
+
+def compare_and_print(
+    a: Path,
+    b: Path,
+    metrics: list[str] | None,
+    *,
+    truth: Path | None,
+    photos: int,
+    out: Path | None,
+    resize: bool,
+    device: str | None,
+    plugins: list[Path],
+    as_json: bool = False,
+) -> None:
+    """Compare two entries, two boards or two folders of pictures.
+
+    Raises:
+        ValueError: A and B are of different kinds, or pictures come without `truth`.
+    """
+    load_plugins(plugins)
+    one, other = _sides(a, b)
+    if isinstance(one, Board) and isinstance(other, Board):
+        _show_boards(one, other, shared_metrics(one, other, metrics), metrics is not None, out, as_json)
+        return
+    if isinstance(one, Side) and isinstance(other, Side):
+        wanted = shared_metrics(one.board, other.board, metrics)
+        found = [compare_entries(one, other, metric) for metric in wanted]
+        primary = one.board.primary
+    elif one is None and other is None:
+        found = _folders(a, b, truth, metrics, resize=resize, device=device)
+        primary = "delta-e-2000"
+    else:
+        raise ValueError(f"{a} is {_kind(one)} and {b} {_kind(other)}: compare two of one kind")
+    main = next((each for each in found if each.metric == primary), found[0])
+    if as_json:
+        show_json({"a": main.names[0], "b": main.names[1], "metrics": [facts(each, photos) for each in found]})
+    else:
+        _show_entries(found, main, photos)
+    if out is not None:
+        _write(found, main, out)
+
+
+def _sides(a: Path, b: Path):
+    try:
+        one = find_side(a)
+    except FileNotFoundError:
+        if len(a.parts) > 1:
+            raise
+        one = find_side(a, find_side(b))  # a bare name, of the board that the other is of
+    return one, find_side(b, one)
+
+
+def _kind(side: Side | Board | None) -> str:
+    return (
+        "an entry" if isinstance(side, Side) else "a board" if isinstance(side, Board) else "a folder without records"
+    )
+
+
+def _folders(a: Path, b: Path, truth: Path | None, metrics, *, resize: bool, device: str | None) -> list[Difference]:
+    """Both folders scored against the true photos, picture by picture. After a stop the same call goes on."""
+    from colorbench.grid.executors import find_devices
+    from colorbench.leaderboard.scoring import forget_parts, score_folders_in_parts
+
+    if truth is None:
+        raise ValueError(f"{a} and {b} hold no records; to compare pictures, give the true photos with --truth FOLDER")
+    for folder in (a, b, truth):
+        check_folder(folder)
+    where, frames, kept = find_devices(device)[0] if device else None, [], []
+    with progress() as bars:
+        for folder in (a, b):
+            task = bars.add_task(f"scoring {folder.name}", total=None)
+            kept.append(parts_folder(folder, truth, metrics, resize))
+            frames.append(
+                score_folders_in_parts(
+                    folder, truth, metrics, kept[-1], resize=resize, device=where,
+                    on_progress=lambda done, total, task=task: bars.update(task, completed=done, total=total),
+                )
+            )  # fmt: skip
+    for parts in kept:
+        forget_parts(parts)
+    names = (a.name, b.name) if a.name != b.name else (str(a), str(b))
+    missing = frames[0].attrs["missing"] | frames[1].attrs["missing"]
+    for metric, reason in missing.items():
+        warn(f"{metric} is left out: {reason}")
+    wanted = [*frames[0].columns, *frames[0].attrs["set"]]
+    return [compare_frames(frames[0], frames[1], metric, names) for metric in wanted if metric not in missing]
+
+
+def facts(one: Difference, photos: int, p_holm: float | None = None) -> dict:
+    """A difference as JSON."""
+    parts = one.parts
+    return {
+        "metric": one.metric, "unit": one.unit, "higher_is_better": one.higher_is_better,
+        "a": one.means[0], "b": one.means[1], "difference": one.difference,
+        "low": one.difference - one.half, "high": one.difference + one.half, "p": one.p,
+        **({} if p_holm is None else {"p_holm": p_holm}),
+        "seeds": list(parts.n_seeds), "photos": parts.n_photos, "paired": bool(one.photos),
+        "detectable_difference": parts.detectable(), "seeds_needed": parts.seeds_for(one.difference),
+        "photos_needed": parts.photos_for(one.difference), "remark": one.remark,
+        "most_different": [{"photo": name, "a": x, "b": y} for name, x, y in one.most_different(photos)],
+    }  # fmt: skip
+
+
+def _show_entries(found: list[Difference], main: Difference, photos: int) -> None:
+    a, b = main.names
+    rows = [[f"{one.metric} {arrow(one.higher_is_better)}".strip(), *_numbers(one), p_text(one.p)] for one in found]
+    show_table(["metric", "A", "B", "A - B", "p"], rows, title=f"A: {a}\nB: {b}")
+    for sentence in sentences(main):
+        show(sentence)
+    remarks = dict.fromkeys(
+        f"{one.metric}: {one.remark}" if one is not main else one.remark for one in found if one.remark
+    )
+    for remark in list(remarks)[:4]:
+        note(f"Remark: {remark}.")
+    if shown := main.most_different(photos):
+        rows = [[name, *(significant(v, float("nan")) for v in (x, y, x - y))] for name, x, y in shown]
+        show_table(["photo", "A", "B", "A - B"], rows, title=f"Photos that differ most by {main.metric}")
+
+
+def _show_boards(a: Board, b: Board, metrics: list[str], asked: bool, out: Path | None, as_json: bool) -> None:
+    """One table per metric that was asked for; of all metrics, the primary one alone."""
+    found = {metric: compare_boards(a, b, metric) for metric in (metrics if asked or as_json else metrics[:1])}
+    if not next(iter(found.values())):
+        raise ValueError(f"{a.folder} and {b.folder} have no entry in common")
+    if as_json:
+        rows = [{"entry": label, **facts(one, 0, p)} for pairs in found.values() for label, one, p in pairs]
+        show_json({"a": str(a.folder), "b": str(b.folder), "entries": rows})
+    for metric, pairs in found.items() if not as_json else ():
+        rows = [[label, *_numbers(one), p_text(p)] for label, one, p in pairs]
+        head = f"{metric} {arrow(a.higher_is_better(metric))}".strip()
+        show_table(["entry", "A", "B", "A - B", "p (Holm)"], rows, title=f"{head}\nA: {a.folder}\nB: {b.folder}")
+        apart = sum(p < 0.05 for _, _, p in pairs)
+        show(f"{apart} of {len(pairs)} entries could be told apart between the two boards by {metric}.")
+        for remark in dict.fromkeys(one.remark for _, one, _ in pairs if one.remark):
+            note(f"Remark: {remark}.")
+    own = sorted({entry.label for entry in a.entries} ^ {entry.label for entry in b.entries})
+    if own:
+        note(f"On one board only: {', '.join(own)}.")
+    if out is not None:
+        from colorbench.leaderboard.plots.differences import plot_boards
+
+        note(f"Written to {plot_boards(next(iter(found.values())), out)}")
+
+
+def _numbers(one: Difference) -> list[str]:
+    half = one.half
+    gap = significant(one.difference, half)
+    return [
+        *(significant(mean, half) for mean in one.means),
+        gap if math.isnan(half) else f"{gap} ± {significant(half, half)}",
+    ]
+
+
+def p_text(p: float) -> str:
+    return "unknown" if math.isnan(p) else "< 0.001" if p < 0.001 else f"{p:.2g}"
+
+
+def sentences(one: Difference) -> list[str]:
+    """Who is better and how sure that is; then what would tell the two apart."""
+    parts, half = one.parts, one.half
+    if math.isnan(one.difference):
+        return [f"{one.metric} was not measured on both sides."]
+    gap = f"{significant(abs(one.difference), half)} {one.unit}".strip()
+    over = " and ".join(filter(None, (_count(parts.n_photos, "photo"), _seed_words(parts.n_seeds, parts.seeds))))
+    if math.isnan(one.p):
+        return [f"By {one.metric} the two differ by {gap}; how sure that is, these records do not say."]
+    told = f"95 % interval ± {significant(half, half)}, p {p_text(one.p)}, over {over}"
+    if not one.told_apart:
+        first = f"The two could not be told apart by {one.metric}: they differ by {gap} ({told})."
+    elif one.better:
+        first = f"{one.better} is better by {one.metric}: the two differ by {gap} ({told})."
+    else:
+        first = f"The two differ by {gap} in {one.metric} ({told})."
+    return [first, _plan(one, gap)]
+
+
+def _plan(one: Difference, gap: str) -> str:
+    """The smallest detectable difference and what the seen one would take, at 80 % power and 5 %."""
+    parts = one.parts
+    smallest = parts.detectable()
+    said = f"With these, a true difference of {significant(smallest, smallest)} is found four times in five"
+    if one.told_apart or not one.difference:
+        return said + "."
+    seeds, photos = parts.seeds_for(one.difference), parts.photos_for(one.difference)
+    ways = [f"{photos} photos"] if photos else []
+    ways += [f"{seeds} seeds each"] if seeds else []
+    if not ways:
+        return f"{said}; to find one of {gap} it would take both more photos and more seeds."
+    alone = "; no number of photos alone would do" if parts.photos > 0 and not photos else ""
+    return f"{said}; to find one of {gap} it would take {' or '.join(ways)}{alone}."
+
+
+def _count(number: int, what: str) -> str:
+    return "" if not number else f"{number} {what}{'s' if number > 1 else ''}"
+
+
+def _seed_words(counts: tuple[int, int], variances: tuple[float, float]) -> str:
+    trained = [count for count, variance in zip(counts, variances) if variance > 0]
+    if not trained:
+        return ""
+    if len(set(trained)) == 1:
+        return _count(trained[0], "seed") + (" each" if len(trained) == 2 else "")
+    return f"{trained[0]} and {trained[1]} seeds"
+
+
+def _write(found: list[Difference], main: Difference, out: Path) -> None:
+    """`photos.csv` with every metric's values of every photo, and the plot of the main one."""
+    import pandas as pd
+
+    columns = {}
+    for one in found:
+        for side, values in zip("ab", one.values):
+            if one.photos:
+                columns[f"{one.metric}_{side}"] = pd.Series(values, index=list(one.photos))
+    if not columns:
+        note("There are no values of single photos to write or to draw.")
+        return
+    frame = pd.DataFrame(columns)
+    frame.index.name = "photo"
+    write_atomically(out / "photos.csv", frame.to_csv().encode())
+    if main.photos:
+        from colorbench.leaderboard.plots.differences import plot_differences
+
+        with notes.status("drawing"):
+            plot_differences(main, out)
+    note(f"Written to {out}: photos.csv" + (", differences.svg, differences.png" if main.photos else ""))

@@ -1,0 +1,100 @@
+"""`colorbench compare` on entries, boards and pictures."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from colorbench.comparing import compare_and_print, sentences
+from colorbench.leaderboard.comparison import Difference
+from colorbench.leaderboard.intervals import Parts
+from tests.leaderboard.conftest import Factory
+
+SMALL = {"generators": ["unet"], "losses": {"l1": 0.0, "mse": -1.0}, "photos": 8, "size": 8, "pictures": False}
+USUAL = {"truth": None, "photos": 3, "out": None, "resize": False, "device": None, "plugins": []}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return Factory(tmp_path_factory.mktemp("comparing"))(**SMALL)
+
+
+def difference(gap, spread, names=("a", "b"), seeds=(0.0, 0.0)):
+    values = np.stack([np.full(20, 10.0 + gap), np.full(20, 10.0)])
+    df = tuple(2.0 if variance else float("inf") for variance in seeds)
+    parts = Parts(seeds, (3, 3), df, spread, 20)
+    photos = tuple(f"p{k}" for k in range(20))
+    return Difference("psnr", "dB", True, names, (10.0 + gap, 10.0), parts, photos, values)
+
+
+def test_two_entries_in_lines_of_a_pipe(folder, tmp_path, capsys):
+    compare_and_print(folder / "unet+l1", Path("unet+mse"), ["psnr", "ssim"], **USUAL | {"out": tmp_path / "made"})
+    said = capsys.readouterr()
+    lines = said.out.splitlines()
+    assert [line.split("\t")[0] for line in lines[:2]] == ["psnr ↑", "ssim ↑"]
+    assert "unet+l1 is better by psnr" in said.out or "could not be told apart" in said.out
+    assert sum(line.count("\t") == 3 for line in lines) == 3  # photos
+    assert {path.name for path in (tmp_path / "made").iterdir()} == {
+        "photos.csv", "differences.svg", "differences.png",
+    }  # fmt: skip
+    assert len((tmp_path / "made" / "photos.csv").read_text().splitlines()) == 9
+
+
+def test_json_of_entries_and_of_boards(folder, capsys):
+    compare_and_print(folder / "unet+l1", folder / "gray", ["psnr"], **USUAL, as_json=True)
+    (one,) = json.loads(capsys.readouterr().out)["metrics"]
+    assert one["a"] - one["b"] == pytest.approx(one["difference"])
+    assert one["low"] < one["difference"] < one["high"]
+    assert len(one["most_different"]) == 3
+    compare_and_print(folder, folder, ["psnr"], **USUAL, as_json=True)
+    rows = json.loads(capsys.readouterr().out)["entries"]
+    assert {row["entry"] for row in rows} >= {"unet+l1", "unet+mse", "gray"}
+    assert all(row["difference"] == 0 for row in rows)
+
+
+def test_two_boards_are_a_row_per_entry(folder, tmp_path, capsys):
+    compare_and_print(folder, folder, None, **USUAL | {"out": tmp_path / "made"})
+    said = capsys.readouterr()
+    assert "0 of 6 entries could be told apart" in said.out
+    assert (tmp_path / "made" / "boards.svg").is_file()
+
+
+def test_two_folders_of_pictures_against_the_photos(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("COLORBENCH_CACHE", str(tmp_path / "cache"))
+    generator = np.random.default_rng(0)
+    for k in range(6):
+        true = generator.integers(40, 200, (24, 24, 3))
+        for name, noise in (("truth", 0), ("near", 4), ("far", 30)):
+            folder = tmp_path / name
+            folder.mkdir(exist_ok=True)
+            moved = np.clip(true + generator.normal(0, noise, true.shape), 0, 255).astype(np.uint8)
+            Image.fromarray(moved).save(folder / f"{k}.png")
+    places = (tmp_path / "near", tmp_path / "far")
+    compare_and_print(*places, ["psnr"], **USUAL | {"truth": tmp_path / "truth"})
+    assert "near is better by psnr" in capsys.readouterr().out
+    with pytest.raises(ValueError, match="--truth"):
+        compare_and_print(*places, ["psnr"], **USUAL)
+
+
+def test_different_kinds_are_refused(folder):
+    with pytest.raises(ValueError, match=r"is a board and .* an entry"):
+        compare_and_print(folder, folder / "gray", None, **USUAL)
+
+
+@pytest.mark.parametrize(
+    ("one", "words"),
+    [
+        (difference(2.0, 1.0), ["a is better by psnr", "is found four times in five."]),
+        (difference(-2.0, 1.0), ["b is better by psnr"]),
+        (difference(0.1, 1.0), ["could not be told apart", "it would take 787 photos."]),
+        (difference(0.1, 1.0, seeds=(0.5, 0.5)), ["both more photos and more seeds"]),
+        (difference(0.8, 1.0, seeds=(0.5, 0.5)), ["no number of photos alone would do"]),
+        (difference(0.5, float("nan")), ["how sure that is, these records do not say"]),
+    ],
+)
+def test_what_is_said(one, words):
+    said = " ".join(sentences(one))
+    for word in words:
+        assert word in said
