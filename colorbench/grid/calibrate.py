@@ -18,8 +18,8 @@ from pydantic import Field, ValidationError
 
 from colorbench.cell import Cell, Strict, Suite
 from colorbench.files import write_atomically
-from colorbench.grid.plan import expand_suite
 from colorbench.suites.budget import count_step
+from colorbench.suites.expand import expand_suite
 from colorbench.suites.step_table import (
     Conditions,
     Failure,

@@ -4,11 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from colorbench.cell import Cell, Recipe, Suite
+from colorbench.cell import Cell, Suite
 from colorbench.files import STEP_TABLE
 from colorbench.grid.state import CellState, state_of
-from colorbench.names import unknown_name
 from colorbench.suites.budget import resolve_budget
+from colorbench.suites.expand import expand_suite
 from colorbench.suites.step_table import StepTable, find_table, read_table
 
 
@@ -99,71 +99,6 @@ def plan_run(
     expected |= {label: budget.seconds for label, budget in budgets.items() if budget.seconds is not None}
     sentence = f"{photos.report.sentence()}; {len(photos.train)} to train on, {len(photos.test)} to test{shortfall}"
     return Plan(suite, out, None if source is None else str(source), tuple(states), sentence, table, expected)
-
-
-def expand_suite(suite: Suite, data_hash: str) -> list[Cell]:
-    """All cells: baselines first, then seed by seed, so that an early look sees every recipe.
-
-    Raises:
-        KeyError: an unknown generator, loss, option, baseline or metric; lists the known ones.
-        ValueError: a loss under a head it cannot use; a baseline that needs a truth which photos do not have.
-    """
-    _check_names(suite)
-    recipes = [_checked(recipe) for recipe in suite.recipes]
-    baselines = [Recipe(generator=baseline) for baseline in suite.baselines]
-    pairs = [(recipe, 0) for recipe in baselines] + [
-        (recipe, seed) for seed in range(suite.seeds) for recipe in recipes
-    ]
-    return [
-        Cell(suite=suite.name, protocol=suite.protocol, recipe=recipe, seed=seed, data_hash=data_hash)
-        for recipe, seed in pairs
-    ]
-
-
-def _check_names(suite: Suite) -> None:
-    from colorbench.data import DATASETS
-    from colorbench.generators import BASELINES
-    from colorbench.metrics import METRICS
-
-    for kind, names, table in (("metric", suite.metrics, METRICS), ("baseline", suite.baselines, BASELINES)):
-        for name in names:
-            if name not in table:
-                raise unknown_name(kind, name, table)
-    dataset = suite.protocol.dataset
-    if dataset in DATASETS and not DATASETS[dataset].generated:
-        for name in suite.baselines:
-            if BASELINES[name].needs_truth:
-                raise ValueError(
-                    f"baseline {name!r} needs pictures whose colors' distribution is known (dataset 'mixtures'); "
-                    f"of the photos of {dataset!r} nobody knows it: leave it out"
-                )
-
-
-def _checked(recipe: Recipe) -> Recipe:
-    """The recipe with its loss in canonical spelling, after asking generator, options, loss and head for their names."""
-    from colorbench.generators import GENERATORS
-    from colorbench.generators.build import planned_options
-    from colorbench.losses import LOSSES, build_loss
-    from colorbench.losses.expression import canonical, parse
-    from colorbench.suites.step_table import head_of
-
-    if recipe.generator not in GENERATORS:
-        raise unknown_name("generator", recipe.generator, GENERATORS)
-    known = GENERATORS[recipe.generator].options
-    if unknown := sorted(set(recipe.options) - set(known)):
-        raise KeyError(
-            f"generator {recipe.generator!r} has no option {', '.join(unknown)}; its options: {', '.join(known) or 'none'}"
-        )
-    spelled = recipe.model_copy(
-        update={
-            "loss": canonical(parse(recipe.loss, LOSSES)),
-            "options": planned_options(recipe.generator, recipe.options),
-        }
-    )
-    if all(LOSSES[term.key].needs != "weights" for term in parse(recipe.loss, LOSSES)):
-        build_loss(spelled.loss)
-    head_of(spelled)
-    return spelled
 
 
 def choose_table(suite: Suite, given: StepTable | None, folder: Path) -> StepTable | None:

@@ -24,6 +24,8 @@ def build(
     badges: dict[str, list[str]] | None = None,
     resample_sets: bool = False,
     beside: Sequence[Link] | None = None,
+    records: str | None = None,
+    home: str | None = None,
     progress: Progress | None = None,
 ) -> Path:
     """Write the board of one suite's run folder and return its folder (default: `run_dir/board`).
@@ -41,6 +43,9 @@ def build(
         resample_sets: give FID and KID intervals over photos too, by joint resampling: passes every stored prediction
             through Inception, so it takes a while and needs its weights. Without it they run over seeds alone.
         beside: links to boards of the same generators; by default to those that lie beside the run folder.
+        records: address of the run folders relative to the board, for links; by default where they are, when the board is
+            written into the run folder, else none.
+        home: address of the page over all boards, relative to this one; by default none.
         progress: called with what is being made, for a progress bar.
 
     Raises:
@@ -76,17 +81,26 @@ def build(
         drawn = draw(results, out / "plots", shown, pictures=may_show, few=not pages)
     if pages:
         say("pages")
-        _write_pages(results, out, drawn, shown, badges or {}, beside)
+        if records is None and out.resolve().is_relative_to(board.folder.resolve()):
+            records = Path(os.path.relpath(board.folder.resolve(), out.resolve())).as_posix()
+        _write_pages(results, out, drawn, shown, badges or {}, beside, records, home)
     return out
 
 
 def _write_pages(
-    results: Results, out: Path, drawn: dict[str, Path], shown: list[str], badges: dict[str, list[str]], beside
+    results: Results,
+    out: Path,
+    drawn: dict[str, Path],
+    shown: list[str],
+    badges: dict[str, list[str]],
+    beside: Sequence[Link],
+    records: str | None,
+    home: str | None,
 ) -> None:
     from colorbench.leaderboard.site import write_index, write_run_pages
 
-    addresses = write_run_pages(results.board, out, shown, badges)
-    write_index(results, out, drawn, addresses, badges, beside)
+    addresses = write_run_pages(results.board, out, shown, badges, records)
+    write_index(results, out, drawn, addresses, badges, beside, home)
 
 
 def _resampled(board: Board) -> dict:

@@ -12,7 +12,7 @@ from jaxtyping import Float
 
 from colorbench.leaderboard.entries import SUBMISSIONS, Board, Entry, read_board, record_files
 from colorbench.leaderboard.intervals import LEVEL, Parts
-from colorbench.leaderboard.tiers import ALPHA, FEWEST_PHOTOS, board_sample, by_photo, holm_family
+from colorbench.leaderboard.tiers import ALPHA, FEWEST_PHOTOS, Results, board_sample, by_photo, holm_family
 from colorbench.names import unknown_name
 
 
@@ -217,6 +217,37 @@ def compare_boards(a: Board, b: Board, metric: str) -> list[tuple[str, Differenc
     found.sort(key=lambda one: (np.isnan(one[1].means[0]), sign * one[1].means[0]))
     p = holm_family(np.array([one.p for _, one in found]))
     return [(label, one, float(value)) for (label, one), value in zip(found, p)]
+
+
+@dataclass(frozen=True)
+class Separation:
+    """What would tell the leader of a board from an entry that it could not be told apart from.
+
+    `detectable` is the smallest true difference found four times in five; `seeds` (of each) and `photos` find the one seen.
+    All at the level of Holm's first step: 5 % over the number of pairs.
+    """
+
+    label: str
+    difference: float
+    detectable: float
+    seeds: int | None
+    photos: int | None
+
+
+def separations(results: Results, most: int = 10) -> list[Separation]:
+    """Of the board's leader by the primary metric against its ties, the nearest first; empty without any."""
+    board, ranking = results.board, results.primary
+    ranked = [k for k in results.order() if ranking.tier[k] is not None]
+    if ranking.p_holm is None or len(ranked) < 2:
+        return []
+    first, alpha = ranked[0], ALPHA / (len(ranked) * (len(ranked) - 1) / 2)
+    tied = [k for k in ranked[1:] if ranking.p_holm[first, k] >= ALPHA][:most]
+    found = []
+    for k in tied:
+        one = compare_entries(Side(board, board.entries[first]), Side(board, board.entries[k]), ranking.metric)
+        seeds, photos = one.parts.seeds_for(one.difference, alpha), one.parts.photos_for(one.difference, alpha)
+        found.append(Separation(board.entries[k].label, one.difference, one.parts.detectable(alpha), seeds, photos))
+    return found
 
 
 def find_side(path: Path, other: Side | Board | None = None) -> Side | Board | None:

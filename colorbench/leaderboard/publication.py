@@ -40,6 +40,7 @@ def publish(
     plots: bool = True,
     badges: dict[str, list[str]] | None = None,
     together_with: frozenset[str] = frozenset(),
+    home: str | None = None,
 ) -> str:
     """Build the board of a suite's run folder, with its pages, at `target`. Return where it is.
 
@@ -54,6 +55,7 @@ def publish(
         endpoint, token: as of huggingface_hub; default its own settings.
         together_with: names of suites that are about to be published beside this one; links to boards on other photos
             are made where those are published beside it, under the names of their suites.
+        home: address of the page over all boards, relative to this one.
 
     Raises:
         FileNotFoundError: no record in `run_dir`.
@@ -68,7 +70,8 @@ def publish(
         raise ValueError(f"{target} is a file; give a folder")
     beside = [] if place is None else _published_beside(read_board(run_dir), run_dir, place, together_with)
     with tempfile.TemporaryDirectory(prefix="colorbench-board-") as made:
-        built = build(run_dir, Path(made), pictures=pictures, plots=plots, badges=badges, beside=beside)
+        links = {"beside": beside, "records": "records" if records else None, "home": home}
+        built = build(run_dir, Path(made), pictures=pictures, plots=plots, badges=badges, **links)
         files = {path.relative_to(built).as_posix(): path for path in sorted(built.rglob("*")) if path.is_file()}
         if records:
             files |= {f"records/{name}": path for name, path in _slim_files(run_dir).items()}
@@ -103,7 +106,7 @@ def publish_all(
     for place in suites:
         if say is not None:
             say(place.name)
-        publish(place, Path(target) / place.name, pictures=pictures, together_with=names)
+        publish(place, Path(target) / place.name, pictures=pictures, together_with=names, home="../index.html")
     return write_list([(place.name, read_board(place)) for place in suites], Path(target))
 
 

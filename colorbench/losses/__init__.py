@@ -30,11 +30,61 @@ LOSSES: dict[str, LossRow] = {
     for row in (
         LossRow("l1", l1, "ab", "ab / 110", "-", views=_AB_OR_RGB),
         LossRow("mse", mse, "ab", "(ab / 110)^2", "-", views=_AB_OR_RGB),
-        LossRow("smooth-l1", smooth_l1, "ab", "ab / 110", "Girshick 2015", views=_AB_OR_RGB),
-        LossRow("huber", huber, "ab", "(ab / 110)^2", "Huber 1964", views=_AB_OR_RGB),
-        LossRow("charbonnier", charbonnier, "ab", "ab / 110", "Lai 2017", views=_AB_OR_RGB),
-        LossRow("l1-siggraph17", l1_siggraph17, "ab", "(ab / 110)^2", "Zhang 2017", views=_AB_OR_RGB),
-        LossRow("patchgan", generator_loss, "ab", "nats", "Isola 2017", needs="critic", term=PatchGanTerm),
+        LossRow(
+            "smooth-l1",
+            smooth_l1,
+            "ab",
+            "ab / 110",
+            "Girshick 2015",
+            views=_AB_OR_RGB,
+            citation="Girshick. Fast R-CNN. ICCV 2015. arXiv 1504.08083",
+        ),
+        LossRow(
+            "huber",
+            huber,
+            "ab",
+            "(ab / 110)^2",
+            "Huber 1964",
+            views=_AB_OR_RGB,
+            citation="Huber. Robust Estimation of a Location Parameter. Annals of Mathematical Statistics 1964",
+        ),
+        LossRow(
+            "charbonnier",
+            charbonnier,
+            "ab",
+            "ab / 110",
+            "Lai 2017",
+            views=_AB_OR_RGB,
+            citation=(
+                "Lai, Huang, Ahuja, Yang. Deep Laplacian Pyramid Networks for Super-Resolution. CVPR "
+                "2017. arXiv 1704.03915"
+            ),
+        ),
+        LossRow(
+            "l1-siggraph17",
+            l1_siggraph17,
+            "ab",
+            "(ab / 110)^2",
+            "Zhang 2017",
+            views=_AB_OR_RGB,
+            citation=(
+                "Zhang et al. Real-Time User-Guided Image Colorization with Learned Deep Priors. "
+                "SIGGRAPH 2017. arXiv 1705.02999"
+            ),
+        ),
+        LossRow(
+            "patchgan",
+            generator_loss,
+            "ab",
+            "nats",
+            "Isola 2017",
+            needs="critic",
+            term=PatchGanTerm,
+            citation=(
+                "Isola, Zhu, Zhou, Efros. Image-to-Image Translation with Conditional Adversarial "
+                "Networks. CVPR 2017. arXiv 1611.07004"
+            ),
+        ),
         LossRow(
             "perceptual",
             perceptual,
@@ -43,10 +93,45 @@ LOSSES: dict[str, LossRow] = {
             "Johnson 2016, DDColor 2023, DeOldify",
             needs="weights",
             check=recipe_of,
+            citation=(
+                "Johnson, Alahi, Fei-Fei. Perceptual Losses for Real-Time Style Transfer and "
+                "Super-Resolution. ECCV 2016. arXiv 1603.08155"
+            ),
         ),
-        LossRow("lpips", lpips_loss, "rgb", "-", "Zhang 2018", needs="weights", check=check_net),
-        LossRow("ssim", ssim_loss, "rgb", "-", "Wang 2004"),
-        LossRow("ms-ssim", ms_ssim_loss, "rgb", "-", "Wang 2003"),
+        LossRow(
+            "lpips",
+            lpips_loss,
+            "rgb",
+            "-",
+            "Zhang 2018",
+            needs="weights",
+            check=check_net,
+            citation=(
+                "Zhang, Isola, Efros, Shechtman, Wang. The Unreasonable Effectiveness of Deep "
+                "Features as a Perceptual Metric. CVPR 2018. arXiv 1801.03924"
+            ),
+        ),
+        LossRow(
+            "ssim",
+            ssim_loss,
+            "rgb",
+            "-",
+            "Wang 2004",
+            citation=(
+                "Wang, Bovik, Sheikh, Simoncelli. Image Quality Assessment: From Error Visibility to "
+                "Structural Similarity. IEEE Transactions on Image Processing 2004"
+            ),
+        ),
+        LossRow(
+            "ms-ssim",
+            ms_ssim_loss,
+            "rgb",
+            "-",
+            "Wang 2003",
+            citation=(
+                "Wang, Simoncelli, Bovik. Multiscale Structural Similarity for Image Quality Assessment. Asilomar 2003"
+            ),
+        ),
         LossRow(
             "feature-matching",
             feature_matching,
@@ -55,8 +140,25 @@ LOSSES: dict[str, LossRow] = {
             "Wang 2018 (pix2pixHD)",
             needs="critic",
             term=FeatureMatchingTerm,
+            citation=(
+                "Wang, Liu, Zhu, Tao, Kautz, Catanzaro. High-Resolution Image Synthesis and Semantic "
+                "Manipulation with Conditional GANs. CVPR 2018. arXiv 1711.11585"
+            ),
         ),
-        LossRow("cycle", cycle_consistency, "rgb", "-", "Zhu 2017", per_image=False, needs="unpaired", term=CycleTerm),
+        LossRow(
+            "cycle",
+            cycle_consistency,
+            "rgb",
+            "-",
+            "Zhu 2017",
+            per_image=False,
+            needs="unpaired",
+            term=CycleTerm,
+            citation=(
+                "Zhu, Park, Isola, Efros. Unpaired Image-to-Image Translation using Cycle-Consistent "
+                "Adversarial Networks. ICCV 2017. arXiv 1703.10593"
+            ),
+        ),
         LossRow(
             "classification",
             classification,
@@ -67,6 +169,7 @@ LOSSES: dict[str, LossRow] = {
             needs_head="bins",
             needs="prior",
             term=ClassificationTerm,
+            citation="Zhang, Isola, Efros. Colorful Image Colorization. ECCV 2016. arXiv 1603.08511",
         ),
         LossRow(
             "classification-529",
@@ -75,6 +178,10 @@ LOSSES: dict[str, LossRow] = {
             "nats + ab / 110",
             "Zhang 2017",
             term=Classification529Term,
+            citation=(
+                "Zhang et al. Real-Time User-Guided Image Colorization with Learned Deep Priors. "
+                "SIGGRAPH 2017. arXiv 1705.02999"
+            ),
         ),
         LossRow(
             "class-kl",
@@ -84,6 +191,10 @@ LOSSES: dict[str, LossRow] = {
             "Vitoria 2020 (ChromaGAN)",
             needs="weights",
             term=ClassKlTerm,
+            citation=(
+                "Vitoria, Raad, Ballester. ChromaGAN: Adversarial Picture Colorization with Semantic "
+                "Class Distribution. WACV 2020. arXiv 1907.09837"
+            ),
         ),
         LossRow(
             "colorfulness",
@@ -93,12 +204,47 @@ LOSSES: dict[str, LossRow] = {
             "DDColor 2023",
             check=check_convention,
             formerly={"convention": "signed"},
+            citation="Kang et al. DDColor. ICCV 2023. arXiv 2212.11613",
         ),
-        LossRow("delta-e-2000", delta_e_2000_loss, "lab", "delta E 2000", "Sharma 2005"),
+        LossRow(
+            "delta-e-2000",
+            delta_e_2000_loss,
+            "lab",
+            "delta E 2000",
+            "Sharma 2005",
+            citation=("Sharma, Wu, Dalal. The CIEDE2000 Color-Difference Formula. Color Research and Application 2005"),
+        ),
         LossRow("histogram", histogram, "ab", "ab / 110", "-"),
-        LossRow("sliced-wasserstein", sliced_wasserstein, "ab", "ab / 110", "Bonneel 2015"),
-        LossRow("tv", total_variation, "ab", "ab / 110", "Rudin 1992"),
-        LossRow("focal", focal, "logits", "nats", "Lin 2017", needs_head="bins"),
+        LossRow(
+            "sliced-wasserstein",
+            sliced_wasserstein,
+            "ab",
+            "ab / 110",
+            "Bonneel 2015",
+            citation=(
+                "Bonneel, Rabin, Peyre, Pfister. Sliced and Radon Wasserstein Barycenters of "
+                "Measures. Journal of Mathematical Imaging and Vision 2015"
+            ),
+        ),
+        LossRow(
+            "tv",
+            total_variation,
+            "ab",
+            "ab / 110",
+            "Rudin 1992",
+            citation=("Rudin, Osher, Fatemi. Nonlinear Total Variation Based Noise Removal Algorithms. Physica D 1992"),
+        ),
+        LossRow(
+            "focal",
+            focal,
+            "logits",
+            "nats",
+            "Lin 2017",
+            needs_head="bins",
+            citation=(
+                "Lin, Goyal, Girshick, He, Dollar. Focal Loss for Dense Object Detection. ICCV 2017. arXiv 1708.02002"
+            ),
+        ),
     )
 }
 

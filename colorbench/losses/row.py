@@ -16,6 +16,7 @@ class LossRow:
         view: what it looks at: `ab` (divided by 110), `lab`, `rgb` or `logits` (the target is then ab).
         unit: of its value.
         source: paper or code it follows.
+        citation: the paper, as "Authors. Title. VENUE YEAR. arXiv ID".
         per_image: it gives `(b,)`; False: one value for the whole batch.
         needs_head: `bins` if it looks at bin logits.
         needs: what must be there beside the pictures: the split's `prior`, a trained `critic`, pretrained `weights`,
@@ -39,6 +40,7 @@ class LossRow:
     check: Callable | None = None
     term: Callable | None = None
     formerly: Mapping[str, object] = field(default_factory=dict)
+    citation: str = ""
 
     @property
     def settings(self) -> dict[str, object]:

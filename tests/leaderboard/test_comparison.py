@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from colorbench.leaderboard.comparison import Side, compare_boards, compare_entries, find_side, shared_metrics
+from colorbench.leaderboard.comparison import (
+    Side,
+    compare_boards,
+    compare_entries,
+    find_side,
+    separations,
+    shared_metrics,
+)
 from colorbench.leaderboard.entries import Board, read_board
 from colorbench.leaderboard.tiers import rank_board
 from colorbench.record import read_record, write_record
@@ -72,6 +79,18 @@ def test_boards_of_the_same_photos_are_paired_and_of_others_not(board, make_runs
     values = [b.entry("gray").photo_means("psnr", b.photos) for b in (board, again)]
     assert gray.parts.error == pytest.approx(np.sqrt(sum(v.var(ddof=1) / 12 for v in values)))
     assert gray.p > stats.ttest_rel(*values).pvalue / 10
+
+
+def test_what_would_tell_the_leader_from_its_ties(make_runs):
+    results = rank_board(
+        read_board(make_runs(**SMALL | {"losses": {"l1": 0.0, "mse": -0.1, "100*l1 + patchgan": -9.0}}))
+    )
+    (one,) = separations(results)
+    assert one.label in ("unet+l1", "unet+mse")
+    assert abs(one.difference) < one.detectable
+    assert one.seeds is None or one.seeds > 3
+    told = rank_board(read_board(make_runs(**SMALL | {"losses": {"l1": 0.0, "mse": -9.0}})))
+    assert separations(told) == []
 
 
 def test_what_a_path_means(board, folder):

@@ -3,10 +3,10 @@
 import pytest
 
 from colorbench.generators import GENERATORS
-from colorbench.grid.plan import expand_suite
 from colorbench.losses import LOSSES
 from colorbench.losses.expression import parse
 from colorbench.suites import SUITES, load_suite
+from colorbench.suites.expand import expand_suite
 from colorbench.suites.load import suite_table
 from colorbench.suites.step_table import Reference, StepTable, write_table
 

@@ -10,6 +10,7 @@ import numpy as np
 from colorbench import __version__
 from colorbench.files import write_atomically
 from colorbench.leaderboard.ambiguity_report import ambiguity_section
+from colorbench.leaderboard.comparison import separations
 from colorbench.leaderboard.entries import Board, Entry, short_names
 from colorbench.leaderboard.factors import factors, sentence
 from colorbench.leaderboard.pareto import COSTS, REFERENCE_ROW, cost, summary, truth_colorfulness, varies
@@ -36,15 +37,23 @@ def write_index(
     pages: dict[str, str],
     badges: dict[str, list[str]],
     beside: Sequence[Link] = (),
+    home: str | None = None,
 ) -> Path:
-    """The page at `out/index.html`. `pages`: run sha256 -> address of its page; `badges`: run sha256 -> names."""
+    """The page at `out/index.html`.
+
+    Args:
+        pages: run sha256 -> address of its page.
+        badges: run sha256 -> names.
+        home: address of the page over all boards, if there is one.
+    """
     board = results.board
     columns = _columns(board, _costs(board), bool(summary(board)[0]))
     page = render(
         "index.html", scripts=[asset("board.js")], styles=[asset("style.css")], verdict=verdict(results),
         columns=columns, groups=_groups(results, columns, pages, badges), matrix=matrix(results), story=_story(board),
         run_columns=[heading(board, m) for m in board.metrics] + ["training time (s)"], runs=_runs(board, pages, badges),
-        primary=heading(board, board.primary), beside=beside, board=board, lead=_lead(board), footnotes=footnotes(results),
+        primary=heading(board, board.primary), beside=beside, home=home, board=board, lead=_lead(board),
+        footnotes=footnotes(results), separations=_separations(results),
         plots=[_plot(*item) for item in plots.items()], ambiguity=ambiguity_section(results),
         filters=_filters(board), protocol=_protocol(board), summary=_summary(board), version=__version__,
         count=len(board.runs) + len(board.skipped), chart=_has_chart(board),
@@ -177,6 +186,26 @@ def matrix(results: Results) -> dict | None:
             cells.append({"text": text, "kind": apart, "about": "" if a == b else about})
         rows.append({"name": names[results.board.entries[a].label], "cells": cells})
     return {"names": [names[results.board.entries[k].label] for k in shown], "rows": rows}
+
+
+def _separations(results: Results) -> dict | None:
+    """What would tell the leader from its ties, as texts."""
+    found = separations(results)
+    if not found:
+        return None
+    ranking, names = results.primary, short_names(results.board.entries)
+    first = next(k for k in results.order() if ranking.tier[k] is not None)
+    rows = [
+        (
+            names[one.label],
+            significant(abs(one.difference), one.detectable),
+            significant(one.detectable, one.detectable),
+            str(one.seeds) if one.seeds else "–",
+            str(one.photos) if one.photos else "–",
+        )
+        for one in found
+    ]
+    return {"first": names[results.board.entries[first].label], "rows": rows}
 
 
 def p_text(p: float) -> str:

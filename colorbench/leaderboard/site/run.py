@@ -1,14 +1,16 @@
 """One page per run: pictures with a before/after slider, scores, curve, settings, environment."""
 
 from pathlib import Path
+from urllib.parse import quote
 
 import numpy as np
 
 from colorbench import __version__
-from colorbench.files import write_atomically
+from colorbench.files import CURVE, RECORD, SCORES, write_atomically
 from colorbench.leaderboard.entries import Board, Entry, Run
 from colorbench.leaderboard.plots.curves import loss_lines
 from colorbench.leaderboard.plots.pictures import gray_of, prediction, reduced, truth
+from colorbench.leaderboard.reproduce import code_of, command, papers
 from colorbench.leaderboard.site.page import asset, file_name, picture_uri, render
 from colorbench.leaderboard.table import heading, significant
 
@@ -28,9 +30,14 @@ def page_names(board: Board) -> dict[str, str]:
 
 
 def write_run_pages(
-    board: Board, out: Path, photos: list[str], badges: dict[str, list[str]], progress=None
+    board: Board, out: Path, photos: list[str], badges: dict[str, list[str]], records: str | None = None, progress=None
 ) -> dict[str, str]:
-    """All pages below `out/runs`. `photos`: ids of the test photos that may be shown. Returns their addresses."""
+    """All pages below `out/runs`, and their addresses by the sha256 of a record.
+
+    Args:
+        photos: ids of the test photos that may be shown.
+        records: where the run folders are, relative to `out`; None when they are not beside the pages.
+    """
     names = page_names(board)
     pairs = {
         name: (picture_uri(reduced(gray_of(t))), picture_uri(reduced(t)))
@@ -39,14 +46,32 @@ def write_run_pages(
     }
     for entry in board.entries:
         for run in entry.runs:
-            text = run_page(board, entry, run, pairs, badges.get(run.sha256, []))
+            text = run_page(
+                board, entry, run, pairs, badges.get(run.sha256, []), _links(board, entry, run, names, records)
+            )
             write_atomically(out / names[run.sha256], text.encode(), durable=False)
             if progress:
                 progress()
     return names
 
 
-def run_page(board: Board, entry: Entry, run: Run, pairs: dict[str, tuple[str, str]], badges: list[str]) -> str:
+def _links(board: Board, entry: Entry, run: Run, names: dict[str, str], records: str | None) -> list[tuple[str, str]]:
+    """`(text, address)`: the same recipe from other seeds, and the files that the page was made from."""
+    links = [(f"seed {r.record.cell.seed}", names[r.sha256].removeprefix("runs/")) for r in entry.runs if r is not run]
+    if records is not None:
+        place = f"../{records}/{run.folder.relative_to(board.folder).as_posix()}"
+        links += [(name, f"{place}/{name}") for name in (RECORD, SCORES, CURVE) if (run.folder / name).is_file()]
+    return [(text, quote(address, safe="/.+-")) for text, address in links]
+
+
+def run_page(
+    board: Board,
+    entry: Entry,
+    run: Run,
+    pairs: dict[str, tuple[str, str]],
+    badges: list[str],
+    links: list[tuple[str, str]],
+) -> str:
     """The text of one page. `pairs`: photo id -> data addresses of gray input and truth."""
     record = run.record
     shown = _photos(board, entry, run, pairs)
@@ -54,6 +79,7 @@ def run_page(board: Board, entry: Entry, run: Run, pairs: dict[str, tuple[str, s
         "run.html", scripts=[asset("run.js")] if shown else [], styles=[asset("style.css")], board=board,
         name=f"{entry.label} · seed {record.cell.seed}", badges=_badges(entry, run, badges), message=record.message,
         photos=shown, scores=_scores(board, run), curve=_curve(run), sections=_sections(run), version=__version__,
+        links=links, command=command(record), papers=papers(record), code=code_of(record),
     )  # fmt: skip
 
 
