@@ -1,5 +1,6 @@
 import re
 
+from colorbench.leaderboard.reproduce import Paper
 from colorbench.leaderboard.site.page import file_name, json_text, policy, render
 
 
@@ -25,7 +26,8 @@ def test_text_is_escaped(new_record):
     page = render(
         "run.html", scripts=[], styles=[], board=type("B", (), {"title": "<i>t</i>"}), name="<script>alert(1)</script>",
         badges=[("good", "<b>")], message='"><img src=x onerror=alert(1)>', photos=[], scores=[("<u>",) + ("",) * 5],
-        curve=None, sections=[("<s>", [("<k>", "<v>")])], version="1",
+        curve=None, sections=[("<s>", [("<k>", "<v>")])], version="1", links=[("<i>", '"><i>')], command=("<u>", "<b>"),
+        papers=[Paper("<i>", "<b>", '"><i>', "<u>")], code="<k>",
     )  # fmt: skip
     assert not re.search(r"<(script|img|i|b|u|s|k|v)>|<img", page.split("<body>")[1])
 
