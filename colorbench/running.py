@@ -13,7 +13,8 @@ from rich.text import Text
 
 from colorbench.cell import Suite
 from colorbench.console import fail, note, notes, progress, results, rich_table, show, show_json, show_table, warn
-from colorbench.grid.executors import make_executor
+from colorbench.grid.estimate import estimate
+from colorbench.grid.executors import Executor, LocalExecutor, make_executor
 from colorbench.grid.plan import Plan, plan_run
 from colorbench.grid.run import RunReport, adopt, run, worker_environment
 from colorbench.grid.state import CellStatus, cell_statuses, expected_cells
@@ -72,7 +73,7 @@ def run_suite(
         if state.problem:
             warn(f"{cell.recipe.label} seed {cell.seed}: {state.problem}")
     if dry_run:
-        show_plan(plan, as_json)
+        show_plan(_with_times(plan, runner), as_json)
         return 0
     todo, plan = len(plan.todo), adopt(plan)
     if todo > len(plan.todo):
@@ -94,6 +95,25 @@ def run_suite(
             report = replace(report, board=build(out / suite.name))
     _tell(report, time.monotonic() - began, as_json)
     return 1 if report.problems else 0
+
+
+def _with_times(plan: Plan, runner: Executor) -> Plan:
+    """The plan with the expected time on this device, by a few steps of each recipe; elsewhere as it is."""
+    if not isinstance(runner, LocalExecutor):
+        return plan
+    with progress() as bars:
+        task = bars.add_task("timing a few steps", total=None)
+
+        def watch(label: str, done: int, total: int) -> None:
+            bars.update(task, description=f"timing {label}", completed=done, total=total)
+
+        device = runner.devices[0]
+        timed, reasons = estimate(plan, device, runner.threads if device == "cpu" else None, on_kind=watch)
+    for reason in dict.fromkeys(reasons.values()):
+        labels = [label for label, other in reasons.items() if other == reason]
+        more = f" and {len(labels) - 2} more" if len(labels) > 2 else ""
+        note(f"Time unknown of {', '.join(labels[:2])}{more}: {reason}")
+    return timed
 
 
 def side_by_side(suite: Suite) -> int:
@@ -121,7 +141,9 @@ def show_plan(plan: Plan, as_json: bool = False) -> None:
         show_json({"suite": plan.suite.name, "photos": plan.photos, "cells": rows})
         return
     known = sum(row["expected_seconds"] or 0.0 for row in rows)
-    caption = f"{len(plan.todo)} of {len(rows)} cells to run; known device time: {known:.0f} s"
+    unknown = sum(row["expected_seconds"] is None for row in rows if row["state"] != "done")
+    caption = f"{len(plan.todo)} of {len(rows)} cells to run; about {duration(known)} of training, one after another"
+    caption += f", and {unknown} cells whose time is unknown" if unknown else ""
     if plan.table is not None:
         caption += f", on {plan.table.reference.device} (step table {plan.table.sha256[:12]})"
     cells = [(row["cell"], row["key"][:12], row["state"], _expected(row)) for row in rows]

@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from colorbench.cell import Cell, Suite
-from colorbench.files import STEP_TABLE
+from colorbench.files import STEP_TABLE, SUITE
 from colorbench.grid.state import CellState, state_of
 from colorbench.suites.budget import resolve_budget
 from colorbench.suites.expand import expand_suite
+from colorbench.suites.load import read_written_suite
 from colorbench.suites.step_table import StepTable, find_table, read_table
 
 
@@ -84,6 +85,7 @@ def plan_run(
     budgets = {label: resolve_budget(recipe, suite.protocol, table) for label, recipe in recipes.items()}
     photos = load_protocol_photos(suite.protocol, source, on_photos)
     shortfall = _published_photos(suite, len(photos.test))
+    refuse_other_protocol(suite, out)
     states = []
     for cell in cells:
         steps, provisional, _ = budgets[cell.recipe.label]
@@ -99,6 +101,24 @@ def plan_run(
     expected |= {label: budget.seconds for label, budget in budgets.items() if budget.seconds is not None}
     sentence = f"{photos.report.sentence()}; {len(photos.train)} to train on, {len(photos.test)} to test{shortfall}"
     return Plan(suite, out, None if source is None else str(source), tuple(states), sentence, table, expected)
+
+
+def refuse_other_protocol(suite: Suite, out: Path) -> Suite | None:
+    """The suite that an earlier run wrote into this folder; None when there is none.
+
+    Raises:
+        ValueError: it holds other things fixed, or its file is damaged.
+    """
+    path = out / suite.name / SUITE
+    if not path.exists():
+        return None
+    before = read_written_suite(path)
+    if before.protocol != suite.protocol:
+        raise ValueError(
+            f"{path.parent} was made with another protocol (budget {before.protocol.budget}, {before.protocol.size_px} px, "
+            f"dataset {before.protocol.dataset}): choose another --out"
+        )
+    return before
 
 
 def choose_table(suite: Suite, given: StepTable | None, folder: Path) -> StepTable | None:

@@ -13,7 +13,7 @@ from colorbench.files import JOB, PROGRESS, RECORD, REFERENCES, STEP_TABLE, SUIT
 from colorbench.grid.executors import Executor, LocalExecutor, find_devices
 from colorbench.grid.integrity import are_references, note_files
 from colorbench.grid.job import Job
-from colorbench.grid.plan import Plan, plan_run
+from colorbench.grid.plan import Plan, plan_run, refuse_other_protocol
 from colorbench.grid.state import state_of
 from colorbench.grid.supervisor import Event
 from colorbench.record import Record, read_record, write_record
@@ -187,14 +187,8 @@ def absolute_source(source: str) -> str:
 def _write_suite(plan: Plan) -> None:
     """`suite.json` beside the cells: the suite with all recipes that were ever run into this folder."""
     path, suite = plan.out / plan.suite.name / SUITE, plan.suite
-    if path.exists():
+    if before := refuse_other_protocol(suite, plan.out):
         labels = {recipe.label for recipe in suite.recipes}
-        before = read_written_suite(path)
-        if before.protocol != suite.protocol:
-            raise ValueError(
-                f"{path.parent} was made with another protocol (budget {before.protocol.budget}, {before.protocol.size_px} px, "
-                f"dataset {before.protocol.dataset}): choose another --out"
-            )
         kept = tuple(recipe for recipe in before.recipes if recipe.label not in labels)
         suite = suite.model_copy(update={"recipes": suite.recipes + kept, "seeds": max(before.seeds, suite.seeds)})
     text = suite.model_dump_json(indent=1) + "\n"

@@ -1,0 +1,50 @@
+"""Expected times on this device, and that they are remembered."""
+
+import pytest
+
+from colorbench.cell import Budget, Recipe
+from colorbench.grid.estimate import estimate
+from colorbench.grid.plan import plan_run
+from colorbench.grid.run import adopt
+from tests.grid.test_run import UNET, tiny_suite
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("COLORBENCH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("COLORBENCH_WEIGHTS", str(tmp_path / "no-weights"))
+    return tmp_path / "cache"
+
+
+def test_a_few_steps_are_timed_once(tmp_path, cache):
+    plan = plan_run(tiny_suite(seeds=2), out=tmp_path / "out")
+    asked = []
+    timed, reasons = estimate(plan, "cpu", 1, on_kind=lambda label, *_: asked.append(label))
+    labels = {cell.recipe.label for cell in plan.todo if cell.steps}
+    assert not reasons
+    assert set(timed.expected_seconds) >= labels
+    assert all(timed.expected_seconds[label] > 0 for label in labels)
+    assert len(asked) == len(set(asked)) > 0
+    assert len(list((cache / "step-times").glob("*.json"))) == 1
+    again, _ = estimate(plan, "cpu", 1, on_kind=lambda *_: pytest.fail("timed again"))
+    assert again.expected_seconds == timed.expected_seconds
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_cannot_be_timed_says_why(tmp_path, monkeypatch):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "hub"))
+    lpips = Recipe(generator="unet", loss="lpips", options=UNET)
+    plan = plan_run(tiny_suite(recipes=(lpips,)), out=tmp_path / "out")
+    timed, reasons = estimate(plan, "cpu", 1)
+    assert lpips.label not in timed.expected_seconds
+    assert "COLORBENCH_WEIGHTS" in reasons[lpips.label]
+    _, late = estimate(plan, "cpu", 1, longest_seconds=-1.0)
+    assert late[lpips.label] == "not timed yet; the same command goes on"
+
+
+def test_a_folder_of_another_protocol_is_refused_before_anything_starts(tmp_path):
+    suite = tiny_suite()
+    adopt(plan_run(suite, out=tmp_path))
+    protocol = suite.protocol.model_copy(update={"budget": Budget.parse("5steps")})
+    with pytest.raises(ValueError, match="made with another protocol"):
+        plan_run(suite.model_copy(update={"protocol": protocol}), out=tmp_path)
