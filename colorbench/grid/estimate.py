@@ -6,16 +6,17 @@ colorbench, and a protocol's conditions. Evaluation and set-up are not in them.
 
 import gc
 import json
+import multiprocessing
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from colorbench.cell import Cell, canonical_json
 from colorbench.files import bytes_sha256, write_atomically
 from colorbench.grid.plan import Plan
+from colorbench.plugins import load_plugins, loaded_files
 from colorbench.suites.step_table import Conditions, StepKind, kind_of
 
 STEPS = {"cuda": (5, 20), "cpu": (1, 2)}  # warm-up, timed
@@ -40,28 +41,26 @@ def estimate(
         longest_seconds: for all timing together.
         on_kind: told `(label, done, all)` before each kind of step that is timed.
     """
-    import torch
-
     todo = {c.recipe.label: c for c in plan.todo if c.steps and c.recipe.label not in plan.expected_seconds}
     kinds = {label: kind_of(cell.recipe, cell.protocol) for label, cell in todo.items()}
     if not kinds:
         return plan, {}
-    before = torch.get_num_threads()
-    if threads:
-        torch.set_num_threads(threads)
-    try:
-        path = _file(device, plan)
-        known = _read(path)
-        wanted = {kind.id: (kind, todo[label]) for label, kind in kinds.items() if kind.id not in known}
-        failed = _time(list(wanted.values()), plan, device, known, path, longest_seconds, on_kind)
-    finally:
-        torch.set_num_threads(before)
+    path = _file(device, threads, plan)
+    known, failed = _read(path), {}
+    wanted = {kind.id: (kind, todo[label]) for label, kind in kinds.items() if kind.id not in known}
+    end = time.monotonic() + longest_seconds
+    while left := [pair for key, pair in wanted.items() if key not in known and key not in failed]:
+        if time.monotonic() > end:
+            failed |= {kind.id: "not timed yet; the same command goes on" for kind, _ in left}
+            break
+        _time(left, plan, device, threads, known, failed, end, lambda label: on_kind(label, len(known), len(wanted)))
+        write_atomically(path, json.dumps(known, indent=1, sort_keys=True).encode(), durable=False)
     seconds = {label: known[kind.id] * (todo[label].steps or 0) for label, kind in kinds.items() if kind.id in known}
     reasons = {label: failed[kind.id] for label, kind in kinds.items() if kind.id in failed}
     return replace(plan, expected_seconds=plan.expected_seconds | seconds), reasons
 
 
-def _file(device: str, plan: Plan) -> Path:
+def _file(device: str, threads: int | None, plan: Plan) -> Path:
     """Where the times of this device under this protocol are kept; its name starts with the device's."""
     import torch
 
@@ -71,7 +70,7 @@ def _file(device: str, plan: Plan) -> Path:
 
     here = describe_environment(torch.device(device))
     name = here.gpu or here.cpu
-    facts = [name, here.torch, here.colorbench, None if here.gpu else here.threads]
+    facts = [name, here.torch, here.colorbench, None if here.gpu else threads]
     facts.append(Conditions.of(plan.suite.protocol).model_dump(mode="json"))
     digest = bytes_sha256(canonical_json(facts).encode())[:16]
     return cache_folder() / "step-times" / f"{slug(name)[:60]}-{digest}.json"
@@ -90,53 +89,66 @@ def _time(
     wanted: Sequence[tuple[StepKind, Cell]],
     plan: Plan,
     device: str,
+    threads: int | None,
     known: dict[str, float],
-    path: Path,
-    longest_seconds: float,
-    on_kind: Callable[[str, int, int], None],
-) -> dict[str, str]:
-    """Add the seconds of each kind to `known` and to the file; returns why one has none."""
+    failed: dict[str, str],
+    end: float,
+    on_kind: Callable[[str], None],
+) -> None:
+    """Time these kinds in a process of their own, as a network may take its process with it; add to `known` and `failed`.
+
+    Returns at the end of that process: the caller goes on with what is left.
+    """
+    spawn = multiprocessing.get_context("spawn")
+    ours, theirs = spawn.Pipe(duplex=False)
+    settings = (plan.suite.protocol, plan.source, device, threads, loaded_files(), max(0.0, end - time.monotonic()))
+    child = spawn.Process(target=_work, args=(theirs, list(wanted), settings), daemon=True)
+    child.start()
+    theirs.close()
+    at = wanted[0][0].id  # what it dies of, unless it says more
+    try:
+        while True:
+            what, key, content = ours.recv()
+            if what == "begin":
+                at = key
+                on_kind(content)
+            elif what == "time":
+                known[key] = content
+            else:
+                failed[key] = content
+    except EOFError:
+        child.join()
+    finally:
+        child.kill()
+    if child.exitcode and at not in known and at not in failed:
+        failed[at] = f"its process died (exit code {child.exitcode}); the run would record a crash"
+
+
+def _work(pipe, wanted: Sequence[tuple[StepKind, Cell]], settings: tuple) -> None:
+    """In the process: kernels compiled as the protocol says, nothing is downloaded."""
+    protocol, source, device, threads, plugins, seconds = settings
+    os.environ |= {"COLORBENCH_COMPILE": "1" if protocol.compile else "0", "COLORBENCH_DOWNLOAD_MB": "0"}
     import torch
 
     from colorbench.data import load_protocol_photos
     from colorbench.training.step_timer import StepTimer
 
-    if not wanted:
-        return {}
-    failed, began = {}, time.monotonic()
-    photos = load_protocol_photos(plan.suite.protocol, plan.source)
-    where = torch.device(device)
+    if threads:
+        torch.set_num_threads(threads)
+    load_plugins(plugins)
+    photos, where, end = load_protocol_photos(protocol, source), torch.device(device), time.monotonic() + seconds
     warmup, timed = STEPS.get(where.type, STEPS["cpu"])
-    with _as_in_a_worker(plan.suite.protocol.compile):
-        for place, (kind, cell) in enumerate(wanted):
-            if time.monotonic() - began > longest_seconds:
-                failed[kind.id] = "not timed yet; the same command goes on"
-                continue
-            on_kind(kind.label, place, len(wanted))
+    for kind, cell in wanted:
+        if time.monotonic() > end:
+            return
+        pipe.send(("begin", kind.id, kind.label))
+        try:
+            timer = StepTimer(cell, photos, where)
             try:
-                timer = StepTimer(cell, photos, where)
-                try:
-                    timer.warm_up(warmup)
-                    known[kind.id] = timer.take(timed)
-                finally:
-                    timer.close()
-            except Exception as error:  # missing weights, too little memory: the run says more
-                failed[kind.id] = next(iter((str(error) or type(error).__name__).splitlines()))[:200]
-                continue
+                timer.warm_up(warmup)
+                pipe.send(("time", kind.id, timer.take(timed)))
             finally:
-                gc.collect()
-            write_atomically(path, json.dumps(known, indent=1, sort_keys=True).encode(), durable=False)
-    return failed
-
-
-@contextmanager
-def _as_in_a_worker(compiled: bool) -> Iterator[None]:
-    """Kernels compiled as the protocol says; nothing is downloaded."""
-    changed = {"COLORBENCH_COMPILE": "1" if compiled else "0", "COLORBENCH_DOWNLOAD_MB": "0"}
-    before = {name: os.environ.get(name) for name in changed}
-    os.environ.update(changed)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name, None) if value is None else os.environ.update({name: value})
+                timer.close()
+        except Exception as error:  # missing weights, too little memory: the run says more
+            pipe.send(("failed", kind.id, next(iter((str(error) or type(error).__name__).splitlines()))[:200]))
+        gc.collect()

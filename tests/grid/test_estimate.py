@@ -3,9 +3,11 @@
 import pytest
 
 from colorbench.cell import Budget, Recipe
+from colorbench.generators import GENERATORS
 from colorbench.grid.estimate import estimate
 from colorbench.grid.plan import plan_run
 from colorbench.grid.run import adopt
+from colorbench.plugins import load_plugins
 from tests.grid.test_run import UNET, tiny_suite
 
 
@@ -40,6 +42,40 @@ def test_what_cannot_be_timed_says_why(tmp_path, monkeypatch):
     assert "COLORBENCH_WEIGHTS" in reasons[lpips.label]
     _, late = estimate(plan, "cpu", 1, longest_seconds=-1.0)
     assert late[lpips.label] == "not timed yet; the same command goes on"
+
+
+DIES = """
+import multiprocessing
+import os
+
+from torch import nn
+
+
+class Dies(nn.Module):
+    def __init__(self, out_channels=2):
+        super().__init__()
+        self.layer = nn.Conv2d(1, out_channels, 1)
+
+    def forward(self, gray):
+        if multiprocessing.parent_process() is not None:
+            os._exit(7)
+        return self.layer(gray)
+
+
+GENERATORS = {"dies-in-estimate": Dies}
+"""
+
+
+def test_a_network_that_takes_its_process_along_leaves_the_others_their_time(tmp_path):
+    (tmp_path / "dies.py").write_text(DIES)
+    load_plugins([tmp_path / "dies.py"])
+    try:
+        recipes = (Recipe(generator="dies-in-estimate", loss="l1"), Recipe(generator="unet", loss="l1", options=UNET))
+        timed, reasons = estimate(plan_run(tiny_suite(recipes=recipes), out=tmp_path / "out"), "cpu", 1)
+    finally:
+        del GENERATORS["dies-in-estimate"]
+    assert reasons == {"dies-in-estimate+l1": "its process died (exit code 7); the run would record a crash"}
+    assert timed.expected_seconds["unet+l1"] > 0
 
 
 def test_a_folder_of_another_protocol_is_refused_before_anything_starts(tmp_path):
