@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_serializer, model_validator
 
+from colorbench.errors import WrongUsage
 from colorbench.files import slug
 
 RULES_VERSION = "1"
@@ -60,13 +61,13 @@ class Budget(Strict):
         match = re.fullmatch(r"\s*([0-9.]+(?:e\+?[0-9]+)?)\s*([a-z-]+)\s*", text.lower())
         unit = match and (units.get(match[2]) or (match[2] if match[2] in units.values() else None))
         if not match or not unit:
-            raise ValueError(
+            raise WrongUsage(
                 f"budget {text!r} is not a number and a unit; write 60s, 8rs, 500steps, 20000samples or 1e15flops"
             )
         try:
             return cls.model_validate({"kind": unit, "amount": float(match[1])})
         except ValueError:
-            raise ValueError(f"budget {text!r} must be a number above 0; write for instance 60s or 500steps") from None
+            raise WrongUsage(f"budget {text!r} must be a number above 0; write for instance 60s or 500steps") from None
 
     def __str__(self) -> str:
         unit = {"seconds": "s", "reference-seconds": "rs"}.get(self.kind, self.kind)

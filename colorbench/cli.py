@@ -26,7 +26,7 @@ class _Verbs(TyperGroup):
     def invoke(self, ctx):
         try:
             return super().invoke(ctx)
-        except KeyboardInterrupt:  # typer itself would end without a word
+        except KeyboardInterrupt:  # typer itself would exit without a message
             raise Stopped(ctx.invoked_subcommand or "") from None
 
 
@@ -288,7 +288,7 @@ def retest(
     metrics: Metrics = None,
     train_data: Annotated[
         str | None,
-        typer.Option(help="The photos trained on, which mean-ab asks for; default where the run found them."),
+        typer.Option(help="The photos trained on, which mean-ab needs; default where the run found them."),
     ] = None,
     device: Device = None,
     plugin: Plugins = None,

@@ -1,10 +1,39 @@
-"""An error as one line for the terminal, and its exit code. Imports nothing: it is needed when imports fail, too."""
+"""What an error says: names and values that cannot be, and any error as one line for the terminal with its exit code.
+
+Imports nothing of the package: it is needed when imports fail, too.
+"""
+
+import difflib
+from collections.abc import Iterable
 
 _NETWORK = ("httpx", "httpx2", "httpcore", "httpcore2", "requests", "urllib3", "huggingface_hub", "aiohttp")
 
 
+class WrongUsage(ValueError):
+    """A value of the command line, or of a setting, that cannot be right. The message says what to write."""
+
+
+def unknown_name(kind: str, name: str, known: Iterable[str], also: str = "") -> KeyError:
+    """The error for a name that a table does not have.
+
+    >>> print(unknown_name("suite", "nimi", ["mini", "nano"]).args[0])
+    unknown suite 'nimi'; known suites: mini, nano; did you mean 'mini'?
+
+    Args:
+        kind: what is named, singular.
+        name: what was given.
+        known: the names of the table.
+        also: what else could be given.
+    """
+    known = list(known)
+    plural = f"{kind}es" if kind.endswith("s") else f"{kind[:-1]}ies" if kind.endswith("ry") else f"{kind}s"
+    near = difflib.get_close_matches(str(name).lower(), known, n=2, cutoff=0.5)
+    hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
+    return KeyError(f"unknown {kind} {str(name)!r}; known {plural}: {', '.join(known)}{also}{hint}")
+
+
 def explain(error: BaseException) -> tuple[str, int]:
-    """`(line, exit code)`: 2 for names that no table has, else 1.
+    """`(line, exit code)`: 2 for names that no table has and for wrong usage, else 1.
 
     >>> explain(FileNotFoundError(2, "No such file or directory", "runs"))
     ('runs: no such file or directory', 1)
@@ -12,7 +41,7 @@ def explain(error: BaseException) -> tuple[str, int]:
     text = _text(error)
     if _from(error, _NETWORK) and not isinstance(error, ValueError):
         return f"network: {text}; check the name and the connection, then run the same command again", 1
-    if isinstance(error, KeyError) and " " in text:
+    if isinstance(error, WrongUsage) or (isinstance(error, KeyError) and " " in text):
         return text, 2
     if isinstance(error, ValueError | OSError | RuntimeError | MemoryError) and text:
         return text, 1

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from colorbench.console import results, show, show_json, show_table
-from colorbench.names import unknown_name
+from colorbench.errors import unknown_name
 from colorbench.plugins import KINDS, load_plugins
 
 TABLES = (*KINDS, "suites")

@@ -3,7 +3,7 @@
 Everything that reads pictures (the store, `score`, `colorize`, `retest`) uses `decode_photo`, so all see the same
 pixels: EXIF orientation applied; ICC profiles made sRGB (`icc.py`); 16-bit gray scaled by 1/257, 16-bit color to its
 high byte (never clipped); palettes expanded; transparency composited on white; animations give their first frame.
-What cannot be read is a `PhotoError` with the reason in a sentence; a truncated file is never read in part.
+What cannot be read raises `PhotoError` with the reason; a truncated file is never read in part.
 
 Only the formats in FORMATS are opened, whatever a file is called. Sizes are checked before anything is decoded: a
 picture takes at most 2 GB of memory on its way.

@@ -1,4 +1,4 @@
-"""`colorbench leaderboard check`, with the two rungs that need a trainer."""
+"""`colorbench leaderboard check`, with the two checks that need a trainer."""
 
 import tempfile
 from functools import cache
@@ -8,6 +8,7 @@ from rich.text import Text
 
 from colorbench.cell import Cell
 from colorbench.console import note, show, show_json, show_table
+from colorbench.errors import WrongUsage
 from colorbench.record import Record
 
 
@@ -36,8 +37,8 @@ def check_and_print(
 
     asked: dict[str, Cell] = {}
     if (infer or rerun) and not rescore:
-        raise ValueError("--infer and --rerun rest on computed scores: leave out --no-rescore")
-    infer_or_not = infer_again if infer or rerun else None  # each rung rests on the one below
+        raise WrongUsage("--infer and --rerun need computed scores: leave out --no-rescore")
+    infer_or_not = infer_again if infer or rerun else None  # each check needs the one before
     findings = check(folder, rescore=rescore, infer=infer_or_not, rerun=again if rerun else None, only=only)
     wrong = sum(not finding.ok for finding in findings)
     if as_json:
@@ -58,7 +59,7 @@ def check_and_print(
 
 
 def infer_again(checkpoint: Path, photos: list) -> list:
-    """Pictures of a checkpoint, anew, as its run made them."""
+    """Make the pictures of a checkpoint again, as its run made them."""
     import numpy as np
     import torch
 
@@ -74,7 +75,7 @@ def infer_again(checkpoint: Path, photos: list) -> list:
 
 
 def run_again(cell: Cell, source: str | None, folder: Path) -> Record:
-    """A cell trained anew in a temporary folder, with the metrics of the board.
+    """Train a cell again in a temporary folder, with the metrics of the board.
 
     `source`: where the photos are; by default where the run itself found them.
     """

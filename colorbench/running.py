@@ -1,4 +1,4 @@
-"""`colorbench run` and `status`: tables, bars and sentences around colorbench.grid."""
+"""`colorbench run` and `status`: tables, bars and messages around colorbench.grid."""
 
 import os
 import time
@@ -77,7 +77,7 @@ def run_suite(
         return 0
     todo, plan = len(plan.todo), adopt(plan)
     if todo > len(plan.todo):
-        note(f"{todo - len(plan.todo)} cells copied from other suites in {out}.")
+        note(f"{todo - len(plan.todo)} of {todo} cells copied from other suites in {out}.")
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
@@ -240,7 +240,7 @@ def _tell(report: RunReport, seconds: float, as_json: bool) -> None:
     for problem in report.problems:
         fail(problem)
     if left:
-        note(f"{left} cells are left; the same command goes on from here.")
+        note(f"{left} of {len(plan.states)} cells are left; the same command goes on from here.")
     if report.board and not as_json:
         show_summary(report.board)
 

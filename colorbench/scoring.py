@@ -1,9 +1,10 @@
-"""`colorbench score`, `retest` and `colorize`: progress, tables and sentences around the public functions."""
+"""`colorbench score`, `retest` and `colorize`: progress, tables and messages around the public functions."""
 
 from collections import Counter
 from pathlib import Path
 
 from colorbench.console import fail, note, notes, progress, show, show_json, show_table, warn
+from colorbench.errors import WrongUsage
 from colorbench.files import bytes_sha256, printable, write_atomically
 from colorbench.plugins import load_plugins
 from colorbench.summary import show_summary
@@ -28,7 +29,7 @@ def score_and_print(
     from colorbench.leaderboard.scoring import forget_parts, score_folders_in_parts
 
     if out is not None and out.suffix not in (".csv", ".parquet"):
-        raise ValueError(f"--out {out} ends in {out.suffix!r}; write .csv or .parquet")
+        raise WrongUsage(f"--out {out} ends in {out.suffix!r}; write .csv or .parquet")
     for folder in (predictions, references):
         check_folder(folder)
     load_plugins(plugins)
@@ -152,8 +153,8 @@ def retest_and_print(
     load_plugins(plugins)
     with notes.status("looking at the photos"):
         plan = plan_retest(folder, source, name, dataset=dataset, metrics=metrics, train_source=train_source)
-    for sentence in plan.told:
-        note(f"{sentence}.")
+    for fact in plan.told:
+        note(f"{fact}.")
     with progress() as bars:
         task = bars.add_task("testing", total=len(plan.todo) or 1)
         report = retest(
@@ -163,8 +164,8 @@ def retest_and_print(
             on_cell=lambda name, started, _: bars.update(task, description=name, completed=started),
         )
     show(f"{len(report.records)} records tested on {len(plan.photos)} photos, {report.done} were done before.")
-    for sentence in report.left_out:
-        warn(f"left out: {sentence}")
+    for reason in report.left_out:
+        warn(f"left out: {reason}")
     if report.board:
         show_summary(report.board)
         note(f"`colorbench leaderboard build {folder}` links the two boards.")
@@ -189,7 +190,7 @@ def colorize_and_print(
     )
     _name(((printable(path), reason) for path, reason in report.passed_over.items()), "passed over")
     if report.kept:
-        note(f"{len(report.kept)} pictures were in {out} already and are kept; --overwrite makes them anew.")
+        note(f"{len(report.kept)} pictures were in {out} already and are kept; --overwrite makes them again.")
     if report.refused:
         fail(f"{len(report.refused)} pictures could not be colorized.")
     return 1 if report.refused else 0

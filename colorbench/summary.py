@@ -1,4 +1,4 @@
-"""A finished board on a terminal: a table of five columns and one sentence of verdict, from its `table.parquet`."""
+"""A finished board on a terminal: a table of five columns and a verdict, from its `table.parquet`."""
 
 import math
 from dataclasses import dataclass

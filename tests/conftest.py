@@ -1,4 +1,4 @@
-"""What several tests share: real weights, reference pictures and photos where they are, else a sentence."""
+"""What several tests share: real weights and photos where they are, else a skip that says what is missing."""
 
 import os
 from pathlib import Path

@@ -153,7 +153,7 @@ def test_status_of_a_finished_run(colorbench, board):
         (["run", "nimi"], 2, "unknown suite 'nimi'; known suites:"),
         (["run", "mini", "--generator", "unett"], 2, "unknown generator 'unett'; known generators: unet"),
         (["run", "mini", "--loss", "l3"], 2, "l3"),
-        (["run", "mini", "--budget", "soon"], 1, "500steps"),
+        (["run", "mini", "--budget", "soon"], 2, "500steps"),
         (["run", "mini", "--data", "./nowhere"], 1, "nowhere"),
         (["run", "mini", "--data", "./empty"], 1, "empty"),
         (
@@ -234,7 +234,9 @@ def test_json_and_quiet(colorbench, board):
 @pytest.mark.parametrize(
     ("arguments", "status", "message"),
     [
-        (["--device", "gpu"], 1, "unknown device 'gpu'"),
+        (["--device", "gpu"], 2, "unknown device 'gpu'; known devices: auto, cpu, cuda, cuda:0, cuda:1 ..."),
+        (["--device", "cuda:7"], 2, "device 'cuda:7': "),
+        (["--set", "foo"], 2, "--set 'foo' is not KEY=VALUE"),
         (["--executor", "slrum"], 2, "did you mean 'slurm'?"),
         (["--set", "foo=1"], 2, "the local executor has no settings, and foo was set"),
         (["--executor", "ray", "--set", "foo=1"], 2, "the ray executor has no setting foo"),

@@ -4,13 +4,14 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from colorbench.cell import Protocol
-from colorbench.errors import explain
+from colorbench.errors import WrongUsage, explain, unknown_name
 
 
 @pytest.mark.parametrize(
     ("error", "line", "status"),
     [
         (KeyError("unknown suite 'nimi'; known suites: mini"), "unknown suite 'nimi'; known suites: mini", 2),
+        (WrongUsage("budget 'soon' is not a number and a unit"), "budget 'soon' is not a number and a unit", 2),
         (KeyError("pixels"), "unexpected KeyError: pixels", 1),
         (ValueError("first line\nsecond line"), "first line", 1),
         (NotADirectoryError(20, "Not a directory", "runs/x"), "runs/x: not a directory", 1),
@@ -23,6 +24,20 @@ def test_one_line(error, line, status):
     assert text.startswith(line)
     assert code == status
     assert "\n" not in text
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("LINKNET", "; did you mean 'linknet' or 'unet'?"),
+        ("unetp", "; did you mean 'unetpp' or 'unet'?"),
+        ("transformer", ""),
+    ],
+)
+def test_an_unknown_name_lists_the_known_ones_and_offers_the_nearest(name, hint):
+    error = unknown_name("generator", name, ["unet", "unetpp", "linknet"])
+    assert error.args[0] == f"unknown generator {name!r}; known generators: unet, unetpp, linknet{hint}"
+    assert "known losses: l1, or an expression" in unknown_name("loss", "l7", ["l1"], ", or an expression").args[0]
 
 
 def test_a_settings_error_names_the_field_without_class_names():

@@ -36,6 +36,13 @@ def test_an_example_keeps_every_promise(name):
     assert not [f"{result.name}: {result.message}" for result in results if not result.passed]
 
 
+def test_the_guide_shows_the_examples():
+    page = (EXAMPLES.parent / "guide" / "adding.md").read_text().splitlines()
+    assert [line for line in page if "examples/" in line] == [
+        f'--8<-- "examples/{name}.py"' for name in ("generator", "loss", "metric", "dataset")
+    ]  # a formatter that takes these lines for Python breaks them
+
+
 def test_a_dataset_is_listed_when_a_source_is_given(tmp_path):
     Image.new("RGB", (20, 20), "red").save(tmp_path / "red.png")
     (tmp_path / "list.txt").write_text("red.png\nabsent.png\n")

@@ -62,7 +62,7 @@ def test_a_dry_run_then_a_problem_then_the_rest(suite, tmp_path, monkeypatch, ca
     said = capsys.readouterr().err
     assert "gray seed 0 recorded (1 of 2)" in said
     assert "mean-ab seed 0: [/b] no such [tag]" in said
-    assert "1 cells are left; the same command goes on from here." in said
+    assert "1 of 2 cells are left; the same command goes on from here." in said
     monkeypatch.setattr(running, "make_executor", lambda *_, **__: InProcess())
     assert run_suite(str(suite), dry_run=False, **options) == 0
     assert "2 of 2 cells recorded, 1 run now" in capsys.readouterr().out

@@ -31,7 +31,7 @@ def called(function):
 
 
 @pytest.mark.parametrize("function", [*FROM_RGB, *FROM_FLOATS, *OF_PAIRS, *OF_ONE], ids=lambda f: f.__qualname__)
-def test_wrong_shapes_and_dtypes_get_a_sentence(unchecked, function):
+def test_wrong_shapes_and_dtypes_are_refused(unchecked, function):
     for dtype in OTHER_DTYPES:
         with pytest.raises(ValueError, match=rf"is {dtype}, wanted (uint8 .* or )?float"):
             called(function)((255 * RGB).to(dtype))

@@ -169,7 +169,7 @@ def _read(path: Path) -> bytes:
 
 def _root(source: str | Path | None) -> Path:
     if source is None:
-        raise ValueError("this dataset needs a folder of pictures: --data PATH, or source=PATH")
+        raise ValueError("this dataset needs a folder of pictures: give it by --data (in Python: source)")
     root = Path(source).expanduser()
     if not root.exists():
         raise FileNotFoundError(f"no such folder of pictures: {root}")

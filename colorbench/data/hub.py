@@ -54,7 +54,7 @@ def find_hub(
         stamp = f"{table.wanted.revision}:pinned"
     sources = [Source(f"{split}-{row:07d}", partial(table.read, row), stamp) for row in range(count)]
     if not sources:
-        raise ValueError(f"split {split!r} of {name} has no rows; choose another with split=...")
+        raise ValueError(f"split {split!r} of {name} has no rows; name another one as the dataset option split")
     return Found(sources, place=f"hub {table.wanted}")
 
 
@@ -130,7 +130,8 @@ def _image_column(features: dict | None, wanted: _Wanted) -> str:
     if wanted.column is None and len(images) == 1:
         return images[0]
     raise ValueError(
-        f"{wanted.name}: image columns are {', '.join(images) or 'none'}; choose one with column=... (got {wanted.column})"
+        f"{wanted.name}: the image columns are {', '.join(images) or 'none'}, got {wanted.column}; "
+        "name one as the dataset option column"
     )
 
 

@@ -10,7 +10,7 @@ from colorbench.data.folder import find_folder, find_paired, find_train_val
 from colorbench.data.hub import find_hub
 from colorbench.data.mixtures import find_mixtures
 from colorbench.data.sources import Found
-from colorbench.names import unknown_name
+from colorbench.errors import unknown_name
 
 
 @dataclass(frozen=True)
@@ -108,5 +108,5 @@ def find_photos(dataset: str, source: str | Path | None, options: dict) -> Found
     """
     row = dataset_row(dataset, options)
     if row.needs_source and source is None:
-        raise ValueError(f"dataset {dataset!r} needs {row.needs_source}: --data ..., or source=...")
+        raise ValueError(f"dataset {dataset!r} needs {row.needs_source}: give it by --data (in Python: source)")
     return row.find(source, **options)

@@ -8,10 +8,10 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from colorbench.errors import unknown_name
 from colorbench.features import networks
 from colorbench.features.inception import FidInception
 from colorbench.features.weights import WeightFile, WeightsMissing, find_weights, read_state
-from colorbench.names import unknown_name
 
 INCEPTION_FILE = WeightFile(
     name="inception",

@@ -5,9 +5,9 @@ from typing import Any
 
 from torch import nn
 
+from colorbench.errors import unknown_name
 from colorbench.generators.row import GeneratorRow
 from colorbench.generators.table import GENERATORS
-from colorbench.names import unknown_name
 
 
 def find_row(key: str) -> GeneratorRow:

@@ -1,13 +1,14 @@
 """Executors: who runs the cells of a grid. The local one, one process per cell and one cell per device, and all by name."""
 
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
+from colorbench.errors import WrongUsage, unknown_name
 from colorbench.grid.job import Job
 from colorbench.grid.supervisor import OnEvent, Supervisor, start_worker
-from colorbench.names import unknown_name
 
 EXECUTORS = ("local", "ray", "slurm")
 _RAY_SETTINGS = ("address", "cpus")
@@ -44,7 +45,7 @@ class LocalExecutor:
         self.threads = max(1, share)
 
     def execute(self, jobs: Sequence[Job], on_event: OnEvent = lambda event: None) -> list[str]:
-        """Run all jobs; returns the problems, one sentence each. KeyboardInterrupt stops workers, which save and can resume."""
+        """Run all jobs; return the problems, one message each. KeyboardInterrupt stops workers, which save and can resume."""
         supervisor = Supervisor(
             self.devices, self.environment, threads=self.threads, on_event=on_event, spawn=self.spawn
         )
@@ -57,8 +58,10 @@ def find_devices(device: str | None = None, jobs: int = 1) -> list[str]:
 
     check_device(device)
     if device and device.startswith("cuda") and not torch.cuda.is_available():
-        raise ValueError(f"device {device!r} was asked for, but torch finds no GPU here; use --device cpu")
+        raise WrongUsage(f"device {device!r}: torch finds no GPU here; use --device cpu")
     if device and device.startswith("cuda:"):
+        if int(device.removeprefix("cuda:")) >= (count := torch.cuda.device_count()):
+            raise WrongUsage(f"device {device!r}: this machine has {count} GPUs, cuda:0 to cuda:{count - 1}")
         return [device]
     if device != "cpu" and torch.cuda.is_available():
         return [f"cuda:{index}" for index in range(torch.cuda.device_count())]
@@ -69,10 +72,11 @@ def check_device(device: str | None, numbered: bool = True) -> None:
     """Refuse a name that is not of a device, or a numbered one where an engine hands out the GPUs."""
     if device is None or device in ("auto", "cuda", "cpu"):
         return
-    if not device.startswith("cuda:"):
-        raise ValueError(f"unknown device {device!r}; known devices: auto, cpu, cuda, cuda:0 ...")
+    if not re.fullmatch(r"cuda:[0-9]+", device):
+        hint = "; did you mean 'cuda'?" if device.lower() in ("gpu", "gpus", "nvidia") else ""
+        raise WrongUsage(f"unknown device {device!r}; known devices: auto, cpu, cuda, cuda:0, cuda:1 ...{hint}")
     if not numbered:
-        raise ValueError(f"device {device!r}: ray and slurm hand out the GPUs themselves; use --device cuda")
+        raise WrongUsage(f"device {device!r}: ray and slurm hand out the GPUs themselves; use --device cuda")
 
 
 def make_executor(
@@ -133,12 +137,12 @@ def _pairs(settings: Sequence[str]) -> dict[str, str]:
     for setting in settings:
         key, equals, value = setting.partition("=")
         if not (key and equals and value):
-            raise ValueError(f"--set {setting!r} is not KEY=VALUE; write for instance --set partition=gpu")
+            raise WrongUsage(f"--set {setting!r} is not KEY=VALUE; write for instance --set partition=gpu")
         pairs[key.strip()] = value.strip()
     return pairs
 
 
 def _whole_number(key: str, text: str) -> int:
     if not text.isdigit() or int(text) < 1:
-        raise ValueError(f"{key}={text} must be a whole number above 0")
+        raise WrongUsage(f"{key}={text} must be a whole number above 0")
     return int(text)

@@ -15,7 +15,7 @@ class Retest:
 
     Attributes:
         trained: folder of the trained cell, with its record and checkpoint.
-        about: a sentence for the record.
+        about: a remark for the record.
         mean_ab: mean color of the photos that were trained on, which some baselines ask for.
     """
 

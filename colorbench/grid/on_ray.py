@@ -2,7 +2,7 @@
 
 Ray places the tasks, pins GPUs (CUDA_VISIBLE_DEVICES) and runs a task again whose worker or node died; a task sees one cell
 through in a process of its own. All state is in the cells' folders, so workers, nodes and the head may die: when the head is
-gone the run ends with a sentence, and the same command goes on once it is back.
+gone the run ends with a message, and the same command goes on once it is back.
 """
 
 import contextlib
@@ -58,7 +58,7 @@ class RayExecutor:
         self.cpus, self.patience_seconds = cpus, patience_seconds
 
     def execute(self, jobs: Sequence[Job], on_event: OnEvent = lambda event: None) -> list[str]:
-        """Run all jobs; returns the problems, one sentence each. KeyboardInterrupt ends the tasks; their workers save."""
+        """Run all jobs; return the problems, one message each. KeyboardInterrupt ends the tasks; their workers save."""
         settings = {"address": self.address, "cpus": self.cpus, "patience_seconds": self.patience_seconds}
         with _Driver(settings | {"environment": self.environment}) as driver:
             tasks = _Tasks(self, driver, jobs, on_event)

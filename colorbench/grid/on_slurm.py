@@ -1,6 +1,6 @@
 """The slurm executor: one cell = one job of an array, through submitit.
 
-Slurm starts the jobs; each sees one cell through in a process of its own. Before the job's time is over, or when it is
+Slurm starts the jobs; each runs one cell to its end in a process of its own. Before the job's time is over, or when it is
 preempted, the worker saves and submitit queues the job again, where it resumes. All state is in the cells' folders, so the
 run may end: jobs go on without it, and the same command picks up what they have done.
 """
@@ -76,7 +76,7 @@ class SlurmExecutor:
         self.submitter = self._submitter()
 
     def execute(self, jobs: Sequence[Job], on_event: OnEvent = lambda event: None) -> list[str]:
-        """Run all jobs; returns the problems, one sentence each. KeyboardInterrupt cancels them; their workers save."""
+        """Run all jobs; return the problems, one message each. KeyboardInterrupt cancels them; their workers save."""
         waiting, handles, tracker = deque(jobs), {}, Tracker(on_event)
         try:
             while waiting or handles:

@@ -21,7 +21,7 @@ class Plan:
         suite: with the name of its step table in the protocol, where its budget is counted by one.
         out, source: where results go, and where the photos are.
         states: every cell with its state.
-        photos: a sentence about them.
+        photos: how many there are, and what was left out.
         table: the step table, when there is one.
         expected_seconds: device seconds that a cell should take, by its recipe's label: by budget or step table, else what
             the same recipe took here before. A label that is absent is unknown.

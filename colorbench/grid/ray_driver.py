@@ -24,8 +24,8 @@ _GROWTH_SECONDS = 10.0
 
 
 def run_cell(folder: str, ticket: str, environment: dict[str, str]) -> tuple[str, str]:
-    """The task: sees one cell through on the node where it lands."""
-    import ray  # this function travels by value: everything it needs is imported here
+    """The task: run one cell to its end on the node where it lands."""
+    import ray  # this function is sent by value: everything it needs is imported here
 
     node = ray.util.get_node_ip_address()
     try:

@@ -33,7 +33,7 @@ def environment_elsewhere(extra: Mapping[str, str]) -> dict[str, str]:
 
 
 class RemoteCell:
-    """Sees one cell through. Call it; `stop` (from a signal handler) makes its worker save and end.
+    """Runs one cell to its end. Call it; `stop` (from a signal handler) makes its worker save and end.
 
     Args:
         folder: of the cell.
@@ -46,7 +46,7 @@ class RemoteCell:
         self.supervisor: Supervisor | None = None
 
     def __call__(self) -> tuple[str, str]:
-        """`recorded`, or `problem` or `unseen` with a sentence."""
+        """`recorded`, or `problem` or `unseen` with a message."""
         folder = Path(self.folder)
         if not _sees(folder, self.ticket):
             return UNSEEN, f"does not see {folder}"

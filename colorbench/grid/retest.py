@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from colorbench.cell import Cell, Protocol, Suite
 from colorbench.data import PhotoSet
+from colorbench.errors import unknown_name
 from colorbench.files import CHECKPOINT, JOB, RECORD, REFERENCES, SUITE, write_atomically
 from colorbench.generators import BASELINES
 from colorbench.grid.executors import Executor, LocalExecutor, find_devices
@@ -16,7 +17,6 @@ from colorbench.grid.run import absolute_source, write_references
 from colorbench.grid.state import state_of
 from colorbench.grid.supervisor import Event
 from colorbench.leaderboard.entries import Board, Run, read_board, record_files
-from colorbench.names import unknown_name
 from colorbench.record import Record, read_record
 from colorbench.suites.load import read_written_suite
 
@@ -32,8 +32,8 @@ class RetestPlan:
         photos: the other photos.
         todo: runs of the board with the cells that test them on the new photos.
         done: how many of these are there already.
-        left_out: why something on the board cannot be tested, a sentence each.
-        told: about the photos, a sentence each.
+        left_out: why something on the board cannot be tested, a message each.
+        told: about the photos, a message each.
         mean_ab: mean color of the photos that were trained on, when those are at hand.
     """
 
@@ -51,7 +51,7 @@ class RetestPlan:
 
 @dataclass(frozen=True)
 class RetestReport:
-    """What was done: records written now, those that were there, sentences about what was not possible, the board."""
+    """What was done: records written now, those that were there, messages about what was not possible, the board."""
 
     folder: Path
     records: tuple[Record, ...]

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RunReport:
-    """What a run did. `problems` are sentences about cells that are not recorded and can be run again."""
+    """What a run did. `problems` are messages about cells that are not recorded and can be run again."""
 
     plan: Plan
     records: tuple[Record, ...]
@@ -97,7 +97,7 @@ def run(
 
 
 def _removed(plan: Plan, recorded: dict[Path, str]) -> list[str]:
-    """What somebody removed while the run went on, a sentence each; what belongs to no cell is written again."""
+    """What somebody removed while the run went on, a message each; what belongs to no cell is written again."""
     gone = [name for folder, name in recorded.items() if not (folder / RECORD).is_file()]
     if not (plan.out / plan.suite.name / SUITE).is_file():
         _write_suite(plan)

@@ -129,7 +129,7 @@ class _Task:
 
 
 class Supervisor:
-    """Sees jobs through, one at a time on each device.
+    """Runs jobs to their end, one at a time on each device.
 
     Args:
         devices: one slot each; None leaves a job the device that it names.
@@ -157,7 +157,7 @@ class Supervisor:
         self._looked_at_held = self._idle_since = time.monotonic()
 
     def run(self, jobs: Sequence[Job]) -> list[str]:
-        """Run all jobs; returns the problems, one sentence each. Interrupted, it stops the workers, which save."""
+        """Run all jobs; return the problems, one message each. Interrupted, it stops the workers, which save."""
         self.waiting.extend(_Task(job) for job in jobs)
         try:
             while self.waiting or self.running or self.held:

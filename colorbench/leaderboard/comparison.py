@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
+from colorbench.errors import unknown_name
 from colorbench.leaderboard.entries import SUBMISSIONS, Board, Entry, read_board, record_files
 from colorbench.leaderboard.intervals import LEVEL, Parts
 from colorbench.leaderboard.tiers import ALPHA, FEWEST_PHOTOS, Results, board_sample, by_photo, holm_family
-from colorbench.names import unknown_name
 
 
 @dataclass(frozen=True)

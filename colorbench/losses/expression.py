@@ -18,8 +18,8 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import NamedTuple, NoReturn
 
+from colorbench.errors import unknown_name
 from colorbench.losses.row import LossRow
-from colorbench.names import unknown_name
 
 _TERM = re.compile(r"\s*(?:(?P<weight>[0-9.][0-9.eE]*(?:(?<=[eE])[+-]?[0-9]+)?)\s*\*\s*)?(?P<key>[A-Za-z][\w-]*)\s*")
 

@@ -153,7 +153,7 @@ def read_picture(path: Path) -> Tensor:
 
 
 def as_rgb(source: Tensor | np.ndarray, name: str) -> Tensor:
-    """One picture or many as `(n, 3, h, w)`, uint8 or float32 in [0, 1]; anything else is a sentence."""
+    """One picture or many as `(n, 3, h, w)`, uint8 or float32 in [0, 1]; raises ValueError for anything else."""
     pictures = torch.as_tensor(np.ascontiguousarray(source)) if isinstance(source, np.ndarray) else source.detach()
     shape = tuple(pictures.shape)
     if pictures.ndim == 3:

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from colorbench.errors import unknown_name
 from colorbench.features import WeightsMissing
 from colorbench.metrics.fid import INDICATIVE_BELOW, TooFewPictures
 from colorbench.metrics.pair import Pair, Reference
@@ -14,7 +15,6 @@ from colorbench.metrics.pictures import Pictures, pictures_of
 from colorbench.metrics.references import References, as_float
 from colorbench.metrics.row import MetricRow
 from colorbench.metrics.table import METRICS
-from colorbench.names import unknown_name
 from colorbench.photo import PhotoError
 from colorbench.tensors import PictureTooSmall, float32_on_gpu
 

@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from colorbench.errors import unknown_name
 from colorbench.metrics.table import METRICS
-from colorbench.names import unknown_name
 
 if TYPE_CHECKING:
     import torchmetrics

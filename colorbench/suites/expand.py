@@ -1,7 +1,7 @@
 """A suite's cells: every recipe with every seed, its names checked and its losses in one spelling."""
 
 from colorbench.cell import Cell, Recipe, Suite
-from colorbench.names import unknown_name
+from colorbench.errors import unknown_name
 from colorbench.suites.step_table import head_of
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from colorbench.cell import Budget, Recipe, Suite
-from colorbench.names import unknown_name
+from colorbench.errors import unknown_name
 
 if TYPE_CHECKING:
     from colorbench.suites.step_table import StepTable

@@ -135,7 +135,7 @@ class StepTable(Strict):
         """Raises ValueError when the table was measured under other conditions, or is not the one the suite names."""
         if (wanted := Conditions.of(protocol)) != self.conditions:
             raise ValueError(
-                f"step table {self.sha256[:12]} was measured at {self.conditions}; the suite asks for {wanted}: "
+                f"step table {self.sha256[:12]} was measured at {self.conditions}; the suite needs {wanted}: "
                 "calibrate the suite as it is (colorbench calibrate), or run it at the table's settings"
             )
         if protocol.table_sha256 not in (None, self.sha256):

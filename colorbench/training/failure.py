@@ -53,7 +53,7 @@ def fail_on_cpu(
         text=True,
     )
     if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["it ended without a word"])[-1]
+        last = (done.stderr.strip().splitlines() or ["its process printed no error"])[-1]
         raise OSError(f"the record of a failure ({status}: {message}) could not be written: {last}")
     return read_record(folder / RECORD)
 

@@ -16,9 +16,9 @@ from torch import Tensor, nn
 from colorbench.batch import Batch, Output
 from colorbench.cell import Cell, Recipe
 from colorbench.color import luv_to_xyz, rgb_to_lab, xyz_to_lab
+from colorbench.errors import unknown_name
 from colorbench.generators.build import build_generator, recorded_options
 from colorbench.generators.row import HEAD_CHANNELS
-from colorbench.names import unknown_name
 from colorbench.tensors import Raw
 
 AB_RANGE = 110.0

@@ -61,7 +61,7 @@ def load_all_photos(protocol: Protocol, source: str | Path | None, on_progress=N
 
     Returns:
         The photos in the order of their ids; the data hash (of contents and preprocessing; another one than any split of
-        the same photos has); and what became of the files, in a sentence.
+        the same photos has); and what became of the files, as text.
 
     Raises:
         ValueError: all photos are gray, so that no colorizer can be told from another.
@@ -106,7 +106,7 @@ def retest_cell(
         cell: the retest, `retest_of` the record's cell.
         mean_ab: of the photos that the board trains on, for baselines that ask for it.
         references: `prepare_references` of the photos, shared by many cells.
-        about: a sentence for the record.
+        about: a remark for the record.
 
     Raises:
         ValueError: no checkpoint, another one than the record speaks of, or a baseline without `mean_ab`.

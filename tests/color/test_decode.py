@@ -78,7 +78,7 @@ def test_cropped_logits_are_copied_once(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("shape", "more", "sentence"),
+    ("shape", "more", "message"),
     [
         ((1, 314, 2, 2), {}, r"314 logits belong to no known grid; known: 313 \(step 10\)"),
         ((1, 313, 2, 2), {"bins": torch.zeros(3, 2)}, r"bins of shape \(313, 2\)"),
@@ -86,6 +86,6 @@ def test_cropped_logits_are_copied_once(monkeypatch):
         ((313, 2, 2), {}, "expected logits of shape"),
     ],
 )
-def test_wrong_input_is_refused(unchecked, shape, more, sentence):
-    with pytest.raises(ValueError, match=sentence):
+def test_wrong_input_is_refused(unchecked, shape, more, message):
+    with pytest.raises(ValueError, match=message):
         annealed_mean(torch.zeros(shape), **more)

@@ -107,7 +107,7 @@ def test_autocast_changes_nothing():
 
 
 @pytest.mark.parametrize(
-    ("settings", "sentence"),
+    ("settings", "message"),
     [
         ({"k": 0}, "k between 1 and the 313 bins of step 10, got 0"),
         ({"k": 314}, "got 314"),
@@ -115,8 +115,8 @@ def test_autocast_changes_nothing():
         ({"step": 50}, "whole grid step"),
     ],
 )
-def test_wrong_settings_are_refused(settings, sentence):
-    with pytest.raises(ValueError, match=sentence):
+def test_wrong_settings_are_refused(settings, message):
+    with pytest.raises(ValueError, match=message):
         soft_encode(torch.zeros(1, 2, 2, 2), **settings)
 
 

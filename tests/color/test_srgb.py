@@ -54,15 +54,15 @@ def test_uint8_is_taken_directly():
 
 
 @pytest.mark.parametrize(
-    ("picture", "sentence"),
+    ("picture", "message"),
     [
         (torch.rand(3, 4, 4), r"rgb has shape \(3, 4, 4\), wanted \(b, 3, h, w\)"),
         (torch.rand(1, 4, 4, 3), "movedim"),
         (torch.zeros(1, 3, 4, 4, dtype=torch.int64), "rgb is torch.int64, wanted uint8 .* or float in"),
     ],
 )
-def test_wrong_pictures_are_refused_in_a_sentence(unchecked, picture, sentence):
-    with pytest.raises(ValueError, match=sentence):
+def test_wrong_pictures_are_refused(unchecked, picture, message):
+    with pytest.raises(ValueError, match=message):
         rgb_to_linear(picture)
 
 

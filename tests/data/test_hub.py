@@ -56,7 +56,9 @@ def test_only_the_first_rows(parquet):
 
 
 def test_columns_and_splits_are_named(parquet, tmp_path):
-    with pytest.raises(ValueError, match=r"image columns are picture; choose one with column=... .got caption"):
+    with pytest.raises(
+        ValueError, match=r"image columns are picture, got caption; name one as the dataset option column"
+    ):
         find_hub(parquet, column="caption")
     with pytest.raises(ValueError, match=r"cannot load the dataset .*split 'validation'"):
         find_hub(parquet, split="validation")

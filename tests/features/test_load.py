@@ -35,7 +35,7 @@ def test_without_weights_one_line_says_how_to_get_them(no_weights, monkeypatch, 
     assert "\n" not in str(caught.value)
 
 
-def test_the_wrong_file_is_a_sentence(no_weights):
+def test_the_wrong_file_is_refused(no_weights):
     folder = no_weights / "weights"
     folder.mkdir()
     torch.save({"other": torch.ones(1)}, folder / "alexnet_features.pth")

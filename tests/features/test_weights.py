@@ -40,7 +40,7 @@ def test_a_download_over_the_limit_is_not_started(no_weights, monkeypatch):
         find_weights(file)
 
 
-def test_a_limit_that_is_no_number_is_a_sentence(no_weights, monkeypatch):
+def test_a_limit_that_is_no_number_is_refused(no_weights, monkeypatch):
     monkeypatch.setenv("COLORBENCH_DOWNLOAD_MB", "five")
     with pytest.raises(ValueError, match="COLORBENCH_DOWNLOAD_MB is 'five', wanted a number of megabytes"):
         find_weights(WeightFile("net", "https://nowhere.invalid/net.pth", 1))
@@ -81,7 +81,7 @@ def test_a_wrong_hash_is_refused_and_leaves_nothing(no_weights):
     assert list(hub_folder().iterdir()) == []
 
 
-def test_a_damaged_file_is_a_sentence(tmp_path):
+def test_a_damaged_file_is_named_with_its_cure(tmp_path):
     path = tmp_path / "net.pth"
     path.write_bytes(b"not a checkpoint")
     with pytest.raises(WeightsMissing, match=r"cannot be read .*delete the file and fetch it again"):

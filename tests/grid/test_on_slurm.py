@@ -82,16 +82,3 @@ def test_no_slurm_here(tmp_path, monkeypatch):
 
 def test_times():
     assert [minutes(text) for text in ("30", "30:00", "0:30:00", "2-0:00", "00:00:10")] == [30, 30, 30, 2880, 1]
-
-
-@pytest.mark.parametrize("setting", ["partition", "=gpu", "partition="])
-def test_no_key_value(setting):
-    with pytest.raises(ValueError, match="not KEY=VALUE"):
-        make_executor("slurm", settings=[setting])
-
-
-def test_unknown_executor_and_local_settings():
-    with pytest.raises(KeyError, match="known executors: local, ray, slurm"):
-        make_executor("dask")
-    with pytest.raises(KeyError, match="the local executor has no settings"):
-        make_executor("local", device="cpu", settings=["partition=gpu"])

@@ -5,20 +5,17 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
 
 import pytest
 
 from colorbench.cell import Budget, Recipe, Suite
 from colorbench.files import CURVE, RECORD, SUITE, TRAINING_STATE, hold
 from colorbench.grid import supervisor
-from colorbench.grid.executors import LocalExecutor, find_devices
+from colorbench.grid.executors import LocalExecutor
 from colorbench.grid.job import Job, read_job
 from colorbench.grid.plan import plan_run
 from colorbench.grid.run import adopt, run
 from colorbench.grid.supervisor import saved_step
-from colorbench.grid.worker import run_job
-from colorbench.record import read_record
 from tests.grid.in_process import InProcess
 from tests.grid.meanwhile import kill, meanwhile, training_workers
 from tests.training.cells import small_cell, small_protocol
@@ -117,31 +114,6 @@ def test_two_runs_on_one_cell(tmp_path, monkeypatch):
         first.send_signal(signal.SIGINT)
         assert first.wait() == 130
     assert (job.folder / TRAINING_STATE).exists()
-
-
-def test_a_failure_is_recorded_with_the_scores_of_gray(tmp_path):
-    job = Job(tmp_path / "cell", small_cell(), ("psnr",), fail=("timeout", "it hung"))
-    job.write()
-    run_job(job)
-    record = read_record(tmp_path / "cell" / RECORD)
-    assert (record.status, record.message) == ("timeout", "it hung")
-    assert record.scores["psnr"].value is not None
-
-
-def test_job_round_trip(tmp_path):
-    job = Job(tmp_path, small_cell(), ("psnr",), source="photos", fail=("crash", "why"), plugins=("a.py",))
-    job.write()
-    assert read_job(tmp_path) == job
-    replace(job, fail=None).write()
-    assert read_job(tmp_path).fail is None
-
-
-def test_devices():
-    assert find_devices("cpu", 2) == ["cpu", "cpu"]
-    with pytest.raises(ValueError, match="known devices"):
-        find_devices("tpu")
-    with pytest.raises(ValueError, match="at least one device"):
-        LocalExecutor([])
 
 
 def test_the_same_cell_of_another_suite_is_copied_and_no_other(tmp_path):

@@ -93,7 +93,7 @@ def test_a_worker_that_hangs_is_killed_and_recorded(job, monkeypatch):
     assert run(slow, WAIT, "sys.exit(0)") == ([], ("timeout", "the process did not end in time and was killed"))
 
 
-def test_problems_in_sentences(job):
+def test_problems_say_what_happened(job):
     assert run(job, "sys.exit(130)")[0] == ["unet+l1 seed 0: stopped, resumable"]
     (job.folder / LOG).write_text("a\n\nOSError: no space left\n\n")
     assert run(job, "sys.exit(1)")[0] == ["unet+l1 seed 0: OSError: no space left"]

@@ -1,6 +1,8 @@
 """A synthetic run folder with known effects, as the harness would have written it."""
 
+import hashlib
 import json
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,7 @@ from PIL import Image
 
 from colorbench.cell import Budget, Cell, Protocol, Recipe, Suite, canonical_json
 from colorbench.leaderboard import build
+from colorbench.leaderboard.untrusted import folder_sha256
 from colorbench.record import (
     Cost,
     DataFacts,
@@ -200,6 +203,36 @@ def pair(make_runs):
     for place in (other, folder, other):
         build(place, plots=False)
     return folder, other
+
+
+@pytest.fixture
+def honest(make_runs):
+    """A folder whose scores are those of its pictures, and whose hashes fit."""
+    from colorbench.metrics import METRICS, score_folders
+
+    folder = make_runs(generators=["unet"], losses={"l1": 0.0}, seeds=2, photos=6, baselines={"gray": -3.0})
+    suite = json.loads((folder / "suite.json").read_text())
+    (folder / "suite.json").write_text(json.dumps(suite | {"metrics": ["psnr", "delta-e-2000"]}))
+    for path in sorted(folder.glob("*/seed-*/record.json")):
+        frame = score_folders(path.parent / "predictions", folder / "references", ["psnr", "delta-e-2000"])
+        flags = np.arange(len(frame)) > 0
+        pd.DataFrame(frame).assign(photo=frame.index, color_only=flags).to_parquet(
+            path.parent / "scores.parquet", index=False
+        )
+        scores = {key: Score.over(frame[key].to_numpy(), flags, METRICS[key]) for key in frame.columns}
+        record = read_record(path)
+        if not record.cell.is_baseline:
+            (path.parent / "checkpoint.safetensors").write_bytes(safetensors())
+        table = hashlib.sha256((path.parent / "scores.parquet").read_bytes()).hexdigest()
+        files = {"scores.parquet": table, "predictions": folder_sha256(path.parent / "predictions")}
+        data = record.data.model_copy(update={"n_test": 6})
+        write_record(record.model_copy(update={"scores": scores, "files": files, "data": data}), path)
+    return folder
+
+
+def safetensors() -> bytes:
+    header = json.dumps({"w": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}).encode()
+    return struct.pack("<Q", len(header)) + header + bytes(8)
 
 
 @pytest.fixture

@@ -1,141 +1,95 @@
-"""The two upper rungs on a really trained cell: what an honest folder gets, and what each kind of tampering loses."""
-
-import hashlib
-import shutil
+"""The checks that make pictures or trainings again, with functions in the place of a trainer; publishing has real ones."""
 
 import numpy as np
 import pytest
-from PIL import Image
+from scipy import stats
 
-from colorbench.cell import Budget, Recipe
-from colorbench.grid.run import run
-from colorbench.leaderboard import check
-from colorbench.leaderboard.untrusted import folder_sha256
-from colorbench.metrics import METRICS, score_folders
+from colorbench.leaderboard.checks import check
+from colorbench.leaderboard.rerun import SECOND_LOOK, better_by_chance, second_look
 from colorbench.photo import decode_photo
-from colorbench.publishing import check_and_print, infer_again
-from colorbench.record import Score, read_record, write_record
-from tests.grid.test_retest import InProcess, write_photos
-from tests.grid.test_run import UNET, tiny_suite
-from tests.training.cells import small_protocol
-
-LABEL = "unet+l1"
+from colorbench.record import read_record
 
 
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory):
-    """Two seeds of one recipe, trained for eight steps; not to be changed."""
-    root = tmp_path_factory.mktemp("evidence")
-    suite = tiny_suite(
-        protocol=small_protocol(dataset="folder", fit="crop", budget=Budget(kind="steps", amount=8)),
-        baselines=("gray",),
-        recipes=(Recipe(generator="unet", loss="l1", options=UNET),),
-        seeds=2,
-    )
-    source = write_photos(root / "photos", 12, rng=1)
-    report = run(suite, out=root / "runs", source=source, executor=InProcess(), build=False)
-    assert report.problems == ()
-    return root / "runs" / "tiny"
+def first(findings):
+    return next(finding for finding in findings if finding.place.startswith("unet+l1/seed-0"))
+
+
+def test_re_inferred_compares_pixels(honest):
+    stored = honest / "unet+l1" / "seed-0" / "predictions"
+    names = sorted(path.stem for path in stored.glob("*.png"))
+
+    def infer_with(shift):
+        def infer(checkpoint, photos):
+            run = checkpoint.parent / "predictions"
+            return [np.clip(decode_photo(run / f"{n}.png").astype(int) + shift, 0, 255).astype(np.uint8) for n in names]
+
+        return infer
+
+    assert first(check(honest, infer=infer_with(1))).badges[-1] == "re-inferred"
+    worse = first(check(honest, infer=infer_with(2)))
+    assert worse.badges[-1] == "re-scored"
+    assert "differ by up to 2 of 255" in worse.problems[0]
+    assert "gave 0 pictures of 6" in first(check(honest, infer=lambda c, p: [])).problems[0]
 
 
 @pytest.fixture
-def folder(trained, tmp_path):
-    return shutil.copytree(trained, tmp_path / "tiny")
+def train_again(honest):
+    """Given a function of the seed, a trainer whose records score that; and the seeds it was asked for."""
+    record = read_record(honest / "unet+l1" / "seed-0" / "record.json")
+
+    def trainer(value_of):
+        def rerun(cell):
+            rerun.seeds.append(cell.seed)
+            score = record.scores["psnr"].model_copy(update={"value": value_of(cell.seed)})
+            return record.model_copy(update={"cell": cell, "key": cell.key, "scores": {"psnr": score}})
+
+        rerun.seeds = []
+        return rerun
+
+    def infer(checkpoint, photos):
+        return [decode_photo(p) for p in sorted((checkpoint.parent / "predictions").glob("*.png"))]
+
+    return lambda value_of: {"infer": infer, "rerun": trainer(value_of)}
 
 
-def finding(folder, **options):
-    return check(folder, only=[LABEL], infer=infer_again, **options)[0]
+def test_re_run_rejects_a_claim_that_is_too_good(honest, train_again):
+    claims = psnrs(honest)
+    good = train_again(lambda seed: np.mean(claims) + 0.01 * (seed - 1002))
+    assert first(check(honest, **good)).badges[-1] == "re-run"
+    assert set(good["rerun"].seeds) == {1001, 1002, 1003}
+    low = train_again(lambda seed: np.mean(claims) - 3 + 0.01 * (seed % 10 - 5))
+    finding = first(check(honest, **low))
+    assert finding.badges[-1] == "re-inferred"
+    assert "significantly better than the re-run" in finding.problems[0]
+    both_looks, own = set(range(1001, 1010)), {0}  # the first of its own seeds does not give it again
+    assert set(low["rerun"].seeds) == both_looks | own
 
 
-def tamper(folder, **changes):
-    path = folder / LABEL / "seed-0" / "record.json"
-    record = read_record(path)
-    files = record.files | changes.pop("files", {})
-    write_record(record.model_copy(update={"files": files, **changes}), path)
+def test_a_lucky_claim_that_its_own_seeds_give_again_holds(honest, train_again):
+    claims = psnrs(honest)
+    lucky = train_again(lambda seed: claims[seed] if seed < 2 else np.mean(claims) - 3 + 0.01 * (seed - 1005))
+    assert first(check(honest, **lucky)).badges[-1] == "re-run"
+    assert {0, 1} < set(lucky["rerun"].seeds)
 
 
-def other_weights(folder):
-    """The checkpoint with one tensor scaled, still a checkpoint of its cell; returns its hash."""
-    from safetensors import safe_open
-    from safetensors.torch import save
-
-    path = folder / LABEL / "seed-0" / "checkpoint.safetensors"
-    with safe_open(str(path), framework="pt") as file:
-        metadata, state = file.metadata(), {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-    name = next(key for key, value in state.items() if value.is_floating_point() and value.ndim == 4)
-    state[name] = 3 * state[name]
-    path.write_bytes(save(state, metadata))
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def psnrs(folder):
+    return [read_record(folder / "unet+l1" / f"seed-{k}" / "record.json").scores["psnr"].value for k in (0, 1)]
 
 
-def test_an_honest_cell_climbs_to_the_top_by_the_command(folder, capsys):
-    told = {"rescore": True, "infer": False, "rerun": True, "source": None, "only": [LABEL]}
-    assert check_and_print(folder, **told) == 0
-    shown = "".join(capsys.readouterr())  # results, and remarks on standard error
-    assert shown.count("again from seed") == 3  # once for both records
-    assert "2 of 2 records are clean" in shown
-    assert shown.count("re-run") == 2
+def test_the_second_look_spares_the_honest_and_not_the_cheat(rng):
+    def refused(advantage):
+        claims, values = rng.normal(advantage, 1, (600, 3)), rng.normal(0, 1, (600, 9))
+        looks = (second_look(c, v.__getitem__, (0, 1, 2), True) for c, v in zip(claims, values))
+        return np.mean([p < SECOND_LOOK for _, p in looks])
+
+    assert refused(0) < 0.015
+    assert refused(4) > 0.97
 
 
-def test_rungs_rest_on_those_below(folder):
-    with pytest.raises(ValueError, match="leave out --no-rescore"):
-        check_and_print(folder, rescore=False, infer=True, rerun=False, source=None, only=None)
-
-
-def test_another_checkpoint_is_no_longer_valid(folder):
-    other_weights(folder)
-    found = finding(folder)
-    assert found.badges == ()
-    assert "checkpoint.safetensors has sha256" in found.problems[0]
-
-
-def test_another_checkpoint_under_its_own_hash_is_not_re_inferred(folder):
-    tamper(folder, files={"checkpoint.safetensors": other_weights(folder)})
-    found = finding(folder)
-    assert found.badges == ("valid", "plausible", "re-scored")
-    assert "differ by up to" in found.problems[0]
-
-
-def test_a_better_score_in_record_and_table_is_not_re_scored(folder):
-    import pandas as pd
-
-    place = folder / LABEL / "seed-0"
-    table = pd.read_parquet(place / "scores.parquet")
-    table["psnr"] += 2
-    table.to_parquet(place / "scores.parquet", index=False)
-    score = read_record(place / "record.json").scores["psnr"]
-    digest = hashlib.sha256((place / "scores.parquet").read_bytes()).hexdigest()
-    better = score.model_copy(update={"value": score.value + 2, "color_only_value": None, "color_only_n": 0})
-    tamper(folder, scores={"psnr": better}, files={"scores.parquet": digest})
-    found = finding(folder)
-    assert found.badges == ("valid", "plausible")
-    assert "the stored pictures give" in found.problems[0]
-
-
-def test_pictures_painted_over_with_the_truth_are_not_re_inferred(folder):
-    place = folder / LABEL / "seed-0"
-    for path in (place / "predictions").glob("*.png"):
-        true = decode_photo(folder / "references" / path.name).astype(int)
-        Image.fromarray(np.clip(true + 3, 0, 255).astype(np.uint8)).save(path)
-    frame = score_folders(place / "predictions", folder / "references", ["psnr"])
-    flags = np.ones(len(frame), bool)
-    frame.assign(photo=frame.index, color_only=flags).to_parquet(place / "scores.parquet", index=False)
-    files = {
-        "scores.parquet": hashlib.sha256((place / "scores.parquet").read_bytes()).hexdigest(),
-        "predictions": folder_sha256(place / "predictions"),
-    }
-    tamper(folder, scores={"psnr": Score.over(frame["psnr"].to_numpy(), flags, METRICS["psnr"])}, files=files)
-    found = finding(folder)
-    assert found.badges == ("valid", "plausible", "re-scored")
-    assert "differ by up to" in found.problems[0]
-
-
-def test_a_checkpoint_that_does_not_fit_loses_the_badge_and_nothing_else(folder):
-    from safetensors.torch import save
-
-    path = folder / LABEL / "seed-0" / "checkpoint.safetensors"
-    path.write_bytes(save({}, {"format": "pt"}))
-    tamper(folder, files={"checkpoint.safetensors": hashlib.sha256(path.read_bytes()).hexdigest()})
-    found = finding(folder)
-    assert found.badges == ("valid", "plausible", "re-scored")
-    assert "no colorbench cell" in found.problems[0]
+def test_better_by_chance_is_scipys_and_guards_itself(rng):
+    a, b = rng.normal(25, 0.2, 3), rng.normal(24, 0.2, 3)
+    assert better_by_chance(a, b, True) == pytest.approx(stats.ttest_ind(a, b, alternative="greater").pvalue)
+    assert better_by_chance(a, b, False) > 0.9
+    assert better_by_chance(a[:1].repeat(3), a[:1].repeat(3), True) == 1
+    with pytest.raises(ValueError, match="re-run at least 2"):
+        better_by_chance(a[:1], b[:1], True)

@@ -118,7 +118,7 @@ def test_scoring_goes_on_where_it_was_stopped(board, pictures, tmp_path, monkeyp
     ],
     ids=["missing", "no picture", "size", "twice"],
 )
-def test_refused_with_a_sentence(board, pictures, spoil, words):
+def test_refused_with_the_reason(board, pictures, spoil, words):
     spoil(pictures)
     with pytest.raises(ValueError, match=words):
         submit(pictures, board, name="mine", licence="MIT")

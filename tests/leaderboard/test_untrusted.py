@@ -52,13 +52,13 @@ def header(facts, data=b"") -> bytes:
     [
         (pickle.dumps(Bomb()), "a pickle"),
         (b"PK\x03\x04" + bytes(60), "a zip or a torch pickle"),
-        (b"", "not a safetensors file"),
-        (struct.pack("<Q", 1 << 60) + b"{}", "not a safetensors file"),
-        (struct.pack("<Q", 4) + b"nope", "no safetensors header"),
-        (header({"w": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}), "its header speaks of"),
-        (header({"w": {"data_offsets": [4, 8]}}, bytes(8)), "overlap or leave holes"),
-        (header([1, 2]), "no safetensors header"),
-        (struct.pack("<Q", 200_000) + b"[" * 200_000, "no safetensors header"),
+        (b"", "not a whole safetensors file"),
+        (struct.pack("<Q", 1 << 60) + b"{}", "header too large"),
+        (struct.pack("<Q", 4) + b"nope", "not a whole safetensors file"),
+        (header({"w": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}), "not a whole safetensors file"),
+        (header({"w": {"data_offsets": [4, 8]}}, bytes(8)), "not a whole safetensors file"),
+        (header([1, 2]), "not a whole safetensors file"),
+        (struct.pack("<Q", 200_000) + b"[" * 200_000, "not a whole safetensors file"),
     ],
     ids=["pickle", "torch", "empty", "huge header", "no json", "short", "holes", "list", "nested"],
 )
@@ -78,7 +78,7 @@ def test_a_real_checkpoint_is_taken(tmp_path):
     save_file(
         {"w": np.zeros((2, 3), np.float32), "b": np.zeros(3, np.float32)}, tmp_path / "m.safetensors", {"cell": "{}"}
     )
-    assert set(check_safetensors(tmp_path / "m.safetensors")) == {"w", "b", "__metadata__"}
+    check_safetensors(tmp_path / "m.safetensors")
 
 
 @pytest.mark.parametrize(
@@ -313,7 +313,7 @@ def test_what_check_calls_valid_can_be_built_whatever_bit_flips(entry, tmp_path,
                 results = rank_board(read_board(entry))
                 write_tables(results, tmp_path)
                 write_run_pages(results.board, tmp_path, ["0000photo"], {})
-                if passed % 8 == 1:
+                if passed % 16 == 1:
                     with look():
                         plot_curves(results, tmp_path)
                         plot_intervals(results, "psnr", tmp_path)

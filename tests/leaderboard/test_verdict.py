@@ -1,4 +1,4 @@
-"""What a board says in sentences, on boards whose effects are known."""
+"""The verdict of boards whose effects are known."""
 
 import pytest
 

@@ -72,7 +72,7 @@ def test_bf16_autocast_changes_nothing(weights, pair):
 
 
 @pytest.mark.parametrize("net", PUBLISHED)
-def test_the_least_size_works_and_one_less_is_a_sentence(weights, net):
+def test_the_least_size_works_and_one_less_is_refused(weights, net):
     least = LEAST_PX[net]
     assert lpips(torch.rand(1, 3, least, least), torch.rand(1, 3, least, least), net=net).isfinite().all()
     small = torch.rand(1, 3, least - 1, least)

@@ -34,7 +34,7 @@ def test_neighbours_of_one_size_share_a_batch():
 
 
 @pytest.mark.parametrize(
-    ("source", "sentence"),
+    ("source", "message"),
     [
         (255 * RGB, r"pred has values .* divide 0..255 by 255"),
         (2 * RGB - 1, r"map \[-1, 1\] by \(x \+ 1\) / 2"),
@@ -46,12 +46,12 @@ def test_neighbours_of_one_size_share_a_batch():
         ([RGB, RGB], r"pred\[0\] holds 2 pictures"),
     ],
 )
-def test_what_cannot_be_right_gets_a_sentence(source, sentence):
-    with pytest.raises(ValueError, match=sentence):
+def test_what_cannot_be_right_is_refused(source, message):
+    with pytest.raises(ValueError, match=message):
         pictures_of(source, "pred")
 
 
-def test_other_objects_get_a_sentence():
+def test_other_objects_are_refused():
     with pytest.raises(TypeError, match="pred is a int, wanted a tensor"):
         pictures_of(3, "pred")
     with pytest.raises(TypeError, match=r"pred\[1\] is a NoneType, wanted a tensor, an array, a Pillow image, a path"):

@@ -75,7 +75,7 @@ def test_a_row_is_found_by_its_kind():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"size_px": 32}, "measured at 16 px, batch 4, fp32.*asks for 32 px"),
+        ({"size_px": 32}, "measured at 16 px, batch 4, fp32.*needs 32 px"),
         ({"batch": 8}, "batch 8"),
         ({"precision": "bf16"}, "bf16"),
         ({"compile": True}, "compiled"),

@@ -1,0 +1,92 @@
+"""The worker in this process: its exit status, and what it says; that it is killed and stopped, test_run and test_kills ask."""
+
+import os
+import signal
+import subprocess
+
+import pytest
+
+from colorbench.files import RECORD, hold
+from colorbench.grid.job import Job
+from colorbench.grid.worker import BUSY, DONE, PROBLEM, STOPPED, _Stop, main, sentence
+from colorbench.record import read_record
+from colorbench.training.checkpoint import load_state
+from tests.training.cells import small_cell
+
+
+@pytest.fixture(autouse=True)
+def same_signals():
+    """The worker sets signal handlers for its whole process."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR2)
+    before = [signal.getsignal(number) for number in numbers]
+    yield
+    for number, handler in zip(numbers, before):
+        signal.signal(number, handler)
+
+
+def written(folder, cell, **more) -> Job:
+    job = Job(folder / "cell", cell, ("psnr",), device="cpu", threads=1, **more)
+    job.write()
+    return job
+
+
+def test_a_cell_is_trained_and_then_left_alone(tmp_path):
+    job = written(tmp_path, small_cell().model_copy(update={"steps": 4}))
+    assert main(job.folder, follow_parent=False) == DONE
+    before = (job.folder / RECORD).read_bytes()
+    assert read_record(job.folder / RECORD).spent.steps == 4
+    assert main(job.folder, follow_parent=False) == DONE
+    assert (job.folder / RECORD).read_bytes() == before
+
+
+def test_a_cell_of_another_process_is_busy(tmp_path, capsys):
+    job = written(tmp_path, small_cell())
+    with hold(job.folder):
+        assert main(job.folder, follow_parent=False) == BUSY
+    assert "is being run by another process" in capsys.readouterr().err
+
+
+def test_what_is_not_the_recipes_fault_is_a_problem_and_no_record(tmp_path, capsys):
+    job = written(tmp_path, small_cell(dataset="folder", fit="crop"), source=str(tmp_path / "nowhere"))
+    assert main(job.folder, follow_parent=False) == PROBLEM
+    assert "no such folder of pictures" in capsys.readouterr().err.splitlines()[-1]
+    assert not (job.folder / RECORD).exists()
+
+
+def test_a_recipes_failure_is_a_record(tmp_path):
+    job = written(tmp_path, small_cell(), fail=("timeout", "the process did not end in time and was killed"))
+    assert main(job.folder, follow_parent=False) == DONE
+    record = read_record(job.folder / RECORD)
+    assert (record.status, record.message) == job.fail
+    assert record.scores["psnr"].value is not None  # as gray
+
+
+def test_it_saves_and_ends_when_its_parent_is_gone(tmp_path, monkeypatch):
+    with subprocess.Popen(["true"]) as gone:
+        gone.wait()
+    monkeypatch.setenv("COLORBENCH_PARENT", str(gone.pid))
+    job = written(tmp_path, small_cell().model_copy(update={"steps": 50}))
+    assert main(job.folder) == STOPPED
+    assert not (job.folder / RECORD).exists()
+    assert 0 < load_state(job.folder, job.cell).trainer["step"] < 50
+
+
+def test_the_first_signal_asks_and_the_second_ends():
+    stop = _Stop(follow_parent=False)
+    assert not stop()
+    os.kill(os.getpid(), signal.SIGTERM)
+    assert stop()
+    with pytest.raises(KeyboardInterrupt):
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (KeyError("unknown metric 'x'"), "unknown metric 'x'"),
+        (ValueError("too small"), "too small"),
+        (FileNotFoundError("no folder"), "FileNotFoundError: no folder"),
+    ],
+)
+def test_a_problem_in_one_line(error, said):
+    assert sentence(error) == said

@@ -1,0 +1,122 @@
+"""The page of a board: what its script is given is what the statistics say, and its text what the folder holds."""
+
+import json
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from colorbench.leaderboard.entries import read_board
+from colorbench.leaderboard.pareto import cost
+from colorbench.leaderboard.site.index import entry_badges, matrix, write_index
+from colorbench.leaderboard.tiers import ALPHA, rank_board
+
+
+@pytest.fixture(scope="module")
+def folder(factory_class, tmp_path_factory):
+    """A board of two generators and two losses, one of them much better; read only."""
+    factory = factory_class(tmp_path_factory.mktemp("index"))
+    small = {"generators": ["unet", "linknet"], "losses": {"l1": 0.0, "mse": -4.0}, "seeds": 3, "photos": 8}
+    return factory(pictures=False, **small)
+
+
+@pytest.fixture(scope="module")
+def results(folder):
+    return rank_board(read_board(folder))
+
+
+def page_of(results, tmp_path, pages=None, badges=None) -> str:
+    return write_index(results, tmp_path, {}, pages or {}, badges or {}).read_text()
+
+
+def given(page: str) -> dict:
+    """What the script reads."""
+    return json.loads(re.search(r'<script type="application/json"[^>]*>(.*?)</script>', page, re.DOTALL)[1])
+
+
+def test_the_charts_points_are_the_means_and_costs(results, tmp_path):
+    data = given(page_of(results, tmp_path))
+    entries = results.board.entries
+    assert [point["label"] for point in data["points"]] == [entries[k].label for k in results.order()]
+    for point, k in zip(data["points"], results.order()):
+        assert point["means"]["psnr"] == pytest.approx(results.primary.mean[k])
+        assert point["halves"]["psnr"] == pytest.approx(results.primary.half[k])
+        parameters = cost(entries[k], "parameters")
+        assert point["costs"]["parameters"] == (None if np.isnan(parameters) else parameters)
+    assert data["qualities"][0] == {"key": "psnr", "title": "psnr ↑ (dB)", "higher": True}  # the primary metric first
+    assert "colorfulness" not in [quality["key"] for quality in data["qualities"]]  # it has no direction
+    assert data["costs"][0]["key"] == "colorfulness"
+
+
+def test_the_differences_are_those_of_the_tests(results, tmp_path):
+    pairs, shown = given(page_of(results, tmp_path))["pairs"]["psnr"], results.order()
+    comparisons = results.primary.comparisons
+    assert [len(row) for row in pairs] == list(range(len(shown)))
+    a, b = shown[3], shown[1]
+    difference, half, p = pairs[3][1]
+    assert difference == pytest.approx(comparisons.difference[a, b], rel=1e-3)
+    assert half == pytest.approx(comparisons.half_width()[a, b], rel=1e-3)
+    assert p == pytest.approx(results.primary.p_holm[a, b], rel=1e-3)
+
+
+def test_the_matrix_names_better_and_worse(results):
+    made = matrix(results)
+    shown = [k for k in results.order() if results.primary.tier[k] is not None]
+    names = [results.board.entries[k].label for k in shown]
+    assert [set(name.split("+")) for name in made["names"]] == [set(name.split("+")) for name in names]
+    for a, row in zip(shown, made["rows"]):
+        for b, cell in zip(shown, row["cells"]):
+            difference, p = results.primary.comparisons.difference[a, b], results.primary.p_holm[a, b]
+            apart = "" if a == b or p >= ALPHA else "better" if difference > 0 else "worse"
+            assert cell["kind"] == apart
+            assert cell["text"] == ("" if a == b else f"{difference:+.2f}")
+    assert {cell["kind"] for row in made["rows"] for cell in row["cells"]} == {"", "better", "worse"}
+
+
+def test_nothing_is_compared_where_nothing_is_ranked(make_runs):
+    folder = make_runs(generators=["unet"], losses={"l1": 0.0}, seeds=1, photos=4, pictures=False, rankable=False)
+    assert matrix(rank_board(read_board(folder))) is None
+
+
+def test_the_story_is_shown_without_its_markup(results, tmp_path):
+    story = "# Title\n\nOf *two* losses **l1** is `ahead`, see [the rules](../README.md).\n- mse\n  is behind.\n"
+    (tmp_path / "README.md").write_text(story)
+    page = page_of(replace(results, board=replace(results.board, folder=tmp_path)), tmp_path)
+    assert "<p>Of *two* losses l1 is ahead, see the rules.</p>" in page
+    assert "<p>mse is behind.</p>" in page
+    assert "# Title" not in page
+    (tmp_path / "README.md").write_text("much " * 20_000)
+    assert "much much" not in page_of(replace(results, board=replace(results.board, folder=tmp_path)), tmp_path)
+
+
+def test_runs_link_to_their_pages_and_badges_count_only_when_all_hold_them(results, tmp_path):
+    entry = next(entry for entry in results.board.entries if entry.label == "unet+l1")
+    hashes = [run.sha256 for run in entry.runs]
+    badges = {key: ["valid", "plausible"] for key in hashes} | {hashes[0]: ["valid", "plausible", "re-scored"]}
+    assert entry_badges(entry, badges) == [("good", "plausible")]
+    assert entry_badges(entry, {hashes[0]: ["valid"]}) == []
+    page = page_of(results, tmp_path, pages={hashes[0]: "runs/unet+l1-seed-0.html"}, badges=badges)
+    assert page.count('href="runs/unet&#43;l1-seed-0.html"') + page.count('href="runs/unet+l1-seed-0.html"') == 2
+    assert page.count("re-scored") >= 1
+
+
+def test_filters_are_offered_where_something_differs(results, tmp_path):
+    page = page_of(results, tmp_path)
+    assert 'data-filter="generator"' in page
+    assert 'data-filter="loss"' in page
+    assert 'data-filter="head"' not in page  # all have one
+
+
+def test_a_score_that_is_missing_is_an_empty_cell(make_runs, tmp_path):
+    from colorbench.record import Score, read_record, write_record
+
+    folder = make_runs(generators=["unet"], losses={"l1": 0.0}, seeds=1, photos=4, pictures=False, parquet=False)
+    path = folder / "unet+l1" / "seed-0" / "record.json"
+    record = read_record(path)
+    empty = Score(value=None, n=0, reason="no weights", unit="", higher_is_better=False)
+    write_record(record.model_copy(update={"scores": record.scores | {"lpips-alex": empty}}), path)
+    results = rank_board(read_board(folder))
+    point = next(point for point in given(page_of(results, tmp_path))["points"] if point["label"] == "unet+l1")
+    assert point["means"]["lpips-alex"] is None
+    assert np.isfinite(point["means"]["psnr"])
