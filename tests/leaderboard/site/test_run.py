@@ -14,7 +14,7 @@ ONE = {"generators": ["unet"], "losses": {"l1": 0.0}, "seeds": 1, "photos": 4, "
 
 def page_of(board, label="unet+l1", badges=()) -> str:
     entry = next(entry for entry in board.entries if entry.label == label)
-    return run_page(board, entry, entry.runs[0], {}, list(badges))
+    return run_page(board, entry, entry.runs[0], {}, list(badges), [])
 
 
 def changed(folder, **changes):
