@@ -127,7 +127,7 @@ class Grid:
 
     def kill(self, process: subprocess.Popen, workers_too: bool) -> None:
         """SIGKILL, to the harness's process group and, if asked, to its workers' in the same instant."""
-        victims = _children(process.pid) if workers_too else []
+        victims = _descendants(process.pid) if workers_too else []
         with contextlib.suppress(ProcessLookupError):  # it has just ended by itself
             os.killpg(process.pid, signal.SIGKILL)
         for pid in victims:
@@ -192,16 +192,17 @@ def _word(folder: Path) -> str:
     return f"in {told['phase']} ({told['share']:.0%}) {saved}{held}"
 
 
-def _children(pid: int) -> list[int]:
-    found = []
+def _descendants(pid: int) -> list[int]:
+    """Workers, and the server that they are forked from."""
+    children: dict[int, list[int]] = {}
     for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = path.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        if int(fields[1]) == pid:
-            found.append(int(path.parent.name))
-    return found
+        with contextlib.suppress(OSError):
+            parent = int(path.read_text().rpartition(")")[2].split()[1])
+            children.setdefault(parent, []).append(int(path.parent.name))
+    found = [pid]
+    for one in found:  # grows on the way
+        found += children.get(one, [])
+    return found[1:]
 
 
 def main() -> int:

@@ -3,10 +3,12 @@
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from colorbench.errors import WrongUsage, unknown_name
+from colorbench.grid.fork_server import ForkServer, can_fork
 from colorbench.grid.job import Job
 from colorbench.grid.supervisor import OnEvent, Supervisor, start_worker
 
@@ -27,14 +29,15 @@ class LocalExecutor:
     Args:
         devices: one slot each: ["cuda:0", "cuda:1"], or ["cpu"] * n for n cells side by side.
         environment: variables for the workers, over those of this process.
-        spawn: starts the worker of a job; a simulation gives its own.
+        spawn: starts the worker of a job; a simulation gives its own. By default a new process, or a fork of one that has
+            imported everything where that is safe.
     """
 
     def __init__(
         self,
         devices: Sequence[str],
         environment: Mapping[str, str] | None = None,
-        spawn: Callable[[Job, Mapping[str, str]], Any] = start_worker,
+        spawn: Callable[[Job, Mapping[str, str]], Any] | None = None,
     ):
         if not devices:
             raise ValueError("a local executor needs at least one device, such as ['cpu']")
@@ -46,10 +49,12 @@ class LocalExecutor:
 
     def execute(self, jobs: Sequence[Job], on_event: OnEvent = lambda event: None) -> list[str]:
         """Run all jobs; return the problems, one message each. KeyboardInterrupt stops workers, which save and can resume."""
-        supervisor = Supervisor(
-            self.devices, self.environment, threads=self.threads, on_event=on_event, spawn=self.spawn
-        )
-        return supervisor.run(jobs)
+        forks = can_fork() and set(self.devices) == {"cpu"} and self.threads == 1
+        with ForkServer() if self.spawn is None and forks else nullcontext(self.spawn or start_worker) as spawn:
+            supervisor = Supervisor(
+                self.devices, self.environment, threads=self.threads, on_event=on_event, spawn=spawn
+            )
+            return supervisor.run(jobs)
 
 
 def find_devices(device: str | None = None, jobs: int = 1) -> list[str]:

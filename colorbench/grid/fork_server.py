@@ -1,0 +1,188 @@
+"""Workers forked from one process that has imported everything: a cell starts at once instead of after seconds of imports.
+
+For cells on the CPU with one thread each, on Linux: the server imports and computes nothing, so no thread is lost in a fork.
+It reads one line of JSON per worker to start, and answers with a line when one has started and when one has ended. When its
+input closes, because the harness ended or was killed, it ends too; its workers notice, save and stop.
+"""
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+import traceback
+from collections.abc import Mapping
+from contextlib import suppress
+from importlib import import_module
+from pathlib import Path
+from typing import BinaryIO
+
+from colorbench.files import LOG
+from colorbench.grid.job import Job
+from colorbench.grid.worker import PARENT_VARIABLE, main
+
+_PRELOADED = ("colorbench.training.train", "colorbench.training.retest", "pandas", "pyarrow.parquet", "scipy.stats")
+_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+_POLL_SECONDS = 0.02
+
+
+def can_fork() -> bool:
+    """Whether workers may be forked here. On other systems a fork without exec is unsafe or missing."""
+    return sys.platform == "linux"
+
+
+class ForkServer:
+    """Starts workers as `start_worker` does: `server(job, environment)`. A context manager, which ends the server."""
+
+    def __init__(self):
+        self._process: subprocess.Popen | None = None
+        self._lines = b""
+        self._ended: dict[int, int] = {}
+
+    def __enter__(self) -> "ForkServer":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._process is not None:
+            self._process.communicate()  # closes its input, which ends it
+            self._process = None
+
+    def __call__(self, job: Job, environment: Mapping[str, str]) -> "ForkedWorker":
+        if self._process is None or self._process.poll() is not None:
+            self.__exit__()
+            self._process, self._lines, self._ended = _start_server(), b"", {}
+        assert self._process.stdin is not None
+        request = {"folder": str(job.folder), "environment": dict(environment)}
+        self._process.stdin.write(json.dumps(request).encode() + b"\n")
+        self._process.stdin.flush()
+        while True:
+            if (line := self._read(wait=True)) is None:
+                raise OSError("the process that starts workers has ended; run the same command again")
+            if line[0] == "started":
+                return ForkedWorker(self, self._process, int(line[1]))
+
+    def status(self, process: subprocess.Popen, pid: int) -> int | None:
+        """Exit status of a worker, or minus its signal; None while it runs. A worker whose server died ends with it."""
+        if process is not self._process:
+            return -signal.SIGTERM
+        while pid not in self._ended and self._read(wait=False):
+            pass
+        if pid not in self._ended and process.poll() is not None:
+            return -signal.SIGTERM
+        return self._ended.get(pid)
+
+    def _read(self, wait: bool) -> list[str] | None:
+        """The words of the server's next line, ends noted; None when there is none now, or none any more."""
+        assert self._process is not None
+        assert self._process.stdout is not None
+        replies = self._process.stdout.fileno()
+        while b"\n" not in self._lines:
+            if not wait and not select.select([replies], [], [], 0)[0]:
+                return None
+            if not (chunk := os.read(replies, 4096)):
+                return None
+            self._lines += chunk
+        line, self._lines = self._lines.split(b"\n", 1)
+        words = line.decode().split()
+        if words[0] == "ended":
+            self._ended[int(words[1])] = int(words[2])
+        return words
+
+
+class ForkedWorker:
+    """A worker of a fork server, with what a supervisor asks of a `subprocess.Popen`."""
+
+    def __init__(self, server: ForkServer, process: subprocess.Popen, pid: int):
+        self._server, self._process, self.pid = server, process, pid
+        self.returncode: int | None = None
+
+    def poll(self) -> int | None:
+        if self.returncode is None:
+            self.returncode = self._server.status(self._process, self.pid)
+        return self.returncode
+
+    def wait(self, timeout: float | int | None = None) -> int:
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while (status := self.poll()) is None:
+            if deadline is not None and time.monotonic() > deadline:
+                raise subprocess.TimeoutExpired(f"worker {self.pid}", timeout or 0.0)
+            time.sleep(_POLL_SECONDS)
+        return status
+
+    def terminate(self) -> None:
+        self._send(signal.SIGTERM)
+
+    def kill(self) -> None:
+        self._send(signal.SIGKILL)
+
+    def _send(self, number: signal.Signals) -> None:
+        if self.poll() is None:
+            with suppress(ProcessLookupError):  # it has ended, and the news is on its way
+                os.kill(self.pid, number)
+
+
+def _start_server() -> subprocess.Popen:
+    return subprocess.Popen(
+        [sys.executable, "-c", f"from {__name__} import serve; serve()"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, **_ONE_THREAD},
+        start_new_session=True,  # Ctrl-C reaches the harness alone
+    )
+
+
+def serve() -> None:
+    """Fork a worker for every line of standard input until it closes."""
+    for name in _PRELOADED:
+        import_module(name)
+    requests, replies = sys.stdin.buffer, os.fdopen(os.dup(1), "wb", buffering=0)
+    os.dup2(2, 1)  # what a library prints is no reply
+    server = os.getpid()
+    woken, wake = os.pipe2(os.O_NONBLOCK)
+    signal.set_wakeup_fd(wake)
+    signal.signal(signal.SIGCHLD, lambda number, frame: None)
+    while True:
+        ready, _, _ = select.select([requests, woken], [], [])
+        if woken in ready:
+            os.read(woken, 4096)
+            _tell_ends(replies)
+        if requests in ready:
+            if not (line := requests.readline()):
+                return
+            pid = os.fork()
+            if pid == 0:
+                signal.set_wakeup_fd(-1)
+                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                os._exit(_work(server, **json.loads(line)))
+            replies.write(f"started {pid}\n".encode())
+
+
+def _tell_ends(replies: BinaryIO) -> None:
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return
+        if pid == 0:
+            return
+        replies.write(f"ended {pid} {os.waitstatus_to_exitcode(status)}\n".encode())
+
+
+def _work(server: int, folder: str, environment: dict[str, str]) -> int:
+    """The worker: its output goes to its log."""
+    try:
+        log = os.open(Path(folder) / LOG, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+        for number, target in ((os.open(os.devnull, os.O_RDONLY), 0), (log, 1), (log, 2)):
+            os.dup2(number, target)
+        os.environ.update(environment, **{PARENT_VARIABLE: str(server)})
+        return main(Path(folder))
+    except SystemExit as error:
+        return error.code if isinstance(error.code, int) else 1
+    except BaseException:
+        traceback.print_exc()
+        return 1
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()

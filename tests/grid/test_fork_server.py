@@ -1,0 +1,93 @@
+"""Forked workers: they do what a worker of its own process does, bit for bit, and end as it ends."""
+
+import os
+import signal
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from colorbench.cell import Budget
+from colorbench.files import LOG, RECORD, is_held
+from colorbench.grid.fork_server import ForkServer, can_fork
+from colorbench.grid.job import Job
+from colorbench.grid.supervisor import saved_step, start_worker
+from colorbench.grid.worker import DONE, PROBLEM, STOPPED
+from colorbench.record import read_record
+from tests.grid.meanwhile import kill, parent, training_workers
+from tests.training.cells import small_cell
+
+pytestmark = pytest.mark.skipif(not can_fork(), reason="workers are forked on Linux only")
+ENDLESS = Budget(kind="steps", amount=1_000_000)
+
+
+@pytest.fixture(scope="module")
+def server():
+    with pytest.MonkeyPatch.context() as patch, ForkServer() as server:
+        patch.setenv("PYTHONPATH", os.getcwd())
+        yield server
+
+
+def job_in(folder, **changes) -> Job:
+    job = Job(folder, small_cell(**changes), ("psnr",), threads=1, checkpoint_seconds=0.0)
+    folder.mkdir(parents=True, exist_ok=True)
+    job.write()
+    return job
+
+
+def test_a_record_equals_that_of_a_process_of_its_own_bit_for_bit(server, tmp_path):
+    forked, own = job_in(tmp_path / "forked"), job_in(tmp_path / "own")
+    workers = server(forked, {}), start_worker(own, {})
+    assert [worker.wait(120) for worker in workers] == [DONE, DONE]
+    records = [read_record(job.folder / RECORD) for job in (forked, own)]
+    first, second = (record.model_dump(exclude={"cost", "attempts"}) for record in records)
+    assert first == second
+
+
+def test_workers_get_their_environment_and_their_log(server, tmp_path):
+    plugin = tmp_path / "plugin.py"
+    plugin.write_text("import os\nraise ValueError('found ' + os.environ['GIVEN'])\n")
+    job = replace(job_in(tmp_path / "cell"), plugins=(str(plugin),))
+    job.write()
+    assert server(job, {"GIVEN": "what was given"}).wait(60) == PROBLEM
+    assert "found what was given" in (job.folder / LOG).read_text()
+
+
+def until_it_trains(folder) -> int:
+    """Its process id."""
+    while not (workers := training_workers(folder)):
+        time.sleep(0.02)
+    return workers[0][1]
+
+
+def test_signals_reach_a_worker(server, tmp_path):
+    for end, expected in (("terminate", STOPPED), ("kill", -signal.SIGKILL)):
+        job = job_in(tmp_path / end, budget=ENDLESS)
+        worker = server(job, {})
+        assert worker.poll() is None
+        assert until_it_trains(job.folder) == worker.pid
+        getattr(worker, end)()
+        assert worker.wait(60) == expected
+
+
+def test_when_the_server_is_killed_its_workers_save_and_the_next_job_starts_another(server, tmp_path):
+    job = job_in(tmp_path / "orphan", budget=ENDLESS)
+    worker = server(job, {})
+    kill(parent(until_it_trains(job.folder)))
+    assert worker.wait(60) == -signal.SIGTERM
+    assert server(job_in(tmp_path / "next"), {}).wait(60) == DONE
+    while is_held(job.folder):
+        time.sleep(0.02)
+    assert saved_step(job) > 0
+
+
+def test_the_server_ends_with_the_one_who_started_it(tmp_path):
+    with ForkServer() as server:
+        job = job_in(tmp_path / "cell", budget=ENDLESS)
+        worker = server(job, {})
+        server_pid = parent(until_it_trains(job.folder))
+    assert not Path(f"/proc/{server_pid}").exists()
+    while Path(f"/proc/{worker.pid}/cmdline").exists():  # it saves first
+        time.sleep(0.02)
+    assert saved_step(job) > 0
