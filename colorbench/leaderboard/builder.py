@@ -97,10 +97,13 @@ def _write_pages(
     records: str | None,
     home: str | None,
 ) -> None:
-    from colorbench.leaderboard.site import write_index, write_run_pages
+    from colorbench.leaderboard.site import write_index, write_pictures, write_run_pages
 
     addresses = write_run_pages(results.board, out, shown, badges, records)
-    write_index(results, out, drawn, addresses, badges, beside, home)
+    wall = write_pictures(results, out, shown)
+    if wall is None:
+        (out / "pictures.html").unlink(missing_ok=True)  # of an earlier board that showed some
+    write_index(results, out, drawn, addresses, badges, beside, home, wall)
 
 
 def _resampled(board: Board) -> dict:

@@ -156,7 +156,12 @@ def _slim_files(run_dir: Path) -> dict[str, Path]:
 def _to_folder(files: dict[str, Path], target: Path) -> str:
     for name, source in files.items():
         write_atomically(target / name, source.read_bytes(), durable=False)
-    for old in [*target.glob("runs/*.html"), *target.glob("plots/*.png"), *target.glob("plots/*.svg")]:
+    for old in [
+        *target.glob("pictures.html"),
+        *target.glob("runs/*.html"),
+        *target.glob("plots/*.png"),
+        *target.glob("plots/*.svg"),
+    ]:
         if old.relative_to(target).as_posix() not in files:
             old.unlink()
     (target / ".nojekyll").touch()

@@ -215,6 +215,30 @@ def test_open_a_run_and_drag_the_slider(at_home):
     assert slide.get_attribute("aria-label")
 
 
+def test_two_entries_side_by_side_with_their_error_maps(at_home):
+    from selenium.webdriver.support.select import Select
+
+    at_home.find_element("link text", "Pictures").click()
+    Select(at_home.find_element("id", "a")).select_by_visible_text("true photo")
+    soon(lambda: at_home.find_element("id", "map-a-said").text == "true photo: mean error 0.0")
+    Select(at_home.find_element("id", "photo")).select_by_visible_text("photo 2")
+    next(tile for tile in at_home.find_elements("css selector", "#tiles button") if "gray" in tile.text).click()
+    soon(lambda: at_home.find_element("id", "map-b-said").text.startswith("gray: mean error"))
+    assert "photo=2" in at_home.current_url
+    again_at(at_home, "#photo=2&a=unet%2Bl1&b=%2Ftruth")
+    soon(lambda: at_home.find_element("id", "map-b-said").text == "true photo: mean error 0.0")
+    assert at_home.find_element("id", "name-a").text.startswith("unet+l1")
+
+
+def test_a_run_says_how_to_run_it_again_and_a_board_what_would_tell_entries_apart(at_home):
+    assert at_home.find_elements("css selector", "#separations tbody tr") or "told apart" in at_home.page_source
+    next(a for a in at_home.find_elements("css selector", "#board a") if a.text == "unet+l1").click()
+    soon(lambda: "Run it again" in at_home.find_element("tag name", "body").text)
+    at_home.find_element("link text", "seed 1").click()
+    soon(lambda: "seed 1" in at_home.find_element("tag name", "h1").text)
+    assert at_home.find_element("link text", "record.json").get_attribute("href").endswith("unet+l1/seed-1/record.json")
+
+
 def test_script_in_every_field_stays_text(at_home):
     assert EVIL in at_home.find_element("css selector", "[role=note]").text
     at_home.get(at_home.current_url.replace("index.html", "runs/evil-seed-0.html"))

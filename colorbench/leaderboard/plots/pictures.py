@@ -14,6 +14,7 @@ from jaxtyping import UInt8
 
 from colorbench.files import PREDICTIONS, REFERENCES
 from colorbench.leaderboard.entries import Board, Entry, short_names
+from colorbench.leaderboard.pareto import truth_colorfulness
 from colorbench.leaderboard.plots.style import save
 from colorbench.leaderboard.tiers import Results
 from colorbench.leaderboard.untrusted import plain_file
@@ -171,11 +172,29 @@ def _grid(ratios: list[float], columns: int):
 
 
 def strip_entries(results: Results) -> list[Entry]:
-    """The best entries that kept their pictures, in the table's order."""
-    entries = [results.board.entries[k] for k in results.order()]
+    """Entries that differ, in the table's order: the first and the last of the ranking, the most and the least colorful, the
+    one whose colorfulness is nearest to the photos', and then the best of those left. Only such as kept their pictures.
+    """
     names = photo_names(results.board)[:1]
-    kept = [e for e in entries if e.kind != "baseline" and names and prediction(e, names[0]) is not None]
-    return kept[:_MOST_ENTRIES]
+    entries = results.board.entries
+    kept = [
+        k
+        for k in results.order()
+        if entries[k].kind != "baseline" and names and prediction(entries[k], names[0]) is not None
+    ]
+    chosen = dict.fromkeys([*kept[:1], *kept[-1:], *_by_color(results, kept), *kept])
+    return [entries[k] for k in kept if k in list(chosen)[:_MOST_ENTRIES]]
+
+
+def _by_color(results: Results, kept: list[int]) -> list[int]:
+    """The most colorful, the least colorful, and the one nearest to the photos; fewer where that is not known."""
+    color = results.full.get("colorfulness")
+    known = [k for k in kept if color is not None and np.isfinite(color.mean[k])]
+    if color is None or not known:
+        return []
+    mean, true = color.mean, truth_colorfulness(results.board)
+    ends = [max(known, key=mean.__getitem__), min(known, key=mean.__getitem__)]
+    return ends if true is None else [*ends, min(known, key=lambda k: abs(mean[k] - true))]
 
 
 def _row(board: Board, entries: list[Entry], name: str) -> list:

@@ -27,6 +27,8 @@ _AGAINST = {"against": "difference", "against_p": "Holm p"}
 _MOST_COMPARED = 60
 _MOST_MATRIX = 40
 _MOST_STORY_BYTES = 50_000
+_COLORS_MATTER = ("strips", "ab-histograms", "modes")
+"""Plots that keep their white paper in the dark theme."""
 _WIDE = ("strips", "metrics", "fronts", "modes")
 
 
@@ -38,6 +40,7 @@ def write_index(
     badges: dict[str, list[str]],
     beside: Sequence[Link] = (),
     home: str | None = None,
+    wall: str | None = None,
 ) -> Path:
     """The page at `out/index.html`.
 
@@ -45,6 +48,7 @@ def write_index(
         pages: run sha256 -> address of its page.
         badges: run sha256 -> names.
         home: address of the page over all boards, if there is one.
+        wall: address of the page of pictures, if there is one.
     """
     board = results.board
     columns = _columns(board, _costs(board), bool(summary(board)[0]))
@@ -52,7 +56,7 @@ def write_index(
         "index.html", scripts=[asset("board.js")], styles=[asset("style.css")], verdict=verdict(results),
         columns=columns, groups=_groups(results, columns, pages, badges), matrix=matrix(results), story=_story(board),
         run_columns=[heading(board, m) for m in board.metrics] + ["training time (s)"], runs=_runs(board, pages, badges),
-        primary=heading(board, board.primary), beside=beside, home=home, board=board, lead=_lead(board),
+        primary=heading(board, board.primary), beside=beside, home=home, wall=wall, board=board, lead=_lead(board),
         footnotes=footnotes(results), separations=_separations(results),
         plots=[_plot(*item) for item in plots.items()], ambiguity=ambiguity_section(results),
         filters=_filters(board), protocol=_protocol(board), summary=_summary(board), version=__version__,
@@ -91,7 +95,7 @@ def _plot(caption: str, path: Path) -> dict:
     raster = path.with_suffix(".png") if path.stem == "strips" or path.stat().st_size > 600_000 else path
     return {
         "name": path.stem, "caption": caption, "uri": data_uri(raster), "alt": f"Plot: {caption}",
-        "wide": path.stem in _WIDE,
+        "wide": path.stem in _WIDE, "drawn": path.stem not in _COLORS_MATTER,
     }  # fmt: skip
 
 
