@@ -22,7 +22,6 @@ STATUSES: tuple[Status, ...] = get_args(Status)
 """`done` trained to the end of its budget. The next four are results too, scored as the gray baseline. `skipped` could not
 start here (weights missing) and is tried again by the next run."""
 
-FILE_NAME = "record.json"
 _MAX_BYTES = 4_000_000  # a record of a real run has 10 kB; more is not a record
 
 

@@ -18,7 +18,6 @@ from colorbench.leaderboard.untrusted import Refused
 from colorbench.leaderboard.validity import plausible, valid
 from colorbench.record import read_record
 
-BADGES = ("valid", "plausible", "re-scored", "re-inferred", "re-run")
 _LARGE = (PREDICTIONS, CHECKPOINT)
 
 

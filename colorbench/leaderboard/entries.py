@@ -113,7 +113,6 @@ class Board:
     entries: tuple[Entry, ...]
     skipped: tuple[Run, ...] = ()
     refused: tuple[str, ...] = ()
-    superseded: int = 0
     pictures: bool = True
     recipes: tuple[str, ...] = ()
     facts: dict[str, Score] = field(default_factory=dict)
@@ -181,7 +180,7 @@ def read_board(run_dir: Path) -> Board:
     settings = _suite_settings(run_dir, live)
     return Board(
         folder=run_dir, entries=entries, skipped=skipped, refused=tuple(refused),
-        superseded=len(runs) - len(live), facts=_facts(live), **settings,
+        facts=_facts(live), **settings,
     )  # fmt: skip
 
 
