@@ -33,6 +33,7 @@ def plot_differences(one: Difference, folder: Path) -> Path:
         right.set(xlabel="photos, by difference", ylabel="A - B")
         right.set_title("Differences; band: 95 % interval of the mean")
         named = [(x, y, name) for name, x, y in one.most_different(_NAMED)]
+        made.canvas.draw()
         label_points(left, named)
         return save(made, folder, "differences")
 

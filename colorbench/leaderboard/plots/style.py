@@ -89,12 +89,13 @@ def _start(block: list, gap: float) -> float:
 def label_points(ax, points: list[tuple[float, float, str]], lines: Sequence[tuple] = (), fontsize: float = 7.0):
     """Names beside their points `(x, y, text)`: the first free place around each; a name without one is left out.
 
+    The figure must be drawn before: places are looked for in its layout.
+
     `lines`: `(x0, x1, y)` and `(x, y0, y1)` stretches in data units as `((x0, y0), (x1, y1))`, kept free too.
     """
     from matplotlib.patheffects import withStroke
 
     made = ax.figure
-    made.canvas.draw()
     renderer = made.canvas.get_renderer()
     places = ax.transData.transform([(x, y) for x, y, _ in points]) if points else []
     taken = [_box(x, y, 9.0) for x, y in places]

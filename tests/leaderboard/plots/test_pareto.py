@@ -6,7 +6,7 @@ from colorbench.leaderboard.pareto import cost
 from colorbench.leaderboard.plots.pareto import plot_fronts
 
 
-def test_points_and_front(results, draw):
+def test_points_front_and_colorfulness(results, draw):
     made = draw(plot_fronts, results)
     entries = results.board.entries
     trained = [k for k, entry in enumerate(entries) if entry.kind != "baseline"]
@@ -17,10 +17,7 @@ def test_points_and_front(results, draw):
     line = next(line for line in ax.lines if line.get_drawstyle() == "steps-post").get_xydata()
     beaten = [any(px <= x and py >= y and (px, py) != (x, y) for px, py in wanted) for x, y in wanted]
     np.testing.assert_allclose(line, [point for point, worse in zip(wanted, beaten) if not worse])
-
-
-def test_colorfulness_is_drawn_with_baselines_and_photos(results, draw):
-    ax = draw(plot_fronts, results).axes[0]
+    ax = made.axes[0]  # with baselines, and a line at the photos' own
     color = results.full["colorfulness"].mean
     drawn = np.concatenate([line.get_xydata() for line in ax.lines if line.get_marker() == "o"])
     np.testing.assert_allclose(sorted(drawn[:, 0]), sorted(color[np.isfinite(color)]))
