@@ -41,7 +41,8 @@ def plot_metrics(results: Results, folder: Path) -> Path | None:
     made, axes = figure(2.2 + 1.9 * columns, height, rows, columns, squeeze=False, sharey=True)
     for ax, metric in zip(axes.flat, metrics):
         _intervals(ax, results.full[metric], shown)
-        ax.set_title(heading(board, metric), fontsize=8.5)
+        title = heading(board, metric)
+        ax.set_title(title if len(title) < 24 else title.replace(" (", "\n("), fontsize=8.5)
     for ax in list(axes.flat)[len(metrics) :]:
         ax.set_axis_off()
     for ax in axes[:, 0]:
