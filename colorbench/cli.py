@@ -3,6 +3,7 @@
 Exit codes: 0 done, 1 failed, 2 wrong usage, 130 stopped by Ctrl-C.
 """
 
+import os
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -479,6 +480,7 @@ def serve_board(folder: Board, port: Annotated[int, typer.Option(min=0, max=6553
 def main() -> None:
     """Run the command line. An error is one line on standard error; `-v` shows where it comes from."""
     arguments = _everywhere_first(sys.argv[1:])
+    os.environ.setdefault("COLORBENCH_COMPILE", "0")  # a command gives the same bits however long it runs
     try:
         app(arguments, prog_name="colorbench")
     except Stopped as stopped:

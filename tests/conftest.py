@@ -9,6 +9,9 @@ import pytest
 os.environ.setdefault(
     "OMP_NUM_THREADS", "1"
 )  # before torch; on small tensors a second thread costs 40 % more processor time
+if not os.environ.get("JAXTYPING_DISABLE"):
+    # a long session would come to compile kernels, which shape checks break; tests of the switch set this themselves
+    os.environ.setdefault("COLORBENCH_COMPILE", "0")
 
 
 def _folder(variable: str, beside_weights: str) -> Path | None:
