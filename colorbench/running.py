@@ -262,6 +262,7 @@ def _facts(report: RunReport, seconds: float) -> dict:
         "problems": list(report.problems),
         "board": str(report.board) if report.board else None,
         "primary": None if summary is None else summary.primary,
+        "verdict": [] if summary is None else summary.verdict,
         "entries": [] if summary is None else summary.rows,
     }
 

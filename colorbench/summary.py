@@ -12,21 +12,17 @@ MOST_ROWS = 20
 
 @dataclass(frozen=True)
 class Summary:
-    """The rows of a board's table, best first, and its one primary metric."""
+    """The rows of a board's table, best first, its one primary metric, and its verdict."""
 
     primary: str
     rows: list[dict]
+    verdict: list[str]
 
     @property
     def metrics(self) -> list[str]:
         """The metrics that anything has a value of."""
         names = [name.removesuffix("_low") for name in (self.rows[0] if self.rows else ()) if name.endswith("_low")]
         return [name for name in names if any(not math.isnan(row[name]) for row in self.rows)]
-
-    @property
-    def trained(self) -> list[dict]:
-        """The trained entries that have a score."""
-        return [row for row in self.rows if row["kind"] == "trained" and not math.isnan(row[self.primary])]
 
 
 def read_summary(board: Path) -> Summary | None:
@@ -38,11 +34,11 @@ def read_summary(board: Path) -> Summary | None:
         return None
     frame = pd.read_parquet(path)
     rows = [dict(zip(frame.columns, values)) for values in frame.itertuples(index=False, name=None)]
-    return Summary(frame.attrs["primary"], rows)
+    return Summary(frame.attrs["primary"], rows, frame.attrs.get("verdict", []))
 
 
 def show_summary(board: Path) -> None:
-    """Print the entries of a board's folder, best first, then one sentence and where the page is."""
+    """Print the entries of a board's folder, best first, then its verdict and where the page is."""
     summary = read_summary(board)
     if summary is None:
         return
@@ -52,7 +48,7 @@ def show_summary(board: Path) -> None:
     cells = [_cells(row, summary.primary, others) for row in entries[:MOST_ROWS] + landmarks]
     more = f"{len(entries) - MOST_ROWS} more entries are on the board." if len(entries) > MOST_ROWS else ""
     show_table(["entry", _head(summary.primary), "rank", *map(_head, others)], cells, caption=more)
-    show(what_losses_do(board) or verdict(summary))
+    show(what_losses_do(board) or " ".join(summary.verdict))
     page = board / "index.html"
     note(f"Board: {page if page.exists() else board / 'table.md'}")
 
@@ -61,35 +57,6 @@ def what_losses_do(board: Path) -> str:
     """The sentence of a board of generated scenes, which is about more than who is first; "" on every other board."""
     path = board / "ambiguity.md"
     return path.read_text(encoding="utf-8").partition("\n")[0] if path.is_file() else ""
-
-
-def verdict(summary: Summary) -> str:
-    """One sentence: who is first, who could not be told apart from it, and who scored better than gray."""
-    primary, entries = summary.primary, summary.trained
-    if not entries:
-        return "No trained entry has a score yet."
-    if not any(row["rank"] for row in entries):
-        return "This suite ranks nothing: it shows that everything runs."
-    first, rest = entries[0], entries[1:]
-    said = f"{first['label']} is first by {primary} with {_with_interval(first, primary)}"
-    if rest:
-        tied = sum(_tied(first, row) for row in rest)
-        who = f"the other {len(rest)}" if len(rest) > 1 else "the other"
-        said += f"; {tied} of {who} could not be told apart from it" if tied else f"; {who} could be told apart from it"
-    gray = next((row[primary] for row in summary.rows if row["label"] == "gray"), math.nan)
-    higher = _direction(primary)
-    if not math.isnan(gray) and higher is not None:
-        beat = sum(row[primary] > gray if higher else row[primary] < gray for row in entries)
-        count = "all" if beat == len(entries) else "none" if beat == 0 else f"{beat} of {len(entries)}"
-        said += f"; {count} scored better than gray"
-    return said + "."
-
-
-def _tied(first: dict, other: dict) -> bool:
-    """Letters in common; on a board too long for letters, a rank range that starts at 1."""
-    if first["ties"]:
-        return bool(set(first["ties"]) & set(other["ties"]))
-    return str(other["rank"]).partition("-")[0] == "1"
 
 
 def _other_metrics(summary: Summary) -> list[str]:

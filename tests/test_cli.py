@@ -209,7 +209,7 @@ def test_the_end_of_a_run_is_a_short_table_and_a_verdict(board):
     rows = [line.split("\t") for line in result.stdout.splitlines() if "\t" in line]
     assert [row[0] for row in rows] == ["unet+100xl1+patchgan-layers-1-width-8", "gray", "mean-ab"]
     assert all(len(row) <= 5 for row in rows)
-    assert "This suite ranks nothing" in result.stdout
+    assert "No ranking: this board compares nothing" in result.stdout
     assert f"Board: {os.path.join('runs', 'small', 'board', 'index.html')}" in result.stderr
 
 

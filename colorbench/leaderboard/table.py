@@ -27,7 +27,8 @@ class Link:
 def table(results: Results):
     """A DataFrame, best entry first. Columns: place, what it is, `<metric>` with `_low _high _seed_sd _ties`, costs.
 
-    `rank` is a tie tier ("1-4"); entries with one letter of `ties` in common could not be told apart (Holm, 5 %).
+    `rank` is a tie tier ("1-4"); entries with one letter of `ties` in common could not be told apart (Holm, 5 %). In `.attrs`:
+    `primary`, the metric ranked by; `verdict`, what the board says, a list of sentences; `summary_metrics`.
     """
     import pandas as pd
 
@@ -41,7 +42,7 @@ def table(results: Results):
         row |= {"gray_normalised_iqm": iqm[k, 0], "gray_normalised_iqm_seed_sd": iqm[k, 1]} if used else {}
         rows.append(row | _costs(entry))
     frame = pd.DataFrame(rows)
-    frame.attrs = {"primary": board.primary, "summary_metrics": list(used)}
+    frame.attrs = {"primary": board.primary, "verdict": verdict(results), "summary_metrics": list(used)}
     return frame
 
 
