@@ -1,5 +1,6 @@
 """Generator x loss: the heat map, and how much of the variation each of them and their interaction explains."""
 
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -12,16 +13,22 @@ from colorbench.leaderboard.tiers import Results
 
 
 def plot_heat_map(results: Results, folder: Path) -> Path | None:
-    """The primary metric of every generator (columns) under every loss (rows); the best loss of a column in bold."""
+    """The primary metric of every generator (columns) under every loss (rows); the best loss of a column in bold.
+
+    Entries that share both, with another head or other options, have a row each, under their own names.
+    """
     import seaborn
 
     board, result = results.board, results.primary
+    shown = [k for k, e in enumerate(board.entries) if e.kind == "trained" and np.isfinite(result.mean[k])]
+    pairs = Counter((board.entries[k].recipe.loss, board.entries[k].recipe.generator) for k in shown)
     cells = {}
-    for k, entry in enumerate(board.entries):
-        if entry.kind == "trained" and np.isfinite(result.mean[k]):
-            cells.setdefault((entry.recipe.loss, entry.recipe.generator), k)
+    for k in shown:
+        recipe = board.entries[k].recipe
+        row = recipe.loss if pairs[recipe.loss, recipe.generator] == 1 else board.entries[k].label
+        cells[row, recipe.generator] = k
     losses, generators = (sorted({cell[axis] for cell in cells}) for axis in (0, 1))
-    if len(cells) < 2 or len(losses) > 40 or len(generators) > 40:
+    if len(cells) < 2:
         return None
     values = np.array([[result.mean[cells[x, g]] if (x, g) in cells else np.nan for g in generators] for x in losses])
     texts = np.array([[_cell_text(result, cells.get((x, g))) for g in generators] for x in losses])
