@@ -107,14 +107,13 @@ def compare_entries(a: Side, b: Side, metric: str) -> Difference:
     else:
         remarks.append("tested on different photos: not paired")
         spread = _unpaired([by_photo(ours[None], a.board.photos)[0], by_photo(theirs[None], b.board.photos)[0]])
-    if any(np.isnan(variance) for variance, _, _, _ in parts):
+    if any(np.isnan(variance) for variance, _, _ in parts):
         remarks.append("one seed: how far another would be off is unknown")
-    variances, counts, dfs, borrowed = zip(*parts)
-    pooled = all(borrowed) and a.board.folder == b.board.folder
-    board, made = a.board, Parts(variances, counts, dfs, *spread, pooled)
+    variances, counts, dfs = zip(*parts)
+    board = a.board
     return Difference(
         metric, board.unit(metric), board.higher_is_better(metric), _names(a, b),
-        (_mean(a, metric), _mean(b, metric)), made, photos, values, "; ".join(remarks),
+        (_mean(a, metric), _mean(b, metric)), Parts(variances, counts, dfs, *spread), photos, values, "; ".join(remarks),
     )  # fmt: skip
 
 
@@ -157,20 +156,19 @@ def _mean(side: Side, metric: str) -> float:
     return float(values.mean()) if len(values) else float("nan")
 
 
-def _seed_part(side: Side, metric: str) -> tuple[float, int, float, bool]:
-    """`(variance of one seed, seeds, degrees of freedom, whether that is pooled over its board)`, as on the page."""
+def _seed_part(side: Side, metric: str) -> tuple[float, int, float]:
+    """`(variance of one seed, seeds, degrees of freedom)`; an entry of one seed borrows its board's, as on the page."""
     board = side.board
     count = int(np.isfinite(side.entry.seed_values(metric)).sum())
     known = next((k for k, entry in enumerate(board.entries) if entry.label == side.entry.label), None)
     if known is None:
-        return float("nan"), count, float("nan"), False
+        return float("nan"), count, float("nan")
     data = board_sample(board, metric)
     alone = len(side.entry.runs) == 1 < len(board.entries[known].runs)  # one seed picked from several
     if alone:
         values = board.entries[known].seed_values(metric)
-        return float(np.nanvar(values, ddof=1)), count, float(np.isfinite(values).sum() - 1), False
-    variance, df = data.seed_variance[known] * max(count, 1), data.seed_df[known]
-    return float(variance), count, float(df), bool(data.pooled[known])
+        return float(np.nanvar(values, ddof=1)), count, float(np.isfinite(values).sum() - 1)
+    return float(data.seed_variance[known] * max(count, 1)), count, float(data.seed_df[known])
 
 
 def _paired(values: Float[np.ndarray, "2 p"], photos: tuple[str, ...]) -> tuple[float, int]:

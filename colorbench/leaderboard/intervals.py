@@ -8,9 +8,6 @@ of a mean, and of a difference between entries A and B over the same P photos:
 (s^2_A: variance of A's seed means; s^2_d: variance of the per-photo differences of seed averages). Welch-Satterthwaite
 gives the degrees of freedom. Photos alone, from one seed, cover 0.42 of what a 95 % interval promises.
 
-One or two seeds say next to nothing about their own spread: such entries share the variance within recipes, pooled over all
-entries of the board, as in an analysis of variance. From three seeds on, each entry has its own.
-
 The same variance, with other numbers of seeds and photos in it, says how many of them would tell A from B (`Parts`).
 
 Welch, B. L. (1947), Biometrika 34; Satterthwaite, F. E. (1946), Biometrics Bulletin 2.
@@ -25,8 +22,6 @@ from jaxtyping import Float
 LEVEL = 0.95
 POWER = 0.8
 """How often a plan shall find a difference that is there."""
-FEWEST_SEEDS = 3
-"""From this number of seeds on an entry has a seed variance of its own."""
 MOST_PLANNED = 1_000_000
 """Seeds or photos; what needs more is not planned."""
 
@@ -41,7 +36,7 @@ class Sample:
         seed_df: its degrees of freedom, `(n,)`; inf for a fixed model.
         photos: covariance of the means due to the choice of photos `(n, n)`, or None: then intervals run over seeds alone.
         photo_df: its degrees of freedom.
-        pooled: the variance is that of all entries, because the entry has fewer than FEWEST_SEEDS.
+        pooled: the variance came from the other entries, because the entry has one seed.
     """
 
     mean: Float[np.ndarray, "n"]
@@ -72,8 +67,7 @@ def sample(
 ) -> Sample:
     """Gather the entries' seed means (one array each, lengths may differ) and per-photo means.
 
-    An entry with fewer than FEWEST_SEEDS has the seed variance pooled over all entries; without any that has two, its
-    variance is unknown.
+    An entry with one seed borrows the pooled seed variance of the others; without any, its variance is unknown.
     """
     fixed = np.zeros(len(seeds), bool) if fixed is None else np.asarray(fixed, bool)
     clean = [values[np.isfinite(values)] for values in seeds]
@@ -83,7 +77,7 @@ def sample(
     known = (count > 1) & ~fixed
     pooled_df = float((count[known] - 1).sum())
     pooled = ((count[known] - 1) * spread[known]).sum() / pooled_df if pooled_df else np.nan
-    borrows = (count >= 1) & (count < FEWEST_SEEDS) & ~fixed
+    borrows = (count == 1) & ~fixed
     variance = np.where(borrows, pooled, spread) / np.maximum(count, 1)
     df = np.where(borrows, pooled_df, count - 1.0)
     covariance, photo_df = photo_covariance(photos)
@@ -120,10 +114,7 @@ def compare(data: Sample) -> Comparisons:
     a, b = data.seed_variance[:, None], data.seed_variance[None, :]
     photo = _paired_photo_part(data)
     variance = a + b + photo
-    df_a, df_b = data.seed_df[:, None], data.seed_df[None, :]
-    one_estimate = data.pooled[:, None] & data.pooled[None, :]  # the same for both, so it adds no degrees of freedom
-    apart = _satterthwaite(variance, (a, df_a), (b, df_b), (photo, data.photo_df))
-    df = np.where(one_estimate, _satterthwaite(variance, (a + b, df_a), (photo, data.photo_df)), apart)
+    df = _satterthwaite(variance, (a, data.seed_df[:, None]), (b, data.seed_df[None, :]), (photo, data.photo_df))
     difference = data.mean[:, None] - data.mean[None, :]
     error = np.sqrt(variance)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -190,7 +181,6 @@ class Parts:
         n_seeds, seed_df: how many seeds, and the degrees of freedom of that variance; inf for a fixed model.
         photos: variance over photos of the differences of one photo; 0 when intervals run over seeds alone.
         n_photos: how many photos; 0 when intervals run over seeds alone.
-        pooled: both seed variances are the one that is pooled over a board.
     """
 
     seeds: tuple[float, float]
@@ -198,7 +188,6 @@ class Parts:
     seed_df: tuple[float, float]
     photos: float
     n_photos: int
-    pooled: bool = False
 
     @property
     def error(self) -> float:
@@ -208,10 +197,8 @@ class Parts:
     @property
     def df(self) -> float:
         """Welch-Satterthwaite degrees of freedom."""
-        a, b, photos = self._parts()
-        seeds = [(a + b, self.seed_df[0])] if self.pooled else [(a, self.seed_df[0]), (b, self.seed_df[1])]
-        parts = [(v, df) for v, df in (*seeds, (photos, self.n_photos - 1.0)) if v > 0]
-        return float(_satterthwaite(np.float64(a + b + photos), *parts))
+        parts, dfs = self._parts(), (*self.seed_df, self.n_photos - 1.0)
+        return float(_satterthwaite(np.float64(sum(parts)), *((v, df) for v, df in zip(parts, dfs) if v > 0)))
 
     def _parts(self) -> tuple[float, float, float]:
         (a, b), (n_a, n_b) = self.seeds, self.n_seeds
@@ -232,7 +219,7 @@ class Parts:
 
         def with_seeds(n: int) -> "Parts":
             df = tuple(n - 1.0 if variance > 0 else float("inf") for variance in self.seeds)
-            return replace(self, n_seeds=(n, n), seed_df=df, pooled=False)
+            return replace(self, n_seeds=(n, n), seed_df=df)
 
         return _fewest(lambda n: with_seeds(n).power(difference, alpha))
 
