@@ -18,7 +18,8 @@ When it pays is decided by the environment variable COLORBENCH_COMPILE, read at 
   (about 20 batches of 16 x 3 x 256 x 256): a script that scores ten photos never waits for a compiler, a
   training run soon stops paying for eager kernels;
 - `1`: compile from the first call, whatever the size; benchmarks do this;
-- `0`: never. With 0 or 1, two runs are equal bit for bit; `auto` may differ in the last bit from then on.
+- `0`: never; the command line sets this where nothing is set. With 0 or 1, two runs are equal bit for bit; `auto` may differ
+  in the last bit from then on.
 
 Always eager: float64 (the precise path, and gradcheck), double backward (pass `create_graph=True` under
 COLORBENCH_COMPILE=0), other devices than CPU and CUDA, tensor subclasses, inside torch.func transforms and
