@@ -9,7 +9,7 @@ from PIL import Image
 
 from colorbench.comparing import compare_and_print, sentences
 from colorbench.leaderboard.comparison import Difference
-from colorbench.leaderboard.intervals import Parts
+from colorbench.leaderboard.power import Parts
 from tests.leaderboard.conftest import Factory
 
 SMALL = {"generators": ["unet"], "losses": {"l1": 0.0, "mse": -1.0}, "photos": 8, "size": 8, "pictures": False}

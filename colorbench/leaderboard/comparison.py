@@ -12,7 +12,8 @@ from jaxtyping import Float
 
 from colorbench.errors import unknown_name
 from colorbench.leaderboard.entries import SUBMISSIONS, Board, Entry, read_board, record_files
-from colorbench.leaderboard.intervals import LEVEL, Parts
+from colorbench.leaderboard.intervals import LEVEL
+from colorbench.leaderboard.power import Parts
 from colorbench.leaderboard.tiers import ALPHA, FEWEST_PHOTOS, Results, board_sample, by_photo, holm_family
 
 
@@ -107,13 +108,15 @@ def compare_entries(a: Side, b: Side, metric: str) -> Difference:
     else:
         remarks.append("tested on different photos: not paired")
         spread = _unpaired([by_photo(ours[None], a.board.photos)[0], by_photo(theirs[None], b.board.photos)[0]])
-    if any(np.isnan(variance) for variance, _, _ in parts):
+    if any(np.isnan(variance) for variance, *_ in parts):
         remarks.append("one seed: how far another would be off is unknown")
-    variances, counts, dfs = zip(*parts)
+    variances, counts, dfs, priors = zip(*parts)
+    one_prior = a.board.folder == b.board.folder and np.isfinite(priors).all()
+    made = Parts(variances, counts, dfs, *spread, priors[0] if one_prior else float("inf"))
     board = a.board
     return Difference(
         metric, board.unit(metric), board.higher_is_better(metric), _names(a, b),
-        (_mean(a, metric), _mean(b, metric)), Parts(variances, counts, dfs, *spread), photos, values, "; ".join(remarks),
+        (_mean(a, metric), _mean(b, metric)), made, photos, values, "; ".join(remarks),
     )  # fmt: skip
 
 
@@ -156,19 +159,20 @@ def _mean(side: Side, metric: str) -> float:
     return float(values.mean()) if len(values) else float("nan")
 
 
-def _seed_part(side: Side, metric: str) -> tuple[float, int, float]:
-    """`(variance of one seed, seeds, degrees of freedom)`; an entry of one seed borrows its board's, as on the page."""
+def _seed_part(side: Side, metric: str) -> tuple[float, int, float, float]:
+    """`(variance of one seed, seeds, degrees of freedom, most that moderated ones share)`, moderated as on the page."""
     board = side.board
     count = int(np.isfinite(side.entry.seed_values(metric)).sum())
     known = next((k for k, entry in enumerate(board.entries) if entry.label == side.entry.label), None)
     if known is None:
-        return float("nan"), count, float("nan")
+        return float("nan"), count, float("nan"), float("inf")
     data = board_sample(board, metric)
     alone = len(side.entry.runs) == 1 < len(board.entries[known].runs)  # one seed picked from several
     if alone:
         values = board.entries[known].seed_values(metric)
-        return float(np.nanvar(values, ddof=1)), count, float(np.isfinite(values).sum() - 1)
-    return float(data.seed_variance[known] * max(count, 1)), count, float(data.seed_df[known])
+        return float(np.nanvar(values, ddof=1)), count, float(np.isfinite(values).sum() - 1), float("inf")
+    shared = data.most_df if data.moderated[known] else float("inf")
+    return float(data.seed_variance[known] * max(count, 1)), count, float(data.seed_df[known]), shared
 
 
 def _paired(values: Float[np.ndarray, "2 p"], photos: tuple[str, ...]) -> tuple[float, int]:

@@ -8,22 +8,26 @@ of a mean, and of a difference between entries A and B over the same P photos:
 (s^2_A: variance of A's seed means; s^2_d: variance of the per-photo differences of seed averages). Welch-Satterthwaite
 gives the degrees of freedom. Photos alone, from one seed, cover 0.42 of what a 95 % interval promises.
 
-The same variance, with other numbers of seeds and photos in it, says how many of them would tell A from B (`Parts`).
+One or two seeds say next to nothing about their own spread (Student's t multiplies that of two by 12.7). Such entries get a
+moderated variance, as in limma: the mean of their own and of a prior that the spreads of all entries suggest, weighted by
+degrees of freedom. limma's thousands of genes make its prior certain; a board's few entries do not, so a moderated variance
+has at most a third of all their degrees of freedom: in simulations of 4 to 14 entries of two seeds, 95 % intervals then
+cover 92 to 97 %. From three seeds on, each entry has its own.
 
-Welch, B. L. (1947), Biometrika 34; Satterthwaite, F. E. (1946), Biometrics Bulletin 2.
+Welch, B. L. (1947), Biometrika 34; Satterthwaite, F. E. (1946), Biometrics Bulletin 2; Smyth, G. K. (2004), Statistical
+Applications in Genetics and Molecular Biology 3(1), article 3, section 6.2.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
 
 LEVEL = 0.95
-POWER = 0.8
-"""How often a plan shall find a difference that is there."""
-MOST_PLANNED = 1_000_000
-"""Seeds or photos; what needs more is not planned."""
+FEWEST_SEEDS = 3
+"""From this number of seeds on, an entry's variance is its own."""
+PRIOR_WORTH = 1 / 3
+"""The share of all entries' degrees of freedom that a moderated variance has at most."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,8 @@ class Sample:
         seed_df: its degrees of freedom, `(n,)`; inf for a fixed model.
         photos: covariance of the means due to the choice of photos `(n, n)`, or None: then intervals run over seeds alone.
         photo_df: its degrees of freedom.
-        pooled: the variance came from the other entries, because the entry has one seed.
+        moderated: the variance leans on the other entries', because the entry has fewer than FEWEST_SEEDS.
+        most_df: degrees of freedom of what moderated variances have in common.
     """
 
     mean: Float[np.ndarray, "n"]
@@ -44,7 +49,8 @@ class Sample:
     seed_df: Float[np.ndarray, "n"]
     photos: Float[np.ndarray, "n n"] | None
     photo_df: float
-    pooled: np.ndarray
+    moderated: np.ndarray
+    most_df: float
 
 
 @dataclass(frozen=True)
@@ -67,22 +73,82 @@ def sample(
 ) -> Sample:
     """Gather the entries' seed means (one array each, lengths may differ) and per-photo means.
 
-    An entry with one seed borrows the pooled seed variance of the others; without any, its variance is unknown.
+    The variance of an entry with fewer than FEWEST_SEEDS is moderated; of one seed it is unknown when no entry has two.
     """
     fixed = np.zeros(len(seeds), bool) if fixed is None else np.asarray(fixed, bool)
     clean = [values[np.isfinite(values)] for values in seeds]
     count = np.array([len(values) for values in clean])
     mean = np.array([values.mean() if len(values) else np.nan for values in clean])
     spread = np.array([values.var(ddof=1) if len(values) > 1 else np.nan for values in clean])
+    df = np.maximum(count - 1.0, 0.0)
     known = (count > 1) & ~fixed
-    pooled_df = float((count[known] - 1).sum())
-    pooled = ((count[known] - 1) * spread[known]).sum() / pooled_df if pooled_df else np.nan
-    borrows = (count == 1) & ~fixed
-    variance = np.where(borrows, pooled, spread) / np.maximum(count, 1)
-    df = np.where(borrows, pooled_df, count - 1.0)
+    prior = seed_prior(spread[known], df[known])
+    few = (count > 0) & (count < FEWEST_SEEDS) & ~fixed & ((count == 1) | (known.sum() >= 3)) & (prior.df > 0)
+    spread, df = np.where(few, prior.moderate(spread, df), spread), np.where(few, prior.total_df(df), df)
     covariance, photo_df = photo_covariance(photos)
-    variance, df = np.where(fixed, 0.0, variance), np.where(fixed, np.inf, df)
-    return Sample(mean, variance, df, covariance, photo_df, borrows & bool(pooled_df))
+    variance, df = np.where(fixed, 0.0, spread / np.maximum(count, 1)), np.where(fixed, np.inf, df)
+    return Sample(mean, variance, df, covariance, photo_df, few, prior.most_df)
+
+
+@dataclass(frozen=True)
+class SeedPrior:
+    """What the entries of a board have in common: their variances over seeds scatter around `variance` like 1 / chi^2.
+
+    Attributes:
+        df: how much they agree, in degrees of freedom: inf when no more than chance sets them apart, 0 when unknown.
+        most_df: degrees of freedom that no moderated variance exceeds, nor several together.
+    """
+
+    variance: float
+    df: float
+    most_df: float
+
+    def moderate(self, variance: Float[np.ndarray, "n"], df: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n"]:
+        """Posterior variances; those of one seed (df 0) are the prior's."""
+        own = np.where(df > 0, variance, 0.0)
+        if np.isinf(self.df):
+            return np.full_like(own, self.variance)
+        return (self.df * self.variance + df * own) / (self.df + df)
+
+    def total_df(self, df: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n"]:
+        return np.maximum(np.minimum(self.df + df, self.most_df), df)
+
+
+def seed_prior(variance: Float[np.ndarray, "n"], df: Float[np.ndarray, "n"]) -> SeedPrior:
+    """Fit the prior to the logarithms of the entries' variances by their mean and variance (Smyth 2004, eq. 6 to 8).
+
+    Two entries do not show how much variances differ: they are pooled for entries of one seed, as are any that differ by
+    chance alone.
+    """
+    from scipy.special import digamma, polygamma
+
+    total = float(df.sum())
+    if not total:
+        return SeedPrior(float("nan"), 0.0, 0.0)
+    pooled = SeedPrior(float((df * variance).sum() / total), float("inf"), max(1.0, total * PRIOR_WORTH))
+    if len(variance) < 3 or not variance.any():
+        return pooled
+    floored = np.maximum(variance, 1e-5 * np.median(variance[variance > 0]))  # equal seeds: a logarithm of 0
+    logs = np.log(floored) - digamma(df / 2) + np.log(df / 2)
+    excess = float(logs.var(ddof=1) - polygamma(1, df / 2).mean())
+    if excess <= 0:
+        return pooled
+    prior_df = 2 * _inverse_trigamma(excess)
+    return SeedPrior(
+        float(np.exp(logs.mean() + digamma(prior_df / 2) - np.log(prior_df / 2))), prior_df, pooled.most_df
+    )
+
+
+def _inverse_trigamma(value: float) -> float:
+    """The y > 0 with trigamma(y) = value; trigamma falls from inf to 0 between 1 / y and 1 / y + 1 / y^2."""
+    from scipy import optimize
+    from scipy.special import polygamma
+
+    found = optimize.root_scalar(
+        lambda log_y: np.log(polygamma(1, np.exp(log_y))) - np.log(value),
+        bracket=(-np.log(value) / 2 - 2, -np.log(value) + 2) if value < 1 else (-np.log(value) - 1, 1.0),
+    )
+    return float(np.exp(found.root))
 
 
 def photo_covariance(photos: Float[np.ndarray, "n p"] | None) -> tuple[Float[np.ndarray, "n n"] | None, float]:
@@ -98,7 +164,8 @@ def mean_intervals(data: Sample, level: float = LEVEL) -> tuple[Float[np.ndarray
     """Half widths and degrees of freedom of each mean's interval; NaN where the seed variance is unknown."""
     photo_variance = _photo_part(data)
     variance = data.seed_variance + photo_variance
-    df = _satterthwaite(variance, (data.seed_variance, data.seed_df), (photo_variance, data.photo_df))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        df = variance**2 / (data.seed_variance**2 / data.seed_df + photo_variance**2 / data.photo_df)
     half = _quantile(df, level) * np.sqrt(variance)
     return np.where(variance > 0, half, np.where(np.isnan(variance), np.nan, 0.0)), df
 
@@ -114,10 +181,13 @@ def compare(data: Sample) -> Comparisons:
     a, b = data.seed_variance[:, None], data.seed_variance[None, :]
     photo = _paired_photo_part(data)
     variance = a + b + photo
-    df = _satterthwaite(variance, (a, data.seed_df[:, None]), (b, data.seed_df[None, :]), (photo, data.photo_df))
     difference = data.mean[:, None] - data.mean[None, :]
     error = np.sqrt(variance)
+    shared = data.moderated[:, None] & data.moderated[None, :]
     with np.errstate(invalid="ignore", divide="ignore"):
+        uncertainty = a**2 / data.seed_df[:, None] + b**2 / data.seed_df[None, :]
+        uncertainty = np.where(shared, np.maximum(uncertainty, (a + b) ** 2 / data.most_df), uncertainty)
+        df = variance**2 / (uncertainty + photo**2 / data.photo_df)
         p = 2 * stats.t.sf(np.abs(difference) / error, df)
     p = np.where(error > 0, p, np.nan)
     np.fill_diagonal(p, 1.0)
@@ -131,114 +201,8 @@ def _paired_photo_part(data: Sample):
     return np.maximum(own[:, None] + own[None, :] - 2 * data.photos, 0.0)
 
 
-def _satterthwaite(variance, *parts):
-    """Degrees of freedom of a sum of independent variance estimates."""
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return variance**2 / sum(part**2 / df for part, df in parts)
-
-
 def _quantile(df, level: float):
     from scipy import stats
 
     with np.errstate(invalid="ignore"):
         return stats.t.ppf(0.5 + level / 2, df)
-
-
-def power(difference: float, error: float, df: float, alpha: float = 1 - LEVEL) -> float:
-    """How often a two-sided t-test at level `alpha` finds a true difference of this size: a share of all repetitions.
-
-    >>> round(power(1.0, 0.35, 20.0), 2)
-    0.78
-    """
-    from scipy import stats
-
-    if not (error > 0 and df > 0):
-        return float("nan")
-    df, shift = min(df, 1e6), abs(difference) / error
-    edge = stats.t.isf(alpha / 2, df)
-    return float(stats.nct.sf(edge, df, shift) + stats.nct.cdf(-edge, df, shift))
-
-
-def detectable(error: float, df: float, alpha: float = 1 - LEVEL, wanted: float = POWER) -> float:
-    """The smallest true difference that is found with probability `wanted`; NaN where the error is unknown."""
-    from scipy import optimize
-
-    if not (error > 0 and df > 0):
-        return float("nan")
-    top = 1.0
-    while power(top, 1.0, df, alpha) < wanted:
-        top *= 2
-    found = optimize.root_scalar(lambda shift: power(shift, 1.0, df, alpha) - wanted, bracket=(0.0, top), xtol=1e-4)
-    return error * float(found.root)
-
-
-@dataclass(frozen=True)
-class Parts:
-    """What the variance of one difference A - B is made of; A's value comes first in each pair.
-
-    Attributes:
-        seeds: variance of one seed's mean; 0 for a fixed model, NaN when unknown.
-        n_seeds, seed_df: how many seeds, and the degrees of freedom of that variance; inf for a fixed model.
-        photos: variance over photos of the differences of one photo; 0 when intervals run over seeds alone.
-        n_photos: how many photos; 0 when intervals run over seeds alone.
-    """
-
-    seeds: tuple[float, float]
-    n_seeds: tuple[int, int]
-    seed_df: tuple[float, float]
-    photos: float
-    n_photos: int
-
-    @property
-    def error(self) -> float:
-        """Standard error of the difference; NaN when the variance over seeds is unknown."""
-        return float(np.sqrt(sum(self._parts())))
-
-    @property
-    def df(self) -> float:
-        """Welch-Satterthwaite degrees of freedom."""
-        parts, dfs = self._parts(), (*self.seed_df, self.n_photos - 1.0)
-        return float(_satterthwaite(np.float64(sum(parts)), *((v, df) for v, df in zip(parts, dfs) if v > 0)))
-
-    def _parts(self) -> tuple[float, float, float]:
-        (a, b), (n_a, n_b) = self.seeds, self.n_seeds
-        return a / max(n_a, 1), b / max(n_b, 1), self.photos / max(self.n_photos, 1)
-
-    def power(self, difference: float, alpha: float = 1 - LEVEL) -> float:
-        """How often these seeds and photos would find a true difference of this size."""
-        return power(difference, self.error, self.df, alpha)
-
-    def detectable(self, alpha: float = 1 - LEVEL) -> float:
-        """The smallest true difference that these seeds and photos find in four of five repetitions."""
-        return detectable(self.error, self.df, alpha)
-
-    def seeds_for(self, difference: float, alpha: float = 1 - LEVEL) -> int | None:
-        """Seeds of each entry that find this difference on these photos; None when no number does, or none is needed."""
-        if not max(self.seeds) > 0:
-            return None
-
-        def with_seeds(n: int) -> "Parts":
-            df = tuple(n - 1.0 if variance > 0 else float("inf") for variance in self.seeds)
-            return replace(self, n_seeds=(n, n), seed_df=df)
-
-        return _fewest(lambda n: with_seeds(n).power(difference, alpha))
-
-    def photos_for(self, difference: float, alpha: float = 1 - LEVEL) -> int | None:
-        """Photos that find this difference with these seeds; None when no number does."""
-        if not self.photos > 0:
-            return None
-        return _fewest(lambda n: replace(self, n_photos=n).power(difference, alpha))
-
-
-def _fewest(reached: Callable[[int], float]) -> int | None:
-    """The smallest number from 2 on that reaches POWER; None above MOST_PLANNED."""
-    high = 2
-    while not reached(high) >= POWER:
-        high *= 2
-        if high > MOST_PLANNED:
-            return None
-    low = high // 2  # not enough, or 1
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if reached(middle) >= POWER else (middle, high)
-    return high

@@ -187,15 +187,16 @@ def footnotes(results: Results) -> list[str]:
 
 def _over(results: Results) -> str:
     kinds = {b for b, e in zip(results.primary.basis, results.board.entries) if e.kind == "trained"}
-    if any(kind.startswith("none") for kind in kinds):
-        return "seeds and photos; entries of one seed have none, and are not told apart"
-    if any(kind.startswith("pooled") for kind in kinds):
-        return "seeds and photos; entries of one seed borrow the others' spread over seeds"
-    return (
+    over = (
         "seeds and photos"
         if any("photos" in kind for kind in kinds)
         else "seeds alone: no scores of single photos, or too few photos"
     )
+    if any(kind.startswith("none") for kind in kinds):
+        return f"{over}; entries of one seed have none, and are not told apart"
+    if any(kind.startswith("moderated") for kind in kinds):
+        return f"{over}; the spread over one or two seeds is moderated by that of all entries"
+    return over
 
 
 def write_tables(results: Results, out: Path, beside: Sequence[Link] = ()) -> list[Path]:

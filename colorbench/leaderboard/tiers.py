@@ -174,7 +174,7 @@ def _basis(entry: Entry, data: Sample, k: int) -> str:
         return over or "none"
     if not np.isfinite(data.seed_variance[k]):
         return "none: one seed"
-    seeds = "pooled seeds" if data.pooled[k] else "seeds"
+    seeds = "moderated seeds" if data.moderated[k] else "seeds"
     return f"{seeds} + {over}" if over else seeds
 
 
@@ -221,7 +221,8 @@ def _against_leader(data: Sample, ranked: list[int], n: int):
 def _subset(data: Sample, chosen: list[int]) -> Sample:
     return Sample(
         data.mean[chosen], data.seed_variance[chosen], data.seed_df[chosen],
-        None if data.photos is None else data.photos[np.ix_(chosen, chosen)], data.photo_df, data.pooled[chosen],
+        None if data.photos is None else data.photos[np.ix_(chosen, chosen)], data.photo_df,
+        data.moderated[chosen], data.most_df,
     )  # fmt: skip
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from colorbench.leaderboard.intervals import Parts, compare, detectable, mean_intervals, power, sample
+from colorbench.leaderboard.intervals import compare, mean_intervals, sample, seed_prior
 
 BOARDS = 1500
 
@@ -83,8 +83,63 @@ def test_one_seed_borrows_the_others_spread(rng):
     data = sample([rng.normal(0, 1, 3), rng.normal(0, 1, 3), np.array([0.3])])
     pooled = (data.seed_variance[0] * 3 + data.seed_variance[1] * 3) / 2
     assert data.seed_variance[2] == pytest.approx(pooled)
-    assert data.seed_df[2] == 4
-    assert data.pooled.tolist() == [False, False, True]
+    assert data.seed_df[2] == pytest.approx(4 / 3)  # a third of all
+    assert data.moderated.tolist() == [False, False, True]
+
+
+def test_two_seeds_of_two_entries_are_welch(rng):
+    """Two entries do not show how much variances differ."""
+    a, b = rng.normal(24, 0.3, 2), rng.normal(23.7, 0.1, 2)
+    result = compare(sample([a, b]))
+    assert result.p[0, 1] == pytest.approx(stats.ttest_ind(a, b, equal_var=False).pvalue, rel=1e-10)
+
+
+def test_the_prior_is_found_again(rng):
+    """Variances drawn as the model says: 1 / variance is a scaled chi^2 of 6, each measured with 1 to 4 degrees of freedom."""
+    df = rng.integers(1, 5, 20_000).astype(float)
+    variance = 0.25 * 6 / rng.chisquare(6, len(df)) * rng.chisquare(df) / df
+    prior = seed_prior(variance, df)
+    assert prior.variance == pytest.approx(0.25, rel=0.03)
+    assert prior.df == pytest.approx(6, rel=0.1)
+
+
+def test_a_moderated_variance_lies_between_its_own_and_the_priors():
+    variance, df = np.array([0.01, 0.02, 0.05, 1.0, 4.0]), np.full(5, 1.0)
+    prior = seed_prior(variance, df)
+    moderated = prior.moderate(variance, df)
+    assert np.isfinite(prior.df)
+    assert (np.abs(moderated - prior.variance) < np.abs(variance - prior.variance)).all()
+    assert prior.moderate(np.array([np.nan]), np.zeros(1)) == prior.variance
+    assert prior.total_df(df) == pytest.approx(5 / 3)
+
+
+def test_spreads_that_differ_by_chance_alone_are_pooled():
+    prior = seed_prior(np.array([0.9, 1.0, 1.1]), np.full(3, 2.0))
+    assert prior.df == float("inf")
+    assert prior.variance == pytest.approx(1.0)
+
+
+def test_seeds_that_agree_exactly_do_not_break_the_prior():
+    prior = seed_prior(np.array([0.0, 0.0, 0.5, 1.0]), np.full(4, 1.0))
+    assert 0 < prior.variance < np.inf
+    assert seed_prior(np.zeros(4), np.full(4, 1.0)).variance == 0
+
+
+@pytest.mark.parametrize("entries", [4, 8, 14])
+@pytest.mark.parametrize("scatter", [0.0, 1.0])
+def test_two_seeds_cover_the_truth(entries, scatter):
+    """Moderated intervals of differences, whether the entries' spreads are equal or scatter by a factor of e."""
+    rng, hits, boards = np.random.default_rng(entries), 0.0, 400
+    upper = np.triu_indices(entries, 1)
+    for _ in range(boards):
+        sd = 0.5 * np.exp(scatter / 2 * rng.normal(size=(entries, 1, 1)))
+        own = rng.normal(0, 0.3, (entries, 1, 60))
+        scores = (
+            rng.normal(24, 1.5, 60) + own + sd * rng.normal(size=(entries, 2, 1)) + rng.normal(0, 0.3, (entries, 2, 60))
+        )
+        result = compare(sample(list(scores.mean(2)), scores.mean(1)))
+        hits += (np.abs(result.difference) <= result.half_width())[upper].mean()
+    assert 0.92 <= hits / boards <= 0.985
 
 
 def test_one_seed_and_nothing_to_borrow_is_not_tested():
@@ -98,48 +153,3 @@ def test_an_entry_that_was_not_measured_stays_nan():
     data = sample([np.array([1.0, 2.0]), np.array([np.nan, np.nan])])
     assert np.isnan(compare(data).p[0, 1])
     assert np.isnan(data.mean[1])
-
-
-@pytest.mark.parametrize(("difference", "n"), [(0.5, 10), (1.0, 10), (0.0, 6)])
-def test_power_is_that_of_statsmodels(difference, n):
-    from statsmodels.stats.power import TTestPower
-
-    found = power(difference, 1 / n**0.5, n - 1.0)
-    assert found == pytest.approx(TTestPower().power(difference, n, 0.05), abs=1e-6)
-
-
-def test_the_detectable_difference_is_found_as_often_as_promised():
-    """Simulated: 3 seeds and 40 photos; the planned difference is found in about four of five boards."""
-    rng, parts = np.random.default_rng(5), Parts((0.04, 0.04), (3, 3), (2.0, 2.0), 1.22, 40)
-    planned, hits, boards = parts.detectable(), 0, 500
-    for _ in range(boards):
-        scores = simulate(rng, 3, 40, 0.2)  # difference of own effects and residuals: 2 * (0.6 ** 2 + 0.5 ** 2) = 1.22
-        scores[0] += planned
-        hits += compare(sample(list(scores.mean(2)), scores.mean(1))).p[0, 1] < 0.05
-    assert 0.72 <= hits / boards <= 0.88
-
-
-def test_the_counts_are_the_fewest_that_find_the_difference():
-    def parts(seeds=3, photos=30):
-        return Parts((0.01, 0.01), (seeds, seeds), (seeds - 1.0, seeds - 1.0), 1.0, photos)
-
-    photos, seeds = parts().photos_for(0.5), parts(photos=60).seeds_for(0.4)
-    assert parts(photos=photos).power(0.5) >= 0.8 > parts(photos=photos - 1).power(0.5)
-    assert parts(seeds, 60).power(0.4) >= 0.8 > parts(seeds - 1, 60).power(0.4)
-
-
-def test_no_number_of_photos_outweighs_the_seeds():
-    noisy = Parts((1.0, 1.0), (3, 3), (2.0, 2.0), 1.0, 30)
-    assert noisy.photos_for(0.5) is None
-    assert noisy.seeds_for(0.5) is None  # and none of seeds the photos
-    fixed = Parts((0.0, 0.0), (1, 1), (np.inf, np.inf), 1.0, 30)
-    assert fixed.seeds_for(0.5) is None
-    assert fixed.photos_for(0.5) == 34  # as a paired t-test needs
-
-
-def test_unknown_spread_over_seeds_promises_nothing():
-    parts = Parts((np.nan, 0.1), (1, 3), (np.nan, 2.0), 1.0, 30)
-    assert np.isnan(parts.error)
-    assert np.isnan(parts.detectable())
-    assert np.isnan(detectable(0.0, 3.0))
-    assert parts.photos_for(1.0) is None
