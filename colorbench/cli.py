@@ -382,6 +382,9 @@ def build_board(
     set_intervals: Annotated[
         bool, typer.Option(help="FID and KID intervals over photos too: every prediction passes through Inception.")
     ] = False,
+    all_metrics: Annotated[
+        bool, typer.Option(help="Generated scenes: what every metric rewards, also those that need weights (minutes).")
+    ] = False,
 ) -> None:
     """Make tables, plots and pages from the records.
 
@@ -393,7 +396,15 @@ def build_board(
     if out is not None and folder.is_dir() and not record_files(folder):
         typer.echo(f"written to {publish_all(folder, out, pictures=pictures, say=typer.echo)}")
         return
-    made = build(folder, out, strips=strips, photos=photo, pictures=pictures, resample_sets=set_intervals)
+    made = build(
+        folder,
+        out,
+        strips=strips,
+        photos=photo,
+        pictures=pictures,
+        resample_sets=set_intervals,
+        all_metrics=all_metrics,
+    )
     typer.echo(f"written to {made}")
 
 

@@ -23,6 +23,7 @@ def build(
     pictures: bool = True,
     badges: dict[str, list[str]] | None = None,
     resample_sets: bool = False,
+    all_metrics: bool = False,
     beside: Sequence[Link] | None = None,
     records: str | None = None,
     home: str | None = None,
@@ -42,6 +43,8 @@ def build(
         badges: how far each record was checked, from `check`: sha256 of the record -> badge names.
         resample_sets: give FID and KID intervals over photos too, by joint resampling: passes every stored prediction
             through Inception, so it takes a while and needs its weights. Without it they run over seeds alone.
+        all_metrics: on generated scenes, say of every metric what it rewards, also of those that need weights; measured once
+            and kept beside the records.
         beside: links to boards of the same generators; by default to those that lie beside the run folder.
         records: address of the run folders relative to the board, for links; by default where they are, when the board is
             written into the run folder, else none.
@@ -51,10 +54,12 @@ def build(
     Raises:
         FileNotFoundError: no folder, or no readable record in it.
         MixedBoard: the records do not belong in one table.
-        ValueError: a damaged file, by name; pictures are asked for where none may be shown.
+        ValueError: a damaged file, by name; pictures are asked for where none may be shown; every metric is asked for
+            on a board of photos.
     """
     from colorbench.leaderboard.ambiguity_report import write_ambiguity
     from colorbench.leaderboard.plots.pictures import strip_photos
+    from colorbench.leaderboard.rewards import keep_rewards
     from colorbench.leaderboard.table import write_tables
     from colorbench.leaderboard.tiers import rank_board
 
@@ -68,6 +73,9 @@ def build(
         raise ValueError(
             f"{board.name} shows no pictures, and {', '.join(shown)} was asked for: leave out one of the two"
         )
+    if all_metrics:
+        say("every metric")
+        keep_rewards(board)
     say("statistics")
     results = rank_board(board, _resampled(board) if resample_sets else None)
     beside = links(board, out) if beside is None else beside

@@ -83,6 +83,33 @@ def rewards_table(judged: list[Reward]) -> "pd.DataFrame":
     return pd.DataFrame(rows)
 
 
+def keep_rewards(board: Board, metrics: Iterable[str] | None = None) -> None:
+    """Score the compared baselines' stored pictures by every metric (or by these) and keep that beside the records.
+
+    Later builds then need neither pictures nor weights.
+
+    Raises:
+        ValueError: a board of photos, or one that lacks a compared baseline or its pictures.
+    """
+    from colorbench.metrics import METRICS
+
+    lacking = [label for label in COMPARED if not _pictured(board, label)]
+    if not (board.folder / TRUTH).is_file() or not (board.folder / REFERENCES).is_dir():
+        raise ValueError(
+            f"{board.name} holds no generated scenes with their pictures: only there every metric is compared"
+        )
+    if lacking:
+        raise ValueError(f"{board.name} has no stored pictures of {', '.join(lacking)}: run them first")
+    file = io.BytesIO()
+    measure_rewards(board, METRICS if metrics is None else metrics).to_parquet(file, index=False)
+    write_atomically(board.folder / KEPT, file.getvalue())
+
+
+def _pictured(board: Board, label: str) -> bool:
+    entry = board.entry(label)
+    return entry is not None and (entry.runs[0].folder / PREDICTIONS).is_dir()
+
+
 def measure_rewards(board: Board, metrics: Iterable[str]) -> "pd.DataFrame":
     """Score the compared baselines' stored pictures. Metrics whose weights are missing are left out."""
     import pandas as pd
@@ -107,13 +134,6 @@ def measure_rewards(board: Board, metrics: Iterable[str]) -> "pd.DataFrame":
     columns = ["label", "photo", "metric", "value"]
     frame = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
     return frame.loc[np.isfinite(frame["value"].to_numpy(float))]
-
-
-def write_rewards(board: Board, frame: "pd.DataFrame") -> None:
-    """Keep the scores, so that later builds need neither pictures nor weights."""
-    file = io.BytesIO()
-    frame.to_parquet(file, index=False)
-    write_atomically(board.folder / KEPT, file.getvalue())
 
 
 def _scores(board: Board) -> "pd.DataFrame":

@@ -1,7 +1,10 @@
 import shutil
 
+import pytest
+
+from colorbench.leaderboard.builder import build
 from colorbench.leaderboard.entries import read_board
-from colorbench.leaderboard.rewards import COMPARED, measure_rewards, rewards, write_rewards
+from colorbench.leaderboard.rewards import COMPARED, keep_rewards, rewards
 
 
 def test_metrics_are_judged_by_what_they_prefer(scenes):
@@ -17,10 +20,17 @@ def test_metrics_are_judged_by_what_they_prefer(scenes):
     assert judged["ssim"].text.endswith(" > shuffled")
 
 
-def test_kept_scores_are_used_where_pictures_are_gone(scenes, tmp_path):
+def test_what_needs_weights_is_kept_for_where_they_and_the_pictures_are_gone(
+    scenes, tmp_path, weights_folder, monkeypatch
+):
     copy = shutil.copytree(scenes, tmp_path / "scenes")
-    board = read_board(copy)
-    write_rewards(board, measure_rewards(board, ["ssim"]))
+    keep_rewards(read_board(copy), ["ssim", "lpips-squeeze"])
     for path in [copy / "references", *copy.glob("*/*/predictions")]:
         shutil.rmtree(path)
-    assert {"ssim", "psnr"} <= {reward.metric for reward in rewards(read_board(copy))}
+    monkeypatch.setenv("COLORBENCH_WEIGHTS", str(tmp_path))
+    board = read_board(copy)
+    judged = {reward.metric: reward for reward in rewards(board)}
+    assert {"ssim", "psnr", "lpips-squeeze"} <= set(judged)
+    assert judged["lpips-squeeze"].order[-1] in ("shuffled-ab", "gray")
+    with pytest.raises(ValueError, match="no generated scenes with their pictures"):
+        build(copy, plots=False, pages=False, all_metrics=True)
