@@ -199,11 +199,14 @@ class Supervisor:
         return changed
 
     def _start(self, task: _Task, device: str | None) -> None:
+        environment = self.environment
         if device is not None:
-            task.job = replace(task.job, device=device, threads=self.threads if device == "cpu" else None)
+            pinned, seen = _pin(device)
+            environment = environment | pinned
+            task.job = replace(task.job, device=seen, threads=self.threads if device == "cpu" else None)
         task.job.write()
         task.device, task.began, task.overstayed = device, time.monotonic(), False
-        task.process = self.spawn(task.job, self.environment)
+        task.process = self.spawn(task.job, environment)
         self.running.append(task)
         self.tracker.add(task.job, started=True)
 
@@ -264,6 +267,19 @@ class Supervisor:
 
     def _give_up(self, task: _Task, why: str) -> None:
         self.tracker.end(task.job.folder, f"{task.job.name}: {why}")
+
+
+def _pin(device: str) -> tuple[dict[str, str], str]:
+    """`(variables, device)` for a worker that shall see one GPU only: it cannot open a context on another by mistake.
+
+    >>> _pin("cpu")
+    ({}, 'cpu')
+    """
+    if not device.startswith("cuda:"):
+        return {}, device
+    number, visible = int(device.removeprefix("cuda:")), os.environ.get("CUDA_VISIBLE_DEVICES")
+    name = visible.split(",")[number].strip() if visible else str(number)
+    return {"CUDA_VISIBLE_DEVICES": name}, "cuda:0"
 
 
 def saved_step(job: Job) -> int:

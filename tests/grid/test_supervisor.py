@@ -142,6 +142,24 @@ def test_side_by_side_on_each_device_with_events_once_each(tmp_path):
     assert Counter(kind for kind, _ in events) == {"start": 5, "end": 5}
 
 
+@pytest.mark.parametrize(
+    ("visible", "names"), [(None, {"0", "1"}), ("2,0", {"2", "0"}), ("GPU-aa, GPU-bb", {"GPU-aa", "GPU-bb"})]
+)
+def test_a_worker_sees_its_own_gpu_alone(tmp_path, monkeypatch, visible, names):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if visible:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    seen = set()
+
+    def spawn(job, environment):
+        seen.add((job.device, environment["CUDA_VISIBLE_DEVICES"], environment["KEPT"]))
+        return Pretend("sys.exit(0)")(job, environment)
+
+    jobs = [Job(tmp_path / str(number), small_cell(seed=number), ("psnr",)) for number in range(2)]
+    assert Supervisor(["cuda:0", "cuda:1"], {"KEPT": "yes"}, spawn=spawn).run(jobs) == []
+    assert seen == {("cuda:0", name, "yes") for name in names}
+
+
 def test_the_worker_knows_its_parent_and_its_log(job):
     job.write()
     process = start_worker(job, {"PYTHONPATH": "/nowhere", "PYTHONSAFEPATH": "1", "PYTHONHOME": "/nowhere"})
