@@ -304,13 +304,22 @@ def table(found: Ambiguity, order: list[str]) -> "pd.DataFrame":
 
 
 def sentence(frame: "pd.DataFrame") -> str:
-    """What the losses do, in a sentence, from `table`: who averages most and who decides most."""
+    """What the losses do, in a sentence, from `table`: who averages and who decides, named where most of its colors do."""
     trained = frame.loc[frame["kind"] == "trained"].dropna(subset=["near_mode", "near_mean"])
     if len(trained) < 2:
         return ""
     averages = trained.loc[trained["near_mean"].idxmax()]
-    decides = trained.loc[trained["near_mode"].drop(averages.name).idxmax()]
-    return (
-        f"{averages['label']} averages: {averages['near_mean']:.0%} of its colors are the mean of what an object may be, "
-        f"{averages['near_mode']:.0%} one of the possible colors; {decides['label']} decides: {decides['near_mode']:.0%} are."
-    )
+    if averages["near_mean"] > 0.5:
+        first = (
+            f"{averages['label']} averages: {averages['near_mean']:.0%} of its colors are the mean of what an object may be, "
+            f"{averages['near_mode']:.0%} one of the possible colors"
+        )
+        rest, none, colors = trained.drop(averages.name), "none of the others decides", ""
+    else:
+        most = f"at most {averages['near_mean']:.0%} of an entry's colors"
+        first = f"No entry averages: {most} are the mean of what an object may be"
+        rest, none, colors = trained, "none decides", " one of the possible colors"
+    decides = rest.loc[rest["near_mode"].idxmax()]
+    if decides["near_mode"] > 0.5:
+        return f"{first}; {decides['label']} decides: {decides['near_mode']:.0%} are{colors}."
+    return f"{first}; {none}: at most {decides['near_mode']:.0%} are{colors}."

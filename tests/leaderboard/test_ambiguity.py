@@ -1,6 +1,7 @@
 import shutil
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from colorbench.data.mixtures import TRUTH
@@ -75,6 +76,39 @@ def test_the_sentence_names_both(found):
     assert said.startswith("averager averages: ")
     assert "decider decides: " in said or "hedger decides: " in said
     assert sentence(frame[frame["kind"] == "baseline"]) == ""
+
+
+@pytest.mark.parametrize(
+    ("shares", "said"),
+    [
+        (
+            {"a": (0.8, 0.05), "b": (0.2, 0.7)},
+            "a averages: 80% of its colors are the mean of what an object may be, 5% one of the possible colors; "
+            "b decides: 70% are.",
+        ),
+        (
+            {"a": (0.8, 0.2), "b": (0.2, 0.08)},
+            "a averages: 80% of its colors are the mean of what an object may be, 20% one of the possible colors; "
+            "none of the others decides: at most 8% are.",
+        ),
+        (
+            {"a": (0.3, 0.2), "b": (0.2, 0.7)},
+            "No entry averages: at most 30% of an entry's colors are the mean of what an object may be; "
+            "b decides: 70% are one of the possible colors.",
+        ),
+        (
+            {"a": (0.3, 0.4), "b": (0.2, 0.1)},
+            "No entry averages: at most 30% of an entry's colors are the mean of what an object may be; "
+            "none decides: at most 40% are one of the possible colors.",
+        ),
+    ],
+)
+def test_only_who_mostly_does_it_is_named(shares, said):
+    rows = [
+        {"label": label, "kind": "trained", "near_mean": mean, "near_mode": mode}
+        for label, (mean, mode) in shares.items()
+    ]
+    assert sentence(pd.DataFrame(rows)) == said
 
 
 def test_scenes_that_are_not_the_truths_are_refused(scenes, tmp_path):
