@@ -1,4 +1,4 @@
-"""Color management: a decoded picture with an ICC profile, or marked as Adobe RGB -> sRGB. littleCMS does the work.
+"""Color management: a decoded picture with an ICC profile, or marked as another space -> sRGB. littleCMS does the work.
 
 A profile is judged by what it does, never by its name: it is left out only when it moves no color by more than 1/255,
 as the many sRGB profiles do. A profile that does not fit the picture (gray for color, CMYK for RGB) or that littleCMS
@@ -15,6 +15,9 @@ from PIL import ExifTags, Image, ImageCms
 
 _SAME = 1  # levels of 255: a profile that moves no probe by more is sRGB
 _PROBES = 17  # a grid of so many values per channel decides; every gray besides
+_D50 = (0.9642, 1.0, 0.8249)  # the white of every profile
+_BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
+_SRGB_CHROMATICITIES = (0.3127, 0.329, 0.64, 0.33, 0.3, 0.6, 0.15, 0.06)  # x and y of white, red, green, blue
 
 
 def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
@@ -40,32 +43,79 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
 
 
 def profile_of(image: Image.Image) -> bytes | None:
-    """The picture's own ICC profile, Adobe RGB where only EXIF says so, None for sRGB."""
+    """The picture's own ICC profile, Adobe RGB where only EXIF says so, what gAMA and cHRM of a PNG say, None for sRGB."""
     profile = image.info.get("icc_profile")
     if profile and _space(profile):
         return profile
-    return adobe_rgb() if _is_marked_adobe_rgb(image) else None
+    return adobe_rgb() if _is_marked_adobe_rgb(image) else _of_png_chunks(image)
 
 
 @lru_cache(maxsize=1)
 def adobe_rgb() -> bytes:
     """Adobe RGB (1998) as a matrix profile, by its published primaries (adapted to D50) and gamma 563/256."""
-    white = (0.9642, 1.0, 0.8249)
-    colorants = {
-        b"rXYZ": (0.60974, 0.31111, 0.01947),
-        b"gXYZ": (0.20528, 0.62567, 0.06087),
-        b"bXYZ": (0.14919, 0.06322, 0.74457),
-        b"wtpt": white,
-    }
-    tags = {tag: b"XYZ \0\0\0\0" + _fixed(xyz) for tag, xyz in colorants.items()}
-    tags |= dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), b"curv\0\0\0\0" + struct.pack(">IHxx", 1, 563))
-    tags[b"desc"] = b"desc\0\0\0\0" + struct.pack(">I", 10) + b"Adobe RGB\0" + bytes(80)
+    colorants = ((0.60974, 0.31111, 0.01947), (0.20528, 0.62567, 0.06087), (0.14919, 0.06322, 0.74457))
+    return _color_profile(colorants, 563 / 256)
+
+
+def _of_png_chunks(image: Image.Image) -> bytes | None:
+    """A profile of the gamma and the primaries that a PNG states; None where they are sRGB's, or not to be made sense of.
+
+    By the PNG specification an sRGB chunk overrules both. A gamma of 1/2.2 with sRGB's primaries, or with none, is how
+    programs mark sRGB itself.
+    """
+    gamma, chromaticities = image.info.get("gamma", 0), image.info.get("chromaticity", _SRGB_CHROMATICITIES)
+    if image.format != "PNG" or "srgb" in image.info or not 0.1 <= gamma <= 5 or len(chromaticities) != 8:
+        return None
+    if abs(2.2 * gamma - 1) < 0.05 and np.allclose(chromaticities, _SRGB_CHROMATICITIES, atol=2e-3):
+        return None
+    if image.mode in ("1", "L", "LA", "I", "I;16"):
+        return _gray_profile(1 / gamma)
+    colorants = _colorants(tuple(chromaticities))
+    return None if colorants is None else _color_profile(colorants, 1 / gamma)
+
+
+def _colorants(chromaticities: tuple[float, ...]) -> tuple[tuple[float, ...], ...] | None:
+    """XYZ of red, green and blue, adapted to D50 (Bradford); None where these are no primaries."""
+    x, y = np.array(chromaticities).reshape(4, 2).T
+    if not (y > 0).all():
+        return None
+    white, *primaries = np.stack([x / y, np.ones(4), (1 - x - y) / y], axis=1)
+    with suppress(np.linalg.LinAlgError):
+        unscaled = np.array(primaries).T
+        scaled = unscaled * np.linalg.solve(unscaled, white)
+        adapted = np.diag(_BRADFORD @ _D50 / (_BRADFORD @ white)) @ _BRADFORD
+        found = np.linalg.solve(_BRADFORD, adapted @ scaled).T
+        if np.isfinite(found).all() and np.abs(found).max() < 10:
+            return tuple(map(tuple, found.tolist()))
+    return None
+
+
+@lru_cache(maxsize=64)
+def _color_profile(colorants: tuple[tuple[float, ...], ...], gamma: float) -> bytes:
+    tags = {tag: b"XYZ \0\0\0\0" + _fixed(xyz) for tag, xyz in zip((b"rXYZ", b"gXYZ", b"bXYZ"), colorants)}
+    return _profile(b"RGB ", tags | dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), _curve(gamma)))
+
+
+@lru_cache(maxsize=64)
+def _gray_profile(gamma: float) -> bytes:
+    return _profile(b"GRAY", {b"kTRC": _curve(gamma)})
+
+
+def _curve(gamma: float) -> bytes:
+    return b"para\0\0\0\0" + struct.pack(">Hxx", 0) + _fixed((gamma,))
+
+
+def _profile(space: bytes, tags: dict[bytes, bytes]) -> bytes:
+    """An ICC profile of version 4 with these tags, of a monitor."""
+    text = "as stated".ljust(10).encode("utf-16-be")
+    named = b"mluc\0\0\0\0" + struct.pack(">II4sII", 1, 12, b"enUS", len(text), 28) + text
+    tags = {b"desc": named, b"cprt": named, b"wtpt": b"XYZ \0\0\0\0" + _fixed(_D50), **tags}
     place, table, body = 132 + 12 * len(tags), struct.pack(">I", len(tags)), b""
     for tag, data in tags.items():
         table += tag + struct.pack(">II", place + len(body), len(data))
         body += data
-    head = struct.pack(">I4x4s4s4s4s12x4s28x", place + len(body), b"\x02\x40\0\0", b"mntr", b"RGB ", b"XYZ ", b"acsp")
-    return (head + _fixed(white)).ljust(128, b"\0") + table + body
+    head = struct.pack(">I4x4s4s4s4s12x4s28x", place + len(body), b"\x04\x20\0\0", b"mntr", space, b"XYZ ", b"acsp")
+    return (head + _fixed(_D50)).ljust(128, b"\0") + table + body
 
 
 def _fixed(values: tuple[float, ...]) -> bytes:
@@ -73,10 +123,13 @@ def _fixed(values: tuple[float, ...]) -> bytes:
 
 
 def _is_marked_adobe_rgb(image: Image.Image) -> bool:
-    """What cameras write (DCF 2.0): color space 65535, "uncalibrated", and interoperability index R03."""
+    """What cameras write (DCF 2.0): color space 65535, "uncalibrated", and interoperability index R03; or color space 2."""
     with suppress(Exception):  # a damaged EXIF block must not cost the photo
         exif = image.getexif()
-        if exif.get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.ColorSpace) == 0xFFFF:
+        space = exif.get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.ColorSpace)
+        if space == 2:  # outside the standard, but known to exiftool
+            return True
+        if space == 0xFFFF:
             index = exif.get_ifd(ExifTags.IFD.Interop).get(ExifTags.Interop.InteropIndex)
             return str(index).strip("\0 ") == "R03"
     return False

@@ -28,7 +28,7 @@ from colorbench.files import printable
 from colorbench.icc import profile_of, to_srgb
 
 MAX_PIXELS = 89_478_485  # Pillow's own threshold for a decompression bomb: 0.27 GB as RGB
-DECODER = 2  # counts the changes of decoded pixels; part of a store's name
+DECODER = 3  # counts the changes of decoded pixels; part of a store's name
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP", "PPM", "JPEG2000", "AVIF", "HEIF", "TGA")
 """As Pillow calls them. MPO is read as JPEG, HEIF by pillow-heif where installed; TGA has no signature: it is last."""
 
