@@ -3,14 +3,17 @@
     COLORBENCH_COMPILE=1 JAXTYPING_DISABLE=1 pytest benchmarks --benchmark-enable --benchmark-only \
         --benchmark-json=results.json
     python benchmarks/table.py results.json
+    python -m benchmarks.speed FOLDER           the README's table: as a user gets it, and compiled
 
 COLORBENCH_BENCH_DEVICE=cuda measures on a GPU. Every measurement carries in `extra_info`: `operation`, `who` (colorbench or
 the peer), `device`, `difference` (largest absolute difference of the values from ours), `peak_megabytes` (above what was
-in use before; Linux and CUDA). Peers of one operation run one after the other in one run; compare medians.
+in use before; Linux and CUDA), `first_seconds` (of the first call in this process: compiling, where it compiles). Peers of
+one operation run one after the other in one run; compare medians.
 """
 
 import gc
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -51,6 +54,7 @@ def weights():
 def measure(benchmark, device):
     """Time `function` of `who` doing `operation`, and note its memory and how far its value is from `ours`.
 
+    `ours`: our value, or a function that gives it and is not called before the first call of `function`.
     `rounds=1` measures the first call and no other, for peers that take many seconds.
     """
 
@@ -65,7 +69,10 @@ def measure(benchmark, device):
         benchmark.extra_info |= {"operation": operation, "who": who, "device": device}
         values = []
         if rounds > 1:
-            benchmark.extra_info["difference"] = None if ours is None else _difference(timed(), ours)
+            began = time.perf_counter()
+            value = timed()
+            benchmark.extra_info["first_seconds"] = time.perf_counter() - began
+            benchmark.extra_info["difference"] = _difference(value, ours)
             benchmark.extra_info["peak_megabytes"] = peak_megabytes(timed, device)
             benchmark.pedantic(timed, rounds=rounds, warmup_rounds=1)
             return
@@ -73,7 +80,7 @@ def measure(benchmark, device):
             lambda: benchmark.pedantic(lambda: values.append(timed()), rounds=1, warmup_rounds=0), device
         )
         benchmark.extra_info["peak_megabytes"] = megabytes
-        benchmark.extra_info["difference"] = None if ours is None else _difference(values[0], ours)
+        benchmark.extra_info["difference"] = _difference(values[0], ours)
 
     return run
 
@@ -83,7 +90,10 @@ def channels_last(pictures: torch.Tensor):
     return pictures.movedim(1, -1).cpu().numpy()
 
 
-def _difference(value, ours) -> float:
+def _difference(value, ours) -> float | None:
+    ours = ours() if callable(ours) else ours
+    if ours is None:
+        return None
     value = value[0] if isinstance(value, tuple) else value
     one, other = (torch.as_tensor(each).detach().cpu().double() for each in (value, ours))
     return (one - other).abs().max().item()

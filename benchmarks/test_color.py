@@ -34,6 +34,8 @@ def converter(who: str, direction: str):
         from kornia import color
 
         return color.rgb_to_lab if direction == "there" else color.lab_to_rgb
+    if who == "kornia, compiled":
+        return torch.compile(converter("kornia", direction))
     if who == "scikit-image":
         from skimage import color
 
@@ -54,14 +56,14 @@ def _colour_science(pictures, direction):
     return colour.XYZ_to_sRGB(colour.Lab_to_XYZ(pictures)).clip(0, 1)
 
 
-PEERS = ("colorbench", "kornia", "scikit-image", "colour-science", "torch eager")
+PEERS = ("colorbench", "kornia", "kornia, compiled", "scikit-image", "colour-science", "torch eager")
 
 
 @pytest.mark.parametrize("who", PEERS)
-def test_rgb_to_lab(measure, benchmark, device, rgb, lab, who):
+def test_rgb_to_lab(measure, benchmark, device, rgb, who):
     note_bandwidth(benchmark, device, rgb, lambda: rgb_to_lab(rgb), who)
     function = converter(who, "there")
-    measure("rgb -> lab", who, lambda: function(rgb), lab)
+    measure("rgb -> lab", who, lambda: function(rgb), lambda: rgb_to_lab(rgb))
 
 
 @pytest.mark.parametrize("who", PEERS)
@@ -71,7 +73,7 @@ def test_lab_to_rgb(measure, benchmark, device, rgb, lab, who):
     measure("lab -> rgb", who, lambda: function(lab), rgb)
 
 
-@pytest.mark.parametrize("who", ["colorbench", "colorbench soft clip", "kornia", "torch eager"])
+@pytest.mark.parametrize("who", ["colorbench", "colorbench soft clip", "kornia", "kornia, compiled", "torch eager"])
 def test_lab_to_rgb_forward_and_backward(measure, lab, who):
     leaf = lab.clone().requires_grad_()
     soft = who == "colorbench soft clip"
@@ -129,7 +131,7 @@ def test_annealed_mean(measure, logits, who, backward):
         return torch.autograd.grad(ab.sum(), leaf)[0] if backward else ab
 
     operation = "annealed mean 64 x 64" + (", forward + backward" if backward else "")
-    measure(operation, who, step, None if backward else annealed_mean(logits))
+    measure(operation, who, step, None if backward else lambda: annealed_mean(logits))
 
 
 def note_bandwidth(benchmark, device, pictures, convert, who) -> None:

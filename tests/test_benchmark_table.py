@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from benchmarks import table
+from benchmarks import speed, table
 
 
 def result(operation, who, seconds, megabytes=10.0, **notes):
@@ -58,3 +58,16 @@ def test_shares_of_memory(read, ours, peer, share):
 def test_durations_have_two_digits_or_whole_milliseconds():
     seconds = (0.0001234, 0.0123, 0.0996, 1.5)
     assert [table.duration(second) for second in seconds] == ["0.12 ms", "12 ms", "100 ms", "1500 ms"]
+
+
+def test_later_and_compiled_calls_beside_each_peer_at_its_best(read):
+    def run(ours, kornia, compiled_kornia):
+        return read(
+            result("rgb -> lab", "colorbench", ours, first_seconds=0.5),
+            result("rgb -> lab", "kornia", kornia),
+            result("rgb -> lab", "kornia, compiled", compiled_kornia),
+        )
+
+    line, *others = speed.rows(run(0.010, 0.040, 0.030), run(0.005, 0.050, 0.060))
+    assert not others
+    assert line == ("rgb -> lab", "500 ms", "10 ms", "5 ms", "kornia", "30 ms", "3.0x", "6.0x")
