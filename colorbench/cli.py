@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 from colorbench import __version__
 
 _RESUMES = ("run", "calibrate", "retest", "score", "compare", "colorize")
+_SHOW_UNTIL_CTRL_C = ("serve", "status")
 _EVERYWHERE = ("-q", "--quiet", "-v", "--verbose")
 _EXIT_CODES = "Exit codes: 0 done, 1 failed, 2 wrong usage, 130 stopped by Ctrl-C."
 
@@ -40,7 +41,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-boards = typer.Typer(help="Build, check, export, submit, publish or serve a board.", no_args_is_help=True)
+boards = typer.Typer(cls=_Verbs, help="Build, check, export, submit, publish or serve a board.", no_args_is_help=True)
 app.add_typer(boards, name="leaderboard")
 
 _TABLES = ("generators", "losses", "metrics", "datasets", "suites")
@@ -495,8 +496,7 @@ def main() -> None:
     try:
         app(arguments, prog_name="colorbench")
     except Stopped as stopped:
-        goes_on = stopped.args[0] in _RESUMES
-        _say("stopped; the same command goes on from here" if goes_on else "stopped")
+        _say(f"stopped{_after(stopped.args[0])}")
         sys.exit(130)
     except Exception as error:
         from colorbench.errors import explain
@@ -508,6 +508,13 @@ def main() -> None:
         text, status = explain(error)
         _say(text)
         sys.exit(status)
+
+
+def _after(verb: str) -> str:
+    """What the same command would do after Ctrl-C."""
+    if verb in _RESUMES:
+        return "; the same command goes on from here"
+    return "" if verb in _SHOW_UNTIL_CTRL_C else "; the same command starts over"
 
 
 def _everywhere_first(arguments: list[str]) -> list[str]:

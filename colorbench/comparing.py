@@ -3,7 +3,7 @@
 import math
 from pathlib import Path
 
-from colorbench.console import note, notes, progress, show, show_json, show_table, warn
+from colorbench.console import note, notes, progress, show, show_json, show_sentences, show_table, warn
 from colorbench.files import write_atomically
 from colorbench.leaderboard.comparison import (
     Difference,
@@ -127,7 +127,7 @@ def _show_entries(found: list[Difference], main: Difference, photos: int) -> Non
     rows = [[f"{one.metric} {arrow(one.higher_is_better)}".strip(), *_numbers(one), p_text(one.p)] for one in found]
     show_table(["metric", "A", "B", "A - B", "p"], rows, title=f"A: {a}\nB: {b}")
     for sentence in sentences(main):
-        show(sentence)
+        show_sentences(sentence)
     remarks = dict.fromkeys(
         f"{one.metric}: {one.remark}" if one is not main else one.remark for one in found if one.remark
     )

@@ -30,6 +30,11 @@ def show(text: str, style: str | None = None) -> None:
     results.print(text, style=style, soft_wrap=True)
 
 
+def show_sentences(text: str) -> None:
+    """Print prose of the result: on a terminal a line ends between words, on a pipe only where the text ends."""
+    results.print(text, soft_wrap=not results.is_terminal)
+
+
 def note(text: str, style: str | None = None) -> None:
     """Say something beside the result."""
     notes.print(text, style=style, soft_wrap=True)

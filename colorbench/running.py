@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Group
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
 from colorbench.cell import Suite
@@ -18,8 +17,8 @@ from colorbench.grid.executors import Executor, LocalExecutor, make_executor
 from colorbench.grid.plan import Plan, plan_run
 from colorbench.grid.run import RunReport, adopt, run, worker_environment
 from colorbench.grid.state import CellStatus, cell_statuses, expected_cells
-from colorbench.grid.supervisor import Event
 from colorbench.plugins import load_plugins
+from colorbench.run_bars import duration, watch_cells
 from colorbench.suites import load_suite, override_suite
 from colorbench.suites.load import suite_table
 from colorbench.suites.step_table import read_table
@@ -78,15 +77,10 @@ def run_suite(
     todo, plan = len(plan.todo), adopt(plan)
     if todo > len(plan.todo):
         note(f"{todo - len(plan.todo)} of {todo} cells copied from other suites in {out}.")
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        TextColumn("{task.fields[note]}", markup=False),
-    )
-    with progress(*columns, TimeElapsedColumn()) as bars:
+    with watch_cells([*plan.todo, *(plan.done if rescore else plan.lacking)]) as watcher:
         report = run(
             suite, out=out, source=source, plan=plan, executor=runner, plugins=[str(p) for p in plugins],
-            rescore=rescore, on_event=_Watcher(bars, len(plan.todo)), build=False,
+            rescore=rescore, on_event=watcher, build=False,
         )  # fmt: skip
     if report.records:
         from colorbench.leaderboard import build
@@ -169,60 +163,6 @@ def _expected(row: dict) -> str:
         return "-"
     seconds = row["expected_seconds"]
     return ("unknown" if seconds is None else f"{seconds:.0f} s") + (", provisional" if row["provisional"] else "")
-
-
-class _Watcher:
-    """Turns an executor's events into one bar per running cell, and one for all of them with the time that is left."""
-
-    def __init__(self, bars: Progress, cells: int):
-        self.bars, self.tasks, self.shares = bars, {}, {}
-        self.cells, self.done, self.began = cells, 0, time.monotonic()
-        self.whole = bars.add_task("all cells", total=max(1, cells), note=f"0 of {cells}") if cells else None
-
-    def __call__(self, event: Event) -> None:
-        key = str(event.job.folder)
-        if event.kind == "start":
-            self.tasks[key] = self.bars.add_task(event.job.name, total=1.0, note="starting")
-        elif event.kind == "progress":
-            self.shares[key] = event.share
-            trained = event.share >= 1.0  # the bar pulses while the cell is scored
-            self.bars.update(
-                self.tasks[key],
-                completed=event.share,
-                total=None if trained else 1.0,
-                note="scoring" if trained else event.text,
-            )
-        else:
-            self.bars.remove_task(self.tasks.pop(key))
-            self.shares.pop(key, None)
-            self.done += 1
-            if event.kind == "problem":
-                fail(event.text)
-            elif not notes.is_terminal:
-                note(f"{event.job.name} recorded ({self.done} of {self.cells})")
-        self._show_whole()
-
-    def _show_whole(self) -> None:
-        if self.whole is None:
-            return
-        through = self.done + sum(self.shares.values())
-        text = f"{self.done} of {self.cells}"
-        if through > 0.05 and self.done < self.cells:
-            left = (time.monotonic() - self.began) * (self.cells - through) / through
-            text += f", about {duration(left)} left"
-        self.bars.update(self.whole, completed=through, note=text)
-
-
-def duration(seconds: float) -> str:
-    """
-    >>> [duration(seconds) for seconds in (3.0, 300.0, 5400.0, 200000.0)]
-    ['3 s', '5 min', '1.5 h', '2.3 days']
-    """
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    if seconds < 5400:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h" if seconds < 172800 else f"{seconds / 86400:.1f} days"
 
 
 def _tell(report: RunReport, seconds: float, as_json: bool) -> None:

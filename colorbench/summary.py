@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
-from colorbench.console import note, show, show_table
+from colorbench.console import note, show_sentences, show_table
 
 MOST_ROWS = 20
 """Entries shown; a longer board says how many more it has."""
@@ -48,7 +48,7 @@ def show_summary(board: Path) -> None:
     cells = [_cells(row, summary.primary, others) for row in entries[:MOST_ROWS] + landmarks]
     more = f"{len(entries) - MOST_ROWS} more entries are on the board." if len(entries) > MOST_ROWS else ""
     show_table(["entry", _head(summary.primary), "rank", *map(_head, others)], cells, caption=more)
-    show(what_losses_do(board) or " ".join(summary.verdict))
+    show_sentences(what_losses_do(board) or " ".join(summary.verdict))
     page = board / "index.html"
     note(f"Board: {page if page.exists() else board / 'table.md'}")
 

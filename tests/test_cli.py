@@ -250,9 +250,16 @@ def test_a_dry_run_makes_the_checks_of_a_run(colorbench, board, arguments, statu
     assert message in result.stderr
 
 
-def test_ctrl_c_says_that_the_same_command_goes_on(tmp_path):
+@pytest.mark.parametrize(
+    ("arguments", "goes_on"),
+    [
+        (["run", "mini", "--plugin", "slow.py"], "the same command goes on from here"),
+        (["list", "losses", "--plugin", "slow.py"], "the same command starts over"),
+    ],
+)
+def test_ctrl_c_says_what_the_same_command_does(tmp_path, arguments, goes_on):
     (tmp_path / "slow.py").write_text("import os, pathlib, time\npathlib.Path('loaded').touch()\ntime.sleep(60)\n")
-    command = [sys.executable, "-m", "colorbench.cli", "run", "mini", "--plugin", "slow.py"]
+    command = [sys.executable, "-m", "colorbench.cli", *arguments]
     environment = os.environ | {"PYTHONPATH": ROOT}
     with subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True) as process:
         while not (tmp_path / "loaded").exists():
@@ -261,7 +268,19 @@ def test_ctrl_c_says_that_the_same_command_goes_on(tmp_path):
         process.send_signal(signal.SIGINT)
         said = process.stderr.read()
     assert process.returncode == 130
-    assert said == "colorbench: stopped; the same command goes on from here\n"
+    assert said == f"colorbench: stopped; {goes_on}\n"
+
+
+def test_a_board_is_served_until_ctrl_c(tmp_path):
+    (tmp_path / "index.html").write_text("a board")
+    command = [sys.executable, "-m", "colorbench.cli", "leaderboard", "serve", ".", "--port", "0"]
+    environment = os.environ | {"PYTHONPATH": ROOT, "PYTHONUNBUFFERED": "1"}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, cwd=tmp_path, env=environment, **pipes) as process:
+        assert "http://127.0.0.1:" in process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        said = process.stderr.read()
+    assert (process.returncode, said) == (130, "colorbench: stopped\n")
 
 
 def test_verbose_shows_where_an_error_comes_from(colorbench, tmp_path):

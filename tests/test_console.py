@@ -52,6 +52,17 @@ def test_a_name_wider_than_the_screen_goes_on_in_the_next_line(terminal):
     assert terminal().count("z") == 100
 
 
+def test_sentences_end_lines_between_words_on_a_terminal_alone(terminal, capsys, monkeypatch):
+    sentence = "[x] " + "a sentence of many words " * 8
+    console.show_sentences(sentence)
+    lines = terminal().splitlines()
+    assert len(lines) > 2
+    assert {word for line in lines for word in line.split()} == set(sentence.split())
+    monkeypatch.undo()
+    console.show_sentences(sentence)
+    assert capsys.readouterr().out.splitlines() == [sentence]
+
+
 def test_brackets_in_remarks_are_printed(capsys):
     for say in (console.note, console.warn, console.fail, console.show):
         say("[x].png [/] [bold]")

@@ -20,7 +20,7 @@ FLOORS = [
     ["training", "leaderboard"],
     ["grid"],
     ["console"],
-    ["summary"],
+    ["summary", "run_bars"],
     ["checking", "listing", "scoring", "comparing", "running", "calibrating", "doctor", "publishing"],
     ["cli"],
     ["__main__"],

@@ -8,8 +8,10 @@ import gc
 import json
 import multiprocessing
 import os
+import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -103,7 +105,8 @@ def _time(
     ours, theirs = spawn.Pipe(duplex=False)
     settings = (plan.suite.protocol, plan.source, device, threads, loaded_files(), max(0.0, end - time.monotonic()))
     child = spawn.Process(target=_work, args=(theirs, list(wanted), settings), daemon=True)
-    child.start()
+    with _interrupts_are_ours():
+        child.start()
     theirs.close()
     at = wanted[0][0].id  # what it dies of, unless it says more
     try:
@@ -122,6 +125,19 @@ def _time(
         child.kill()
     if child.exitcode and at not in known and at not in failed:
         failed[at] = f"its process died (exit code {child.exitcode}); the run would record a crash"
+
+
+@contextmanager
+def _interrupts_are_ours() -> Iterator[None]:
+    """A process that starts inside does not see Ctrl-C, which goes to all processes of a terminal: its parent ends it."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _work(pipe, wanted: Sequence[tuple[StepKind, Cell]], settings: tuple) -> None:

@@ -65,6 +65,9 @@ class RayExecutor:
             try:
                 while tasks.are_left():
                     tasks.turn()
+            except BaseException:
+                tasks.tracker.tell_stop()
+                raise
             finally:
                 driver.close()
                 tasks.tracker.wait_until_saved()

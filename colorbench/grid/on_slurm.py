@@ -91,6 +91,7 @@ class SlurmExecutor:
         except BaseException:
             for handle in handles.values():
                 handle.cancel(check=False)
+            tracker.tell_stop()
             tracker.wait_until_saved()
             raise
         return tracker.problems

@@ -32,7 +32,7 @@ _LOOK_SECONDS = 0.5  # between two looks at progress files, which are not writte
 
 @dataclass(frozen=True)
 class Event:
-    """What an executor tells while it works: `kind` is start, progress, end or problem."""
+    """What an executor tells while it works: `kind` is start, progress, stop (asked to save and end), end or problem."""
 
     kind: str
     job: Job
@@ -89,6 +89,11 @@ class Tracker:
         else:
             self.problems.append(problem)
             self.tell(Event("problem", job, 0.0, problem))
+
+    def tell_stop(self) -> None:
+        """The jobs under way are asked to save and end."""
+        for folder in self._started:
+            self.tell(Event("stop", self.jobs[folder]))
 
     def wait_until_saved(self, seconds: float | int = 30.0) -> None:
         """After their engine is gone, workers notice and save: wait for those that this machine can see."""
@@ -173,6 +178,7 @@ class Supervisor:
         deadline = time.monotonic() + seconds
         for task in self.running:
             task.process.terminate()
+        self.tracker.tell_stop()
         for task in self.running:
             try:
                 task.process.wait(max(0.1, deadline - time.monotonic()))

@@ -110,19 +110,21 @@ def test_a_cell_that_is_held_is_waited_for_and_then_a_problem(job, monkeypatch):
 def test_an_interrupt_stops_the_workers(tmp_path):
     """From wherever it comes, here from the first event: everything that runs is asked to end and waited for."""
     jobs = [Job(tmp_path / str(number), small_cell(seed=number), ("psnr",)) for number in range(3)]
-    started = []
+    started, told = [], []
 
     def spawn(job, environment):
         started.append(Pretend(WAIT)(job, environment))
         return started[-1]
 
     def interrupt(event):
-        if len(started) == 2:
+        told.append((event.kind, event.job.folder.name))
+        if event.kind == "start" and len(started) == 2:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         Supervisor(["cpu", "cpu"], on_event=interrupt, spawn=spawn).run(jobs)
     assert [process.returncode for process in started] == [-signal.SIGTERM] * 2
+    assert sorted(told[2:]) == [("stop", "0"), ("stop", "1")]
 
 
 def test_side_by_side_on_each_device_with_events_once_each(tmp_path):
