@@ -90,9 +90,18 @@ def _published_beside(board: Board, run_dir: Path, target: Path, together_with: 
 
 
 def publish_all(
-    folder: Path, target: Path, *, pictures: bool = False, say: Callable[[str], None] | None = None
+    folder: Path,
+    target: Path,
+    *,
+    pictures: bool = False,
+    plots: bool = True,
+    say: Callable[[str], None] | None = None,
 ) -> Path:
     """Build every suite below `folder` at `target/<suite>`, and a page that lists them. Return that page's path.
+
+    Args:
+        pictures, plots: as in `publish`.
+        say: told the name of each suite before it is built.
 
     Raises:
         FileNotFoundError: no suite with records below `folder`.
@@ -106,7 +115,8 @@ def publish_all(
     for place in suites:
         if say is not None:
             say(place.name)
-        publish(place, Path(target) / place.name, pictures=pictures, together_with=names, home="../index.html")
+        options = {"pictures": pictures, "plots": plots, "together_with": names, "home": "../index.html"}
+        publish(place, Path(target) / place.name, **options)
     return write_list([(place.name, read_board(place)) for place in suites], Path(target))
 
 

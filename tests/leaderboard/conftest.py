@@ -179,6 +179,19 @@ def pages_with_pictures(board_dir: Path) -> list[str]:
     return shown + pages
 
 
+def write_pair(factory: Factory) -> tuple[Path, Path]:
+    """Run folders of a board and of its retest: `runs/synthetic` and `runs/synthetic-kodak`."""
+    small = {"generators": ["unet"], "losses": {"l1": 0.0}, "seeds": 2, "photos": 6, "baselines": {"gray": -3.0}}
+    other = factory(**small)
+    other = other.rename(other.with_name("synthetic-kodak"))
+    folder = factory(**small)
+    for path in sorted(other.glob("*/seed-*/record.json")):
+        record = read_record(path)
+        cell = record.cell.model_copy(update={"suite": other.name, "retest_of": record.key})
+        write_record(record.model_copy(update={"cell": cell, "key": cell.key}), path)
+    return folder, other
+
+
 @pytest.fixture
 def make_runs(tmp_path) -> Factory:
     return Factory(tmp_path)
@@ -192,14 +205,7 @@ def factory_class():
 @pytest.fixture
 def pair(make_runs):
     """A board and its retest: `runs/synthetic` and `runs/synthetic-kodak`, both built."""
-    small = {"generators": ["unet"], "losses": {"l1": 0.0}, "seeds": 2, "photos": 6, "baselines": {"gray": -3.0}}
-    other = make_runs(**small)
-    other = other.rename(other.with_name("synthetic-kodak"))
-    folder = make_runs(**small)
-    for path in sorted(other.glob("*/seed-*/record.json")):
-        record = read_record(path)
-        cell = record.cell.model_copy(update={"suite": other.name, "retest_of": record.key})
-        write_record(record.model_copy(update={"cell": cell, "key": cell.key}), path)
+    folder, other = write_pair(make_runs)
     for place in (other, folder, other):
         build(place, plots=False)
     return folder, other

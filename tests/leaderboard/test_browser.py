@@ -1,13 +1,21 @@
 """The pages in a real browser: Debian's Chromium with its driver; skipped where they are not installed."""
 
+import json
 import os
+import re
 import shutil
 import time
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import unquote, urlparse
 
+import numpy as np
 import pytest
 
 from colorbench.cell import Recipe
-from colorbench.leaderboard import build
+from colorbench.leaderboard import build, publish_all
+from colorbench.leaderboard.entries import read_board
+from tests.leaderboard.conftest import write_pair
 
 FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -93,6 +101,28 @@ def again_at(browser, fragment):
     browser.get(address + fragment)
 
 
+@contextmanager
+def seen_as(browser, width=1280, dark=False):
+    """On a screen of this width and theme; a page hears of it as of a window that changes."""
+    size = {"width": width, "height": 844, "deviceScaleFactor": 1, "mobile": width < 600}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    scheme = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": scheme})
+    browser.execute_script("dispatchEvent(new Event('resize'))")
+    yield
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def file_of(address):
+    return Path(unquote(urlparse(address).path))
+
+
+def board_of(page):
+    """The board that a page of its run folder shows."""
+    return read_board(file_of(page).parents[1])
+
+
 def test_the_first_screen_says_who_is_first_and_baselines_stand_apart(at_home):
     assert labels(at_home)[0] == "evil"
     assert labels(at_home)[-1] == "oracle-quarter"
@@ -157,15 +187,11 @@ def test_the_state_is_in_the_address(at_home):
 
 def test_an_entry_against_every_other(at_home, page):
     """The difference and its p are those of the statistics."""
-    from pathlib import Path
-    from urllib.parse import unquote, urlparse
-
-    from colorbench.leaderboard.entries import read_board
     from colorbench.leaderboard.tiers import rank_board
 
     again_at(at_home, "#with=unet%2Bl1")
     shown = dict(zip(labels(at_home), zip(cells(at_home, "against"), cells(at_home, "against_p"))))
-    ranking = rank_board(read_board(Path(unquote(urlparse(page).path)).parents[1])).primary
+    ranking = rank_board(board_of(page)).primary
     names = [entry.label for entry in ranking.entries]
     a, b = names.index("linknet+mse"), names.index("unet+l1")
     difference, _, half = shown["linknet+mse"][0].partition(" ± ")
@@ -255,14 +281,144 @@ def test_every_control_has_a_name(at_home):
     assert at_home.execute_script(nameless) == []
 
 
+OVERLAPS = """const texts = [...document.querySelectorAll(arguments[0])];
+    const boxes = texts.map((text) => [text.textContent, text.getBoundingClientRect()]);
+    return boxes.flatMap(([one, a], k) => boxes.slice(k + 1).filter(([, b]) => a.left < b.right - 1 && b.left < a.right - 1
+        && a.top < b.bottom - 1 && b.top < a.bottom - 1).map(([other]) => [one, other]))"""
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_names_and_ticks_of_the_chart_do_not_collide(at_home, width):
+    from selenium.webdriver.support.select import Select
+
+    with seen_as(at_home, width=width):
+        for cost in range(len(Select(at_home.find_element("id", "cost")).options)):
+            Select(at_home.find_element("id", "cost")).select_by_index(cost)
+            texts = at_home.find_elements("css selector", "#chart text")
+            assert len(texts) > 6
+            assert at_home.execute_script(OVERLAPS, "#chart text") == []
+            frame = at_home.find_element("id", "chart").rect
+            for text in texts:
+                assert text.rect["x"] >= frame["x"] - 1
+                assert text.rect["x"] + text.rect["width"] <= frame["x"] + frame["width"] + 1
+
+
+def test_who_is_gray_and_who_is_vivid(at_home, page):
+    """Marks stand at colorfulness and quality, baselines hollow, and no line joins them."""
+    from colorbench.leaderboard.tiers import rank_board
+
+    full = rank_board(board_of(page)).full
+    measured = np.array(sorted(zip(full["colorfulness"].mean, full["psnr"].mean)))
+    places = (
+        "return [...document.querySelectorAll('#chart circle')].map((c) => ['cx', 'cy'].map((k) => +c.getAttribute(k)))"
+    )
+    drawn = np.array(sorted(at_home.execute_script(places)))
+    assert drawn.shape == measured.shape
+    for axis in (0, 1):
+        assert abs(np.corrcoef(measured[:, axis], drawn[:, axis])[0, 1]) > 0.9999
+    assert len(at_home.find_elements("css selector", "#chart .landmark")) == 4
+    assert at_home.find_elements("css selector", "#chart .front") == []
+    assert "photos" in [text.text for text in at_home.find_elements("css selector", "#chart text")]
+
+
+def test_the_line_of_best_means_says_that_neighbors_may_be_tied(at_home):
+    from selenium.webdriver.support.select import Select
+
+    costs = Select(at_home.find_element("id", "cost"))
+    assert "energy (kJ)" not in [option.text for option in costs.options]  # nobody measured it
+    costs.select_by_visible_text("training time (s)")
+    assert len(at_home.find_elements("css selector", "#chart .front")) == 1
+    assert at_home.find_elements("css selector", "#chart .landmark") == []  # a baseline costs nothing
+    assert "neighbors on it need not be told apart" in at_home.find_element("css selector", "#front + p").text
+
+
+def test_what_is_far_off_stands_at_the_edge_and_a_clipped_interval_has_an_arrow(at_home, page, tmp_path):
+    """On the board itself, where baselines are far off; and with an interval of gray that is wider than the plot."""
+    text = file_of(page).read_text()
+    data = json.loads(re.search(r'id="data">(.*?)</script>', text, re.DOTALL)[1])
+    gray, unet = ([point["label"] for point in data["points"]].index(label) for label in ("gray", "unet+l1"))
+    data["pairs"]["psnr"][gray][unet] = [-0.5, 9.0, 0.9]
+    wide = tmp_path / "wide.html"
+    wide.write_text(
+        re.sub(r'(id="data">).*?(</script>)', lambda found: found[1] + json.dumps(data) + found[2], text, flags=re.S)
+    )
+    outside = """const plot = document.getElementById('against-chart').getBoundingClientRect();
+        const parts = [...document.querySelectorAll('#against-chart .whisker, #against-chart text')];
+        return parts.map((part) => part.getBoundingClientRect())
+            .filter((b) => b.left < plot.left - 1 || b.right > plot.right + 1).length"""
+    arrows = {}
+    for address in (page, wide.as_uri()):
+        at_home.get(address)
+        again_at(at_home, "#with=unet%2Bl1")
+        for width in (1280, 390):
+            with seen_as(at_home, width=width):
+                assert at_home.execute_script(outside) == 0
+                assert at_home.execute_script(OVERLAPS, "#against-chart text") == []
+                texts = [text.text for text in at_home.find_elements("css selector", "#against-chart text")]
+                assert any(text.startswith("← ") for text in texts)
+                arrows[address] = len(at_home.find_elements("css selector", "#against-chart .clipped"))
+    assert arrows[wide.as_uri()] >= arrows[page] + 1
+    assert arrows[wide.as_uri()] >= 2  # both ends
+
+
+def test_drawn_plots_follow_the_dark_theme_and_photos_do_not(at_home, page, tmp_path):
+    """A page with one drawn plot and one of photos."""
+    from PIL import Image
+
+    from colorbench.leaderboard.site.index import write_index
+    from colorbench.leaderboard.tiers import rank_board
+
+    plots = tmp_path / "plots"
+    plots.mkdir()
+    for name in ("fronts", "strips"):
+        (plots / f"{name}.svg").write_text('<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>')
+        Image.new("RGB", (9, 9)).save(plots / f"{name}.png")
+    made = write_index(
+        rank_board(board_of(page)), tmp_path, {n: plots / f"{n}.svg" for n in ("fronts", "strips")}, {}, {}
+    )
+    at_home.get(made.as_uri())
+    filters = "return [...document.querySelectorAll('.plots img')].map((image) => getComputedStyle(image).filter)"
+    mark = "return getComputedStyle(document.querySelector('#chart .point')).fill"
+    light = at_home.execute_script(mark)
+    assert at_home.execute_script(filters) == ["none", "none"]
+    with seen_as(at_home, dark=True):
+        drawn, photos = at_home.execute_script(filters)
+        assert drawn.startswith("invert(0.92)")
+        assert photos == "none"
+        assert at_home.execute_script(mark) != light
+
+
+@pytest.fixture(scope="module")
+def site(factory_class, tmp_path_factory):
+    """Two boards, one a retest of the other, and the page over both."""
+    folder, _ = write_pair(factory_class(tmp_path_factory.mktemp("boards")))
+    return publish_all(folder.parent, tmp_path_factory.mktemp("public"), plots=False)
+
+
+def test_from_the_list_of_boards_to_a_board_its_retest_its_records_and_back(browser, site):
+    browser.get_log("browser")
+    browser.get(site.as_uri())
+    rows = browser.find_elements("css selector", "tbody tr")
+    assert len(rows) == 2
+    assert "unet+l1 is the only entry: psnr" in rows[0].text
+    with seen_as(browser, width=390):
+        assert browser.execute_script("return document.documentElement.scrollWidth") <= 390
+    rows[0].find_element("tag name", "a").click()
+    browser.find_element("xpath", "//p[contains(., 'Also tested on: kodak')]/a").click()
+    browser.find_element("xpath", "//p[contains(., 'Trained and first tested on: synthetic')]/a").click()
+    next(a for a in browser.find_elements("css selector", "#board a") if a.text == "unet+l1").click()
+    record = browser.find_element("link text", "record.json").get_attribute("href")
+    assert file_of(record).is_file()
+    browser.find_element("css selector", "nav a").click()
+    browser.find_element("link text", "← All boards").click()
+    assert browser.current_url == site.as_uri()
+    assert [line for line in browser.get_log("browser") if line["level"] == "SEVERE"] == []
+
+
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_phone_width_needs_no_sideways_scrolling(at_home, dark):
-    size = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
-    at_home.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-    scheme = {"features": [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]}
-    at_home.execute_cdp_cmd("Emulation.setEmulatedMedia", scheme)
-    at_home.refresh()
-    assert at_home.execute_script("return document.documentElement.scrollWidth") <= 390
-    color = at_home.execute_script("return getComputedStyle(document.body).backgroundColor")
-    assert (color == "rgb(21, 23, 26)") == dark
-    at_home.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    with seen_as(at_home, width=390, dark=dark):
+        at_home.refresh()
+        assert at_home.execute_script("return document.documentElement.scrollWidth") <= 390
+        color = at_home.execute_script("return getComputedStyle(document.body).backgroundColor")
+        assert (color == "rgb(21, 23, 26)") == dark

@@ -149,7 +149,8 @@
     return node;
   };
   function differences(lines, quality) {
-    const plot = element("against-chart"), width = Math.max(320, plot.clientWidth || 600), left = Math.min(210, width * 0.4), height = 22 * lines.length + 46;
+    const plot = element("against-chart"), width = Math.max(320, plot.clientWidth || 600), narrow = width < 560; // there names stand above
+    const left = narrow ? 4 : 210, row = narrow ? 36 : 22, height = row * lines.length + (narrow ? 60 : 46);
     plot.replaceChildren();
     plot.setAttribute("viewBox", `0 0 ${width} ${height}`);
     if (!lines.length) return;
@@ -161,10 +162,15 @@
     plot.append(draw("line", { class: "axis", x1: x(0), x2: x(0), y1: 4, y2: height - 40 }));
     plot.append(draw("text", { x: (left + width) / 2, y: height - 6, "text-anchor": "middle" }, (quality.higher ? "better →" : "← better")));
     lines.forEach((line, k) => {
-      const y = 16 + 22 * k, clip = (value) => Math.max(left + 6, Math.min(width - 8, x(value))), outside = x(line.difference) < left || x(line.difference) > width - 6;
-      plot.append(draw("text", { x: left - 4, y: y + 4, "text-anchor": "end" }, line.name));
+      const y = (narrow ? 30 : 16) + row * k, outside = x(line.difference) < left || x(line.difference) > width - 6;
+      plot.append(draw("text", narrow ? { x: left, y: y - 9 } : { x: left - 4, y: y + 4, "text-anchor": "end" }, line.name));
       if (outside) return void plot.append(draw("text", { x: line.difference > 0 ? width - 10 : left + 8, y: y + 4, "text-anchor": line.difference > 0 ? "end" : "start" }, (line.difference > 0 ? "" : "← ") + signed(line.difference, line.half) + (line.difference > 0 ? " →" : "")));
-      if (line.half !== null) plot.append(draw("line", { class: "whisker", x1: clip(line.difference - line.half), x2: clip(line.difference + line.half), y1: y, y2: y }));
+      if (line.half !== null) {
+        const [from, to] = [x(line.difference - line.half), x(line.difference + line.half)], [least, most] = [left + 6, width - 8];
+        plot.append(draw("line", { class: "whisker", x1: Math.max(least, from), x2: Math.min(most, to), y1: y, y2: y }));
+        for (const [clipped, end, back] of [[from < least, least, 6], [to > most, most, -6]]) // goes on beyond the edge
+          if (clipped) plot.append(draw("path", { class: "whisker clipped", d: `M${end + back},${y - 4}L${end},${y}L${end + back},${y + 4}` }));
+      }
       plot.append(draw("circle", { class: "point" + (line.p !== null && line.p < 0.05 ? "" : " hollow"), cx: x(line.difference), cy: y, r: 5 }));
     });
   }
@@ -179,22 +185,24 @@
     choices.forEach((choice, k) => element(id).append(make("option", { value: k }, choice.title)));
     element(id).addEventListener("change", chart);
   }
-  const box = { left: 64, top: 18 };
+  const box = { left: 64, top: 18 }, pen = make("canvas").getContext("2d");
+  pen.font = "12px " + getComputedStyle(document.body).fontFamily;
   function resize() {
     const width = Math.max(320, svg.clientWidth), height = Math.min(440, Math.max(300, width * 0.5));
     svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
     Object.assign(box, { width, height, right: width - 14, bottom: height - 54 });
   }
-  function scale(low, high, from, to, log) {
+  function scale(low, high, from, to, gap, log = false) { // ticks are at least `gap` apart
     const f = log ? Math.log10 : (x) => x, a = f(low), b = f(high), pad = (b - a || Math.abs(a) || 1) * 0.07;
     const map = (x) => from + ((f(x) - a + pad) / (b - a + 2 * pad)) * (to - from);
-    map.ticks = log ? logTicks(10 ** (a - pad), 10 ** (b + pad)) : ticks(a - pad, b + pad);
+    const found = log ? logTicks(10 ** (a - pad), 10 ** (b + pad)) : ticks(a - pad, b + pad);
+    map.ticks = found.reduce((kept, t) => (kept.every((k) => Math.abs(map(k) - map(t)) >= gap) ? [...kept, t] : kept), []);
     return map;
   }
   function logTicks(low, high) {
     const found = [];
-    for (let e = Math.floor(Math.log10(low)); e <= Math.log10(high); e++)
-      for (const m of [1, 2, 5]) if (m * 10 ** e >= low && m * 10 ** e <= high) found.push(m * 10 ** e);
+    for (const m of [1, 5, 2]) // where there is little room, the first ones stay
+      for (let e = Math.floor(Math.log10(low)); e <= Math.log10(high); e++) if (m * 10 ** e >= low && m * 10 ** e <= high) found.push(m * 10 ** e);
     return found.length > 1 ? found : ticks(low, high);
   }
   function chart() {
@@ -209,9 +217,9 @@
     if (!points.length) return void svg.append(draw("text", { x: box.width / 2, y: box.height / 2, "text-anchor": "middle" }, "No entry has both."));
     const xs = points.map((p) => p.x).concat(color && cost.truth ? [cost.truth] : []), ys = points.flatMap((p) => [p.y - (p.half || 0), p.y + (p.half || 0)]);
     const log = !color && Math.min(...xs) > 0 && Math.max(...xs) > 8 * Math.min(...xs);
-    const x = scale(Math.min(...xs), Math.max(...xs), box.left, box.right, log);
+    const x = scale(Math.min(...xs), Math.max(...xs), box.left, box.right, 46, log);
     const ends = quality.higher ? [box.bottom, box.top] : [box.top, box.bottom];
-    const y = scale(Math.min(...ys), Math.max(...ys), ends[0], ends[1], false);
+    const y = scale(Math.min(...ys), Math.max(...ys), ends[0], ends[1], 20);
     for (const t of y.ticks) svg.append(draw("line", { class: "tick", x1: box.left, x2: box.right, y1: y(t), y2: y(t) }), draw("text", { x: box.left - 8, y: y(t) + 4, "text-anchor": "end" }, number(t, 4)));
     for (const t of x.ticks) svg.append(draw("line", { class: "tick", y1: box.top, y2: box.bottom, x1: x(t), x2: x(t) }), draw("text", { x: x(t), y: box.bottom + 18, "text-anchor": "middle" }, number(t, 3)));
     svg.append(draw("text", { x: (box.left + box.right) / 2, y: box.height - 12, "text-anchor": "middle" }, cost.title), draw("text", { transform: `translate(14 ${(box.top + box.bottom) / 2}) rotate(-90)`, "text-anchor": "middle" }, quality.title));
@@ -226,6 +234,7 @@
       const next = front[k + 1], end = next ? x(next.x) : box.right;
       return [[x(p.x), y(p.y) - 1, end, y(p.y) + 1], ...(next ? [[end - 1, Math.min(y(p.y), y(next.y)), end + 1, Math.max(y(p.y), y(next.y))]] : [])];
     });
+    if (color && cost.truth) boxes.push([x(cost.truth) - 46, box.bottom - 18, x(cost.truth), box.bottom]);
     for (const p of points) mark(p, x, y, front.includes(p), points.length <= 60, cost, quality);
     const named = color ? [...points].sort((a, b) => (b.kind === "baseline") - (a.kind === "baseline")) : [...front, ...points.filter((p) => !front.includes(p))];
     for (const p of named.slice(0, 40)) name(p, x, y, boxes, points);
@@ -240,7 +249,7 @@
     svg.append(link);
   }
   function name(p, x, y, boxes, points) {
-    const text = p.name, width = text.length * 6.6, px = x(p.x), py = y(p.y);
+    const text = p.name, width = pen.measureText(text).width + 3, px = x(p.x), py = y(p.y);
     const spots = [[8, -10, "start"], [8, 20, "start"], [-11, 4, "end"], [-8, -10, "end"], [-8, 20, "end"], [11, 4, "start"], [8, -26, "start"], [-8, -26, "end"], [8, 36, "start"], [-8, 36, "end"]];
     for (const [dx, dy, anchor] of spots) {
       const left = px + dx - (anchor === "end" ? width : anchor === "middle" ? width / 2 : 0), area = [left, py + dy - 12, left + width, py + dy + 4];
