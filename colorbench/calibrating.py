@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from colorbench.cell import Budget
-from colorbench.console import fail, note, notes, progress, show, show_table, warn
+from colorbench.console import TimeLeft, fail, note, notes, progress, show, show_table, warn
 from colorbench.grid.calibrate import Calibration, Step, calibrate
 from colorbench.plugins import load_plugins
 from colorbench.suites import load_suite, override_suite
@@ -35,7 +35,7 @@ def calibrate_suite(
         BarColumn(),
         TextColumn("{task.completed}/{task.total} blocks"),
     )
-    with progress(*columns, TimeElapsedColumn(), TimeRemainingColumn()) as bars:
+    with progress(*columns, TimeElapsedColumn(), TimeLeft()) as bars:
         found = calibrate(
             suite, out=out, source=source, device=device, warmup_steps=warmup_steps, block_steps=block_steps,
             on_step=_Watcher(bars),

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_serializer, model_validator
 
-from colorbench.errors import WrongUsage
+from colorbench.errors import WrongUsage, did_you_mean
 from colorbench.files import slug
 
 RULES_VERSION = "1"
@@ -32,9 +32,9 @@ class Strict(BaseModel):
     @classmethod
     def _name_unknown_fields(cls, values: Any) -> Any:
         if isinstance(values, dict) and (unknown := sorted(set(values) - set(cls.model_fields), key=str)):
-            raise ValueError(
-                f"{cls.__name__}: unknown field {', '.join(map(repr, unknown))}; known fields: {', '.join(cls.model_fields)}"
-            )
+            names, known = ", ".join(map(repr, unknown)), ", ".join(cls.model_fields)
+            hint = did_you_mean(str(unknown[0]), cls.model_fields)
+            raise ValueError(f"unknown field {names}; known fields: {known}{hint}")
         return values
 
 

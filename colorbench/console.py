@@ -11,7 +11,7 @@ from typing import Any
 from rich.cells import cell_len
 from rich.console import Console
 from rich.padding import Padding
-from rich.progress import Progress, ProgressColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskProgressColumn, TextColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -51,8 +51,31 @@ def fail(text: str) -> None:
 
 
 def progress(*columns: str | ProgressColumn) -> Progress:
-    """Bars that vanish when they are done; none under `-q` or on a pipe."""
+    """Bars that vanish when they are done; none under `-q` or on a pipe. Without columns: name, bar, share, time left."""
+    columns = columns or (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn(), TimeLeft())
     return Progress(*columns, console=notes, transient=True, disable=notes.quiet or not notes.is_terminal)
+
+
+class TimeLeft(ProgressColumn):
+    """The time that a bar has left, in words."""
+
+    max_refresh = 0.5
+
+    def render(self, task: Task) -> Text:
+        left = None if task.finished else task.time_remaining
+        return Text("" if left is None else f"about {duration(left)} left")
+
+
+def duration(seconds: float) -> str:
+    """
+    >>> [duration(seconds) for seconds in (3.0, 300.0, 5400.0, 200000.0)]
+    ['3 s', '5 min', '1.5 h', '2.3 days']
+    """
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h" if seconds < 172800 else f"{seconds / 86400:.1f} days"
 
 
 def show_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, title: str = "", caption: str = "") -> None:

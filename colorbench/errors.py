@@ -27,9 +27,19 @@ def unknown_name(kind: str, name: str, known: Iterable[str], also: str = "") -> 
     """
     known = list(known)
     plural = f"{kind}es" if kind.endswith("s") else f"{kind[:-1]}ies" if kind.endswith("ry") else f"{kind}s"
-    near = difflib.get_close_matches(str(name).lower(), known, n=2, cutoff=0.5)
-    hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
-    return KeyError(f"unknown {kind} {str(name)!r}; known {plural}: {', '.join(known)}{also}{hint}")
+    return KeyError(
+        f"unknown {kind} {str(name)!r}; known {plural}: {', '.join(known)}{also}{did_you_mean(name, known)}"
+    )
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """The end of a message about a wrong name; "" where no known one is like it.
+
+    >>> did_you_mean("widht", ["width", "depth"])
+    "; did you mean 'width'?"
+    """
+    near = difflib.get_close_matches(str(name).lower(), list(known), n=2, cutoff=0.5)
+    return f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
 
 
 def explain(error: BaseException) -> tuple[str, int]:

@@ -40,6 +40,9 @@ def check_and_print(
         raise WrongUsage("--infer and --rerun need computed scores: leave out --no-rescore")
     infer_or_not = infer_again if infer or rerun else None  # each check needs the one before
     findings = check(folder, rescore=rescore, infer=infer_or_not, rerun=again if rerun else None, only=only)
+    if not findings:
+        what = f"no record below {folder}" if folder.is_dir() else f"no folder {folder}"
+        raise FileNotFoundError(f"{what}; give the folder of one suite, for instance runs/mini")
     wrong = sum(not finding.ok for finding in findings)
     if as_json:
         show_json(
@@ -55,7 +58,7 @@ def check_and_print(
         ]
         show_table(["record", "badges", "remark"], rows, title=f"{folder.name}: {len(findings)} records")
         show(f"{len(findings) - wrong} of {len(findings)} records are clean.")
-    return 1 if wrong or not findings else 0
+    return 1 if wrong else 0
 
 
 def infer_again(checkpoint: Path, photos: list) -> list:

@@ -8,7 +8,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from rich.table import Column
 
 from colorbench.cell import Cell
-from colorbench.console import fail, note, notes, progress
+from colorbench.console import duration, fail, note, notes, progress
 from colorbench.grid.supervisor import Event
 
 _NARROW, _WIDE = (29, 14), (60, 40)  # columns of a name, which goes on in the next line, and of a bar
@@ -102,15 +102,3 @@ class Watcher:
 def _work(cell: Cell) -> float:
     """How much of the time a cell takes, by the count of cells that train."""
     return 0.005 if cell.is_baseline else 1.0
-
-
-def duration(seconds: float) -> str:
-    """
-    >>> [duration(seconds) for seconds in (3.0, 300.0, 5400.0, 200000.0)]
-    ['3 s', '5 min', '1.5 h', '2.3 days']
-    """
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    if seconds < 5400:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h" if seconds < 172800 else f"{seconds / 86400:.1f} days"

@@ -11,14 +11,26 @@ from rich.console import Group
 from rich.text import Text
 
 from colorbench.cell import Suite
-from colorbench.console import fail, note, notes, progress, results, rich_table, show, show_json, show_table, warn
+from colorbench.console import (
+    duration,
+    fail,
+    note,
+    notes,
+    progress,
+    results,
+    rich_table,
+    show,
+    show_json,
+    show_table,
+    warn,
+)
 from colorbench.grid.estimate import estimate
 from colorbench.grid.executors import Executor, LocalExecutor, make_executor
 from colorbench.grid.plan import Plan, plan_run
 from colorbench.grid.run import RunReport, adopt, run, worker_environment
 from colorbench.grid.state import CellStatus, cell_statuses, expected_cells
 from colorbench.plugins import load_plugins
-from colorbench.run_bars import duration, watch_cells
+from colorbench.run_bars import watch_cells
 from colorbench.suites import load_suite, override_suite
 from colorbench.suites.load import suite_table
 from colorbench.suites.step_table import read_table

@@ -153,6 +153,13 @@ def test_status_of_a_finished_run(colorbench, board):
         (["run", "nimi"], 2, "unknown suite 'nimi'; known suites:"),
         (["run", "mini", "--generator", "unett"], 2, "unknown generator 'unett'; known generators: unet"),
         (["run", "mini", "--loss", "l3"], 2, "l3"),
+        (["run", "mini", "--loss", "l1+"], 2, "cannot read the loss expression 'l1+' at 'its end'"),
+        (["run", "mini", "--loss", "l1 + patchgan(mod='x')"], 2, "did you mean 'mode'"),
+        (["run", "mini", "--head", "bins"], 2, "--head bins goes with --generator or --loss"),
+        (["run", "wrong.toml"], 2, "suite wrong.toml: unknown field 'seds'; known fields: name, title, "),
+        (["run", "wrong.toml"], 2, "did you mean 'seeds'?"),
+        (["leaderboard", "check", "empty"], 1, "no record below empty"),
+        (["leaderboard", "check", "nowhere"], 1, "no folder nowhere"),
         (["run", "mini", "--budget", "soon"], 2, "500steps"),
         (["run", "mini", "--data", "./nowhere"], 1, "nowhere"),
         (["run", "mini", "--data", "./empty"], 1, "empty"),
@@ -178,6 +185,7 @@ def test_status_of_a_finished_run(colorbench, board):
 )
 def test_wrong_arguments_get_one_line(colorbench, tmp_path, arguments, status, message):
     (tmp_path / "empty").mkdir()
+    (tmp_path / "wrong.toml").write_text(SUITE.replace("seeds =", "seds ="))
     Image.new("RGB", (20, 20)).save(tmp_path / "photo.png")
     result = colorbench(*arguments, cwd=tmp_path)
     assert result.returncode == status, result.stderr + result.stdout

@@ -2,8 +2,10 @@
 
 import io
 import json
+import re
 
 import pytest
+from rich.console import Console
 from rich.text import Text
 
 from colorbench import console
@@ -82,3 +84,19 @@ def test_quiet_leaves_results_and_errors(capsys, monkeypatch):
     console.fail("an error")
     said = capsys.readouterr()
     assert (said.out, said.err) == ("a result\n", "an error\n")
+
+
+def test_bars_say_how_long_they_take_and_print_brackets(monkeypatch):
+    file = io.StringIO()
+    screen = Console(file=file, width=80, force_terminal=True, color_system=None)
+    monkeypatch.setattr(console, "notes", screen)
+    monkeypatch.setattr(screen, "quiet", False)
+    seconds = iter(range(0, 1000, 10))
+    with console.progress() as bars:
+        bars.get_time = lambda: next(seconds)
+        task = bars.add_task("scoring [x] [/b]", total=10)
+        for _ in range(3):
+            bars.advance(task)
+        screen.print(bars.get_renderable())
+    assert "scoring [x] [/b]" in file.getvalue()
+    assert re.search(r"30% about \d+ (s|min) left", file.getvalue())

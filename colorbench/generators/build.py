@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import nn
 
-from colorbench.errors import unknown_name
+from colorbench.errors import did_you_mean, unknown_name
 from colorbench.generators.row import GeneratorRow
 from colorbench.generators.table import GENERATORS
 
@@ -59,7 +59,9 @@ def build_row(row: GeneratorRow, out_channels: int = 2, **options) -> nn.Module:
     for name, value in options.items():
         if name not in known:
             listed = ", ".join(f"{option}={default!r}" for option, default in known.items()) or "none"
-            raise KeyError(f"generator {row.key} has no option {name!r}; its options: {listed}")
+            raise KeyError(
+                f"generator {row.key} has no option {name!r}; its options: {listed}{did_you_mean(name, known)}"
+            )
         _check_kind(row.key, name, value, known[name])
     return row.builder(out_channels=out_channels, **options)
 

@@ -7,7 +7,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from colorbench.errors import WrongUsage, unknown_name
+from colorbench.errors import WrongUsage, did_you_mean, unknown_name
 from colorbench.grid.fork_server import ForkServer, can_fork
 from colorbench.grid.job import Job
 from colorbench.grid.supervisor import OnEvent, Supervisor, start_worker
@@ -128,6 +128,7 @@ def _on_ray(device: str | None, environment: dict[str, str] | None, pairs: dict[
     if unknown := sorted(set(pairs) - set(_RAY_SETTINGS)):
         raise KeyError(
             f"the ray executor has no setting {', '.join(unknown)}; its settings: {', '.join(_RAY_SETTINGS)}"
+            f"{did_you_mean(unknown[0], _RAY_SETTINGS)}"
         )
     cpus = _whole_number("cpus", pairs.get("cpus", "1"))
     return RayExecutor(environment, device=device, address=pairs.get("address"), cpus=cpus)

@@ -55,16 +55,18 @@ class Ranking:
 
 
 _GROUPS = {
-    "Entries": "Trained under this board's budget, and ranked.",
+    "Entries": "Trained under this board's budget.",
     "Outside the budget": "Submitted pictures of colorizers that were trained elsewhere, for longer; not ranked.",
     "Baselines": "They learn nothing; an entry that could not be told apart from gray has not learned to color.",
+    "Best possible": "They know each material's distribution of color, as these generated scenes state it, but not the draw.",
     "Oracles": "They look at the true colors, so they bound each score from the good side; nobody can enter one.",
 }
 
 
 def _group(entry: Entry) -> str:
-    kinds = {"trained": "Entries", "submission": "Outside the budget", "baseline": "Baselines"}
-    return "Oracles" if entry.kind == "baseline" and entry.label.startswith("oracle") else kinds[entry.kind]
+    if entry.kind == "baseline":
+        return {"oracle": "Oracles", "bayes": "Best possible"}.get(entry.label.partition("-")[0], "Baselines")
+    return {"trained": "Entries", "submission": "Outside the budget"}[entry.kind]
 
 
 @dataclass(frozen=True)

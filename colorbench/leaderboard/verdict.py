@@ -9,6 +9,12 @@ ABOUT = {
     "mean-ab": "the training photos' mean color in every pixel",
     "shuffled-ab": "another photo's colors under this photo's lightness",
     "oracle-quarter": "the true colors at a quarter of the resolution",
+    "bayes-mean": "the mean of the material's colors: least squared error of ab",
+    "bayes-median": "the median of the material's colors: least absolute error of ab",
+    "bayes-delta-e": "the color of least expected CIEDE2000",
+    "bayes-mode": "the likeliest color of the material",
+    "bayes-annealed": "the annealed mean of the exact distribution",
+    "bayes-sample": "a color drawn from the distribution for each object",
     "oracle-bins": "the true colors, each moved to the nearest of the 313 bins",
 }
 """What each baseline is, in a line."""

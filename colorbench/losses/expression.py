@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import NamedTuple, NoReturn
 
-from colorbench.errors import unknown_name
+from colorbench.errors import WrongUsage, did_you_mean, unknown_name
 from colorbench.losses.row import LossRow
 
 _TERM = re.compile(r"\s*(?:(?P<weight>[0-9.][0-9.eE]*(?:(?<=[eE])[+-]?[0-9]+)?)\s*\*\s*)?(?P<key>[A-Za-z][\w-]*)\s*")
@@ -90,9 +90,9 @@ def _weight(digits: str | None, text: str) -> float:
     try:
         weight = 1.0 if digits is None else float(digits)
     except ValueError:
-        raise ValueError(f"{digits!r} in {text!r} is not a number") from None
+        raise WrongUsage(f"{digits!r} in {text!r} is not a number") from None
     if not (math.isfinite(weight) and weight > 0):
-        raise ValueError(f"the weight {digits} in {text!r} must be finite and above 0; leave the term out instead")
+        raise WrongUsage(f"the weight {digits} in {text!r} must be finite and above 0; leave the term out instead")
     return weight
 
 
@@ -116,7 +116,7 @@ def _given(call: ast.expr, text: str, key: str) -> dict[str, object]:
         if len(given) < len(call.keywords):  # **settings
             raise ValueError
     except (ValueError, TypeError):
-        raise ValueError(
+        raise WrongUsage(
             f"cannot read the settings {text} of {key}: write name=value, with Python literals as values"
         ) from None
     return {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
@@ -128,7 +128,9 @@ def _stated(given: dict[str, object], row: LossRow, recorded: bool) -> dict[str,
     for name, value in given.items():
         if name not in known:
             listed = ", ".join(f"{n}={_literal(v)}" for n, v in known.items()) or "none"
-            raise KeyError(f"unknown setting {name!r} of {row.key}; known settings: {listed}")
+            raise KeyError(
+                f"unknown setting {name!r} of {row.key}; known settings: {listed}{did_you_mean(name, known)}"
+            )
         _same_kind(value, known[name], f"{name} of {row.key}")
     unstated = row.formerly if recorded else {name: known[name] for name in row.formerly}
     changed = {name: value for name, value in given.items() if value != known[name]}
@@ -140,7 +142,7 @@ def _same_kind(value: object, default: object, what: str) -> None:
     kinds = {float: (int, float), tuple: (tuple, list)}.get(type(default), (type(default),))
     right = isinstance(value, kinds) and (isinstance(default, bool) or not isinstance(value, bool))
     if default is not None and not right:
-        raise ValueError(f"{what} is {value!r}; it takes a {type(default).__name__} such as {_literal(default)}")
+        raise WrongUsage(f"{what} is {value!r}; it takes a {type(default).__name__} such as {_literal(default)}")
 
 
 def _sorted(terms: list[Term]) -> list[Term]:
@@ -148,7 +150,7 @@ def _sorted(terms: list[Term]) -> list[Term]:
     for first, second in pairwise(ordered):
         if first.name == second.name:
             total = Term(first.weight + second.weight, first.key, first.settings)
-            raise ValueError(f"{first.name} appears twice; write {total} once")
+            raise WrongUsage(f"{first.name} appears twice; write {total} once")
     return ordered
 
 
@@ -163,4 +165,4 @@ def _literal(value: object) -> str:
 
 
 def _refuse(text: str, at: int, reason: str) -> NoReturn:
-    raise ValueError(f"cannot read the loss expression {text!r} at {text[at:] or 'its end'!r}: {reason}")
+    raise WrongUsage(f"cannot read the loss expression {text!r} at {text[at:] or 'its end'!r}: {reason}")

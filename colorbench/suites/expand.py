@@ -1,7 +1,7 @@
 """A suite's cells: every recipe with every seed, its names checked and its losses in one spelling."""
 
 from colorbench.cell import Cell, Recipe, Suite
-from colorbench.errors import unknown_name
+from colorbench.errors import did_you_mean, unknown_name
 from colorbench.suites.step_table import head_of
 
 
@@ -54,8 +54,9 @@ def _checked(recipe: Recipe) -> Recipe:
         raise unknown_name("generator", recipe.generator, GENERATORS)
     known = GENERATORS[recipe.generator].options
     if unknown := sorted(set(recipe.options) - set(known)):
+        listed, hint = ", ".join(known) or "none", did_you_mean(unknown[0], known)
         raise KeyError(
-            f"generator {recipe.generator!r} has no option {', '.join(unknown)}; its options: {', '.join(known) or 'none'}"
+            f"generator {recipe.generator!r} has no option {', '.join(unknown)}; its options: {listed}{hint}"
         )
     spelled = recipe.model_copy(
         update={

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from colorbench.cell import Budget, Recipe, Suite
-from colorbench.errors import unknown_name
+from colorbench.errors import WrongUsage, did_you_mean, unknown_name
 
 if TYPE_CHECKING:
     from colorbench.suites.step_table import StepTable
@@ -53,10 +53,10 @@ def read_suite(path: Path) -> Suite:
             table.check(suite.protocol)
         return suite
     except tomllib.TOMLDecodeError as error:
-        raise ValueError(f"suite {path.name} is not TOML: {error}") from None
+        raise WrongUsage(f"suite {path.name} is not TOML: {error}") from None
     except ValidationError as error:
-        lines = [f"{'.'.join(map(str, e['loc'])) or 'suite'}: {e['msg']}" for e in error.errors()[:5]]
-        raise ValueError(f"suite {path.name}: " + "; ".join(lines)) from None
+        lines = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}".removeprefix(": ") for e in error.errors()[:5]]
+        raise WrongUsage(f"suite {path.name}: " + "; ".join(lines).replace("Value error, ", "")) from None
 
 
 def suite_table(name: str | Path) -> "StepTable | None":
@@ -114,7 +114,9 @@ def parse_suite(name: str, fields: dict[str, Any]) -> Suite:
 
 def _matrix(matrix: dict[str, Any], shared: dict[str, Any]) -> list[Recipe]:
     if unknown := sorted(set(matrix) - {"generators", "losses", "heads"}):
-        raise ValueError(f"matrix: unknown field {', '.join(unknown)}; known fields: generators, losses, heads")
+        known = ("generators", "losses", "heads")
+        hint = did_you_mean(unknown[0], known)
+        raise WrongUsage(f"matrix: unknown field {', '.join(unknown)}; known fields: {', '.join(known)}{hint}")
     generators = [g if isinstance(g, dict) else {"generator": g} for g in matrix.get("generators", [])]
     product = itertools.product(generators, matrix.get("losses", ["l1"]), matrix.get("heads", ["auto"]))
     return [_recipe({**generator, "loss": loss, "head": head}, shared) for generator, loss, head in product]

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from colorbench.cell import Budget, Optimizer, Protocol, Recipe, Suite
+from colorbench.errors import WrongUsage
 
 OWN = ("embedded", "mixtures")
 """Datasets that need no source: with one, a suite's recipes train on the user's photos instead."""
@@ -29,6 +30,8 @@ def override_suite(
     a suite of embedded photos or generated scenes makes the dataset `folder`, or `hub` when there is no such folder;
     baselines that photos cannot have are left out.
     """
+    if head is not None and not (generators or losses):
+        raise WrongUsage(f"--head {head} goes with --generator or --loss: add one of them")
     protocol = _protocol(suite.protocol, source, dataset, budget, size_px, batch)
     recipes = suite.recipes
     if generators or losses:

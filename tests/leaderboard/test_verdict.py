@@ -2,9 +2,10 @@
 
 import pytest
 
+from colorbench.generators import BASELINES
 from colorbench.leaderboard.entries import read_board
 from colorbench.leaderboard.tiers import rank_board
-from colorbench.leaderboard.verdict import verdict
+from colorbench.leaderboard.verdict import ABOUT, verdict
 
 FAST = {"pictures": False, "photos": 40, "size": 8, "generators": ["unet"], "seed_sd": 0.05}
 
@@ -27,3 +28,12 @@ def test_who_is_first_and_who_beats_gray(make_runs, losses, first, gray):
 def test_without_ranking_or_gray_it_says_less(make_runs):
     results = rank_board(read_board(make_runs(losses={"l1": 0.0}, rankable=False, baselines={}, **FAST)))
     assert verdict(results) == ["No ranking: this board compares nothing, or its metric has no direction."]
+
+
+def test_every_baseline_has_a_line_and_those_that_know_more_stand_apart(scenes):
+    assert set(BASELINES) <= set(ABOUT)
+    board = read_board(scenes)
+    groups = {title: {board.entries[k].label for k in rows} for title, _, rows in rank_board(board).groups()}
+    assert set(groups) == {"Entries", "Baselines", "Best possible"}
+    assert groups["Baselines"] == {"gray", "shuffled-ab"}
+    assert groups["Best possible"] == {label for label in BASELINES if label.startswith("bayes-")}
