@@ -66,7 +66,7 @@ class TimeLeft(ProgressColumn):
         return Text("" if left is None else f"about {duration(left)} left")
 
 
-def duration(seconds: float) -> str:
+def duration(seconds: float | int) -> str:
     """
     >>> [duration(seconds) for seconds in (3.0, 300.0, 5400.0, 200000.0)]
     ['3 s', '5 min', '1.5 h', '2.3 days']
