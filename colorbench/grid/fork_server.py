@@ -21,7 +21,7 @@ from typing import BinaryIO
 
 from colorbench.files import LOG
 from colorbench.grid.job import Job
-from colorbench.grid.worker import PARENT_VARIABLE, main
+from colorbench.grid.worker import ALLOCATOR, PARENT_VARIABLE, main
 
 _PRELOADED = ("colorbench.training.train", "colorbench.training.retest", "pandas", "pyarrow.parquet", "scipy.stats")
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
@@ -128,7 +128,7 @@ def _start_server() -> subprocess.Popen:
         [sys.executable, "-c", f"from {__name__} import serve; serve()"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        env={**os.environ, **_ONE_THREAD},
+        env={**ALLOCATOR, **os.environ, **_ONE_THREAD},
         start_new_session=True,  # Ctrl-C reaches the harness alone
     )
 

@@ -20,7 +20,7 @@ from typing import Any
 
 from colorbench.files import LOG, is_held
 from colorbench.grid.job import Job
-from colorbench.grid.worker import BUSY, DONE, PARENT_VARIABLE, STOPPED
+from colorbench.grid.worker import ALLOCATOR, BUSY, DONE, PARENT_VARIABLE, STOPPED
 from colorbench.record import Status
 
 MOST_DEATHS = 3
@@ -115,7 +115,7 @@ def start_worker(job: Job, environment: Mapping[str, str]) -> subprocess.Popen:
             stdout=log,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
-            env={**os.environ, **environment, PARENT_VARIABLE: str(os.getpid())},
+            env={**ALLOCATOR, **os.environ, **environment, PARENT_VARIABLE: str(os.getpid())},
             start_new_session=True,
         )
 

@@ -18,6 +18,13 @@ from colorbench.record import Record, read_record
 
 DONE, PROBLEM, BUSY, STOPPED = 0, 1, 75, 130
 PARENT_VARIABLE = "COLORBENCH_PARENT"
+ALLOCATOR = {
+    "MALLOC_MMAP_MAX_": "0",
+    "MALLOC_TRIM_THRESHOLD_": str(2**33),
+    "MALLOC_TOP_PAD_": str(2**26),
+}
+"""For glibc: keep freed memory. Tensors of over 32 MB would otherwise come from the kernel anew in every step, and page faults
+took a third of a classification step at 64 px. Variables of the user's own win."""
 
 
 def main(folder: Path, follow_parent: bool = True) -> int:

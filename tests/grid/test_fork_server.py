@@ -47,11 +47,13 @@ def test_a_record_equals_that_of_a_process_of_its_own_bit_for_bit(server, tmp_pa
 
 def test_workers_get_their_environment_and_their_log(server, tmp_path):
     plugin = tmp_path / "plugin.py"
-    plugin.write_text("import os\nraise ValueError('found ' + os.environ['GIVEN'])\n")
+    plugin.write_text(
+        'import os\nraise ValueError(f\'found {os.environ["GIVEN"]}, {os.environ["MALLOC_MMAP_MAX_"]}\')\n'
+    )
     job = replace(job_in(tmp_path / "cell"), plugins=(str(plugin),))
     job.write()
     assert server(job, {"GIVEN": "what was given"}).wait(60) == PROBLEM
-    assert "found what was given" in (job.folder / LOG).read_text()
+    assert "found what was given, 0" in (job.folder / LOG).read_text()
 
 
 def until_it_trains(folder) -> int:
