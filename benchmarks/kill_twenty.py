@@ -24,8 +24,8 @@ from colorbench.cell import Budget, Protocol, Recipe, Suite
 from colorbench.files import JOB, RECORD, SUITE, TRAINING_STATE, is_held
 from colorbench.grid.executors import LocalExecutor
 from colorbench.grid.run import run
+from colorbench.grid.state import read_progress
 from colorbench.record import Record, read_record
-from colorbench.training.run_log import read_progress
 
 UNET = {"width": 4, "depth": 2}
 RECIPES = (

@@ -5,14 +5,29 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 130 stopped by Ctrl-C.
 
 import os
 import sys
-from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from typer.core import TyperGroup
 
-from colorbench import __version__
+from colorbench import __version__, board_commands
+from colorbench.options import (
+    Batch,
+    Device,
+    Json,
+    Metrics,
+    Out,
+    Plugins,
+    Resize,
+    Size,
+    Source,
+    Stopped,
+    SuiteName,
+    TableFile,
+    Verbs,
+    beginning,
+    split_names,
+)
 
 _RESUMES = ("run", "calibrate", "retest", "score", "compare", "colorize")
 _SHOW_UNTIL_CTRL_C = ("serve", "status")
@@ -20,20 +35,8 @@ _EVERYWHERE = ("-q", "--quiet", "-v", "--verbose")
 _EXIT_CODES = "Exit codes: 0 done, 1 failed, 2 wrong usage, 130 stopped by Ctrl-C."
 
 
-class Stopped(Exception):
-    """Ctrl-C, and the verb that it stopped."""
-
-
-class _Verbs(TyperGroup):
-    def invoke(self, ctx):
-        try:
-            return super().invoke(ctx)
-        except KeyboardInterrupt:  # typer itself would exit without a message
-            raise Stopped(ctx.invoked_subcommand or "") from None
-
-
 app = typer.Typer(
-    cls=_Verbs,
+    cls=Verbs,
     help="Train every colorization generator with every loss for the same money, and publish the board.",
     epilog=_EXIT_CODES,
     no_args_is_help=True,
@@ -41,45 +44,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-boards = typer.Typer(cls=_Verbs, help="Build, check, export, submit, publish or serve a board.", no_args_is_help=True)
-app.add_typer(boards, name="leaderboard")
+app.add_typer(board_commands.app, name="leaderboard")
 
 _TABLES = ("generators", "losses", "metrics", "datasets", "suites")
 _EXECUTORS = ("local", "ray", "slurm")
-
-
-def _suites() -> list[str]:
-    return sorted(path.stem for path in (Path(__file__).parent / "suites").glob("*.toml"))
-
-
-def _beginning(names: Callable[[], Iterable[str]]) -> Callable[[str], list[str]]:
-    """Shell completion from names."""
-    return lambda incomplete: [name for name in names() if name.startswith(incomplete)]
-
-
-SuiteName = Annotated[
-    str,
-    typer.Argument(
-        metavar="SUITE",
-        help="A shipped suite (see `colorbench list suites`) or a .toml file.",
-        autocompletion=_beginning(_suites),
-    ),
-]
-Plugins = Annotated[
-    list[Path] | None, typer.Option("--plugin", help="Python file with tables of your own; repeatable.")
-]
-Source = Annotated[str | None, typer.Option("--data", help="A folder of photos, or a Hugging Face dataset id.")]
-Out = Annotated[Path, typer.Option("--out", help="Where results go.")]
-TableFile = Annotated[
-    Path | None,
-    typer.Option("--table", help="A step table, which turns a budget in reference seconds (8rs) into steps."),
-]
-Device = Annotated[str | None, typer.Option("--device", help="auto, cpu, cuda or cuda:N; default auto.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Metrics = Annotated[list[str] | None, typer.Option("--metrics", help="Names, repeatable or with commas.")]
-Resize = Annotated[bool, typer.Option("--resize", help="Bring predictions of another size to the photo's size.")]
-Size = Annotated[int | None, typer.Option("--size", min=16, help="Side of the pictures in pixels.")]
-Batch = Annotated[int | None, typer.Option("--batch", min=1, help="Photos per step.")]
 
 
 def _version(wanted: bool) -> bool:
@@ -107,7 +75,7 @@ def everywhere(
 def list_tables(
     kind: Annotated[
         str | None,
-        typer.Argument(help=f"{', '.join(_TABLES)}; default all.", autocompletion=_beginning(lambda: _TABLES)),
+        typer.Argument(help=f"{', '.join(_TABLES)}; default all.", autocompletion=beginning(lambda: _TABLES)),
     ] = None,
     as_json: Json = False,
     plugin: Plugins = None,
@@ -138,7 +106,7 @@ def run(
     out: Out = Path("runs"),
     executor: Annotated[
         str,
-        typer.Option(help="What runs the cells: local, ray or slurm.", autocompletion=_beginning(lambda: _EXECUTORS)),
+        typer.Option(help="What runs the cells: local, ray or slurm.", autocompletion=beginning(lambda: _EXECUTORS)),
     ] = "local",
     settings: Annotated[
         list[str] | None,
@@ -202,7 +170,7 @@ def status(
     as_json: Json = False,
 ) -> None:
     """Show what every cell under a folder is doing."""
-    from colorbench.running import show_status
+    from colorbench.status import show_status
 
     show_status(folder, watch, as_json)
 
@@ -226,7 +194,7 @@ def score(
     score_and_print(
         predictions,
         references,
-        _names(metrics),
+        split_names(metrics),
         out=out,
         resize=resize,
         device=device,
@@ -259,7 +227,7 @@ def compare(
     from colorbench.comparing import compare_and_print
 
     options = {"resize": resize, "device": device, "plugins": plugin or [], "as_json": as_json}
-    compare_and_print(a, b, _names(metrics), truth=truth, photos=photos, out=out, **options)
+    compare_and_print(a, b, split_names(metrics), truth=truth, photos=photos, out=out, **options)
 
 
 @app.command()
@@ -301,7 +269,7 @@ def retest(
     """
     from colorbench.scoring import retest_and_print
 
-    options = {"dataset": dataset, "metrics": _names(metrics), "train_source": train_data}
+    options = {"dataset": dataset, "metrics": split_names(metrics), "train_source": train_data}
     raise typer.Exit(retest_and_print(folder, data, name, device=device, plugins=plugin or [], **options))
 
 
@@ -359,134 +327,6 @@ def schema(
     from colorbench.listing import print_schema
 
     print_schema(kind)
-
-
-def _names(groups: list[str] | None) -> list[str] | None:
-    """`--metrics a,b --metrics c` as a list; None when nothing was given."""
-    return [name.strip() for group in groups or [] for name in group.split(",") if name.strip()] or None
-
-
-Board = Annotated[Path, typer.Argument(help="A suite's folder, such as runs/mini.")]
-Pictures = Annotated[
-    bool,
-    typer.Option("--pictures/--no-pictures", help="Show test photos and predictions; not all photos may be published."),
-]
-
-
-@boards.command("build")
-def build_board(
-    folder: Board,
-    out: Annotated[Path | None, typer.Option("--out", help="Default: FOLDER/board.")] = None,
-    strips: Annotated[int, typer.Option(min=0, help="Photos to show; 0 shows none.")] = 4,
-    photo: Annotated[list[str] | None, typer.Option(help="Id of a photo to show; repeatable.")] = None,
-    pictures: Pictures = True,
-    set_intervals: Annotated[
-        bool, typer.Option(help="FID and KID intervals over photos too: every prediction passes through Inception.")
-    ] = False,
-    all_metrics: Annotated[
-        bool, typer.Option(help="Generated scenes: what every metric rewards, also those that need weights (minutes).")
-    ] = False,
-) -> None:
-    """Make tables, plots and pages from the records.
-
-    With --out, a folder of suites gives every board and a page that lists them.
-    """
-    from colorbench.leaderboard import build, publish_all
-    from colorbench.leaderboard.entries import record_files
-
-    if out is not None and folder.is_dir() and not record_files(folder):
-        typer.echo(f"written to {publish_all(folder, out, pictures=pictures, say=typer.echo)}")
-        return
-    made = build(
-        folder,
-        out,
-        strips=strips,
-        photos=photo,
-        pictures=pictures,
-        resample_sets=set_intervals,
-        all_metrics=all_metrics,
-    )
-    typer.echo(f"written to {made}")
-
-
-@boards.command("export")
-def export_board(
-    folder: Board,
-    target: Annotated[Path, typer.Argument(help="Such as leaderboards/mini.")],
-) -> None:
-    """Copy what is worth keeping: records, scores, curves, suite, tables and two plots.
-
-    Leaves out pictures, weights and pages.
-    """
-    from colorbench.leaderboard import export
-
-    typer.echo(f"written to {export(folder, target)}")
-
-
-@boards.command("check")
-def check_board(
-    folder: Board,
-    rescore: Annotated[bool, typer.Option(help="Compute scores again from the stored pictures.")] = True,
-    infer: Annotated[bool, typer.Option("--infer", help="Compute pictures again from the checkpoints.")] = False,
-    rerun: Annotated[
-        bool, typer.Option("--rerun", help="Train again from seeds of the checker; takes the board's time.")
-    ] = False,
-    data: Source = None,
-    only: Annotated[list[str] | None, typer.Option(help="Only this recipe; repeatable.")] = None,
-    as_json: Json = False,
-) -> None:
-    """Check how far each record can be believed.
-
-    The steps: valid, plausible, re-scored, re-inferred, re-run.
-    """
-    from colorbench.publishing import check_and_print
-
-    raise typer.Exit(
-        check_and_print(folder, rescore=rescore, infer=infer, rerun=rerun, source=data, only=only, as_json=as_json)
-    )
-
-
-@boards.command("submit")
-def submit_board(
-    predictions: Annotated[Path, typer.Argument(help="Folder of a colorizer's pictures of the board's test photos.")],
-    folder: Board,
-    name: Annotated[str, typer.Option(help="Name on the board, kebab-case.")],
-    licence: Annotated[str, typer.Option("--license", "--licence", help="License of the colorizer.")],
-    citation: Annotated[str, typer.Option(help="What to cite.")] = "",
-    source: Annotated[str, typer.Option(help="Where it comes from.")] = "",
-    resize: Resize = False,
-) -> None:
-    """Score an outside colorizer's pictures and enter them, marked as not trained under the budget."""
-    from colorbench.leaderboard import submit
-
-    facts = {"name": name, "licence": licence, "citation": citation, "source": source, "resize": resize}
-    typer.echo(f"entered as {submit(predictions, folder, **facts)}; run `colorbench leaderboard build {folder}`")
-
-
-@boards.command("publish")
-def publish_board(
-    folder: Board,
-    target: Annotated[str, typer.Argument(help="A folder, or hf://datasets/OWNER/NAME.")],
-    parent_commit: Annotated[
-        str | None, typer.Option(help="Refuse when the dataset moved on since this commit.")
-    ] = None,
-    pictures: Pictures = False,
-) -> None:
-    """Build a board with its pages and records at a folder (GitHub Pages) or a Hugging Face dataset."""
-    from colorbench.leaderboard import publish
-
-    place = publish(folder, target, parent_commit=parent_commit, pictures=pictures)
-    typer.echo(f"published to {place}")
-
-
-@boards.command("serve")
-def serve_board(folder: Board, port: Annotated[int, typer.Option(min=0, max=65535)] = 8000) -> None:
-    """Show a built board on this machine only, until Ctrl-C."""
-    from colorbench.leaderboard import serve
-
-    with serve(folder, port) as server:
-        typer.echo(f"http://127.0.0.1:{server.server_address[1]}/ (Ctrl-C ends it)")
-        server.serve_forever()
 
 
 def main() -> None:

@@ -1,34 +1,17 @@
-"""`colorbench run` and `status`: tables, bars and messages around colorbench.grid."""
+"""`colorbench run`: checks, the plan, bars and messages around colorbench.grid."""
 
 import os
 import time
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from rich.console import Group
-from rich.text import Text
-
 from colorbench.cell import Suite
-from colorbench.console import (
-    duration,
-    fail,
-    note,
-    notes,
-    progress,
-    results,
-    rich_table,
-    show,
-    show_json,
-    show_table,
-    warn,
-)
+from colorbench.console import duration, fail, note, notes, progress, show, show_json, show_table, warn
 from colorbench.grid.estimate import estimate
 from colorbench.grid.executors import Executor, LocalExecutor, make_executor
 from colorbench.grid.plan import Plan, plan_run
 from colorbench.grid.run import RunReport, adopt, run, worker_environment
-from colorbench.grid.state import CellStatus, cell_statuses, expected_cells
 from colorbench.plugins import load_plugins
 from colorbench.run_bars import watch_cells
 from colorbench.suites import load_suite, override_suite
@@ -37,8 +20,6 @@ from colorbench.suites.step_table import read_table
 from colorbench.summary import read_summary, show_summary
 
 SMALL_PX, MOST_SIDE_BY_SIDE = 64, 8
-MOST_ROWS = 60  # of `colorbench status`
-_LEFT = ("running", "interrupted", "waiting", "unreadable record")
 
 
 def run_suite(
@@ -57,7 +38,7 @@ def run_suite(
     settings: Sequence[str] = (),
     as_json: bool = False,
 ) -> int:
-    """Run a suite and say what happened; return the exit status: 0, or 1 when cells are left over.
+    """Run a suite and print the result; return the exit status: 0, or 1 when cells are left.
 
     A dry run makes every check that a run makes, shows the plan, and starts and writes nothing.
     """
@@ -104,7 +85,7 @@ def run_suite(
 
 
 def _with_times(plan: Plan, runner: Executor) -> Plan:
-    """The plan with the expected time on this device, by a few steps of each recipe; elsewhere as it is."""
+    """The plan with the expected time on this device, by a few steps of each recipe; for other executors the plan as it is."""
     if not isinstance(runner, LocalExecutor):
         return plan
     with progress() as bars:
@@ -217,77 +198,3 @@ def _facts(report: RunReport, seconds: float) -> dict:
         "verdict": [] if summary is None else summary.verdict,
         "entries": [] if summary is None else summary.rows,
     }
-
-
-def show_status(folder: Path, watch: bool, as_json: bool = False) -> None:
-    """Print all cells under a folder, from their records and progress files."""
-    from rich.live import Live
-
-    known: dict[str, CellStatus] = {}
-    status = read_status(folder, known)
-    if as_json:
-        show_json(status)
-    elif not watch:
-        rows = _under_way(status) if results.is_terminal else status["cells"]
-        show_table(_HEADS, _status_cells(rows), caption=_counted(status))
-    else:
-        with Live(_live(status), console=results) as live:
-            while status["left"]:
-                time.sleep(1.0)
-                status = read_status(folder, known)
-                live.update(_live(status))
-
-
-_HEADS = ("cell", "state", "share", "step", "loss")
-
-
-def read_status(folder: Path, known: dict[str, CellStatus] | None = None) -> dict:
-    """The cells, how many there are in each state, and how many are left to record.
-
-    Args:
-        folder: an output folder, or one in it.
-        known: kept between calls, so that records are read once.
-    """
-    if not folder.exists():
-        raise ValueError(f"{folder} does not exist; give the --out folder of a run")
-    rows = cell_statuses(folder, known)
-    if not rows:
-        raise ValueError(f"no cells under {folder}; give the --out folder of a run")
-    counts = Counter(row.state for row in rows)
-    total = max(expected_cells(folder), len(rows))
-    if total > len(rows):
-        counts["waiting"] += total - len(rows)
-    return {
-        "folder": str(folder),
-        "total": total,
-        "counts": dict(sorted(counts.items())),
-        "left": sum(counts[state] for state in _LEFT),
-        "cells": [
-            {"cell": row.name, "state": row.state, "share": row.share, "step": row.step, "loss": row.loss}
-            for row in rows
-        ],
-    }
-
-
-def _status_cells(rows: list[dict]) -> list[list]:
-    def known(value, text):
-        return "" if value is None else format(value, text)
-
-    return [
-        [row["cell"], row["state"], f"{row['share']:.0%}", known(row["step"], "d"), known(row["loss"], ".4g")]
-        for row in rows
-    ]
-
-
-def _counted(status: dict) -> str:
-    return f"{status['total']} cells: " + ", ".join(f"{count} {state}" for state, count in status["counts"].items())
-
-
-def _live(status: dict) -> Group:
-    return Group(rich_table(_HEADS, _status_cells(_under_way(status))), Text(_counted(status)))
-
-
-def _under_way(status: dict) -> list[dict]:
-    """What a screen holds: of many cells those that are not recorded yet."""
-    rows = status["cells"]
-    return rows if status["total"] <= MOST_ROWS else [row for row in rows if row["state"] in _LEFT]

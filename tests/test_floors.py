@@ -21,7 +21,9 @@ FLOORS = [
     ["grid"],
     ["console"],
     ["summary", "run_bars"],
-    ["checking", "listing", "scoring", "comparing", "running", "calibrating", "doctor", "publishing"],
+    ["checking", "listing", "scoring", "comparing", "running", "status", "calibrating", "doctor", "publishing"],
+    ["options"],
+    ["board_commands"],
     ["cli"],
     ["__main__"],
 ]

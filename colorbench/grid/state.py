@@ -1,11 +1,12 @@
-"""What is on disk for a cell: done, damaged, resumable, running, or nothing. All state is in files, so any engine may die."""
+"""What is on disk for a cell: done, damaged, resumable, running, or nothing. All state is in files, any engine may die."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from colorbench.cell import Cell
-from colorbench.files import JOB, RECORD, SUITE, TRAINING_STATE, is_held
+from colorbench.files import JOB, PROGRESS, RECORD, SUITE, TRAINING_STATE, is_held
 from colorbench.grid.integrity import damaged_file
 from colorbench.record import STATUSES, Record, read_record
 from colorbench.suites.load import read_written_suite
@@ -73,6 +74,14 @@ def cell_statuses(folder: Path, known: dict[str, CellStatus] | None = None) -> l
     return found
 
 
+def read_progress(folder: Path) -> dict | None:
+    """What the training in a cell's folder last reported (`RunLog.tell`), or None. Reading it needs no torch."""
+    try:
+        return json.loads((folder / PROGRESS).read_text())
+    except (OSError, ValueError):
+        return None
+
+
 def expected_cells(folder: Path) -> int:
     """How many cells the suites in this folder have, as their `suite.json` says; 0 when there is none."""
     suites = [read_written_suite(path) for depth in range(2) for path in folder.glob("*/" * depth + SUITE)]
@@ -80,7 +89,7 @@ def expected_cells(folder: Path) -> int:
 
 
 def _cells(folder: Path) -> list[Path]:
-    """Folders with a job or a record (copied cells have no job). A walk through all files would meet every prediction."""
+    """Folders with a job or a record (copied cells have no job). Walking through all files would visit every prediction."""
     patterns = ["*/" * depth + name for depth in range(_DEPTH + 1) for name in (JOB, RECORD)]
     return sorted({path.parent for pattern in patterns for path in folder.glob(pattern)})
 
@@ -90,8 +99,6 @@ def _name(folder: Path, root: Path) -> str:
 
 
 def _status(folder: Path, root: Path) -> CellStatus:
-    from colorbench.training.run_log import read_progress
-
     name = _name(folder, root)
     progress: dict[str, Any] = read_progress(folder) or {}
     facts: dict[str, Any] = {

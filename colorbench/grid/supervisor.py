@@ -20,6 +20,7 @@ from typing import Any
 
 from colorbench.files import LOG, is_held
 from colorbench.grid.job import Job
+from colorbench.grid.state import read_progress
 from colorbench.grid.worker import ALLOCATOR, BUSY, DONE, PARENT_VARIABLE, STOPPED
 from colorbench.record import Status
 
@@ -32,7 +33,7 @@ _LOOK_SECONDS = 0.5  # between two looks at progress files, which are not writte
 
 @dataclass(frozen=True)
 class Event:
-    """What an executor tells while it works: `kind` is start, progress, stop (asked to save and end), end or problem."""
+    """Progress of an executor: `kind` is start, progress, stop (asked to save and end), end or problem."""
 
     kind: str
     job: Job
@@ -55,8 +56,6 @@ class Tracker:
 
     def add(self, job: Job, started: bool = False) -> None:
         """A job is under way; one that waits in a queue elsewhere has started when its progress changes."""
-        from colorbench.training.run_log import read_progress
-
         if job.folder not in self.jobs:
             self._progress[job.folder] = read_progress(job.folder)
         self.jobs[job.folder] = job
@@ -65,8 +64,6 @@ class Tracker:
 
     def look(self) -> None:
         """Tell new progress; reads the files at most twice a second."""
-        from colorbench.training.run_log import read_progress
-
         now = time.monotonic()
         if now - self._looked < _LOOK_SECONDS:
             return
@@ -187,7 +184,7 @@ class Supervisor:
                 task.process.wait()
 
     def _turn(self) -> bool:
-        """Start what can start, take in what has ended; False when nothing has changed."""
+        """Start what can start, handle what has ended; return False when nothing has changed."""
         self._look_at_held()
         changed = False
         while self.waiting and self.free:
@@ -223,7 +220,7 @@ class Supervisor:
             task.process.kill()
 
     def _take_in(self, task: _Task, status: int) -> None:
-        """What follows from a worker's exit status: nothing (a record is written), another start, or a problem."""
+        """React to a worker's exit status: done, start again, or a problem."""
         if status == DONE:
             self.tracker.end(task.job.folder)
         elif status == BUSY:
@@ -254,7 +251,7 @@ class Supervisor:
         task.saved_step = saved
 
     def _look_at_held(self) -> None:
-        """Cells of others: back into the queue once they are free; a problem when nothing else has been left for long."""
+        """Put cells that other processes held back into the queue once they are free; after long waiting they are a problem."""
         now = time.monotonic()
         if self.waiting or self.running:
             self._idle_since = now
@@ -300,7 +297,7 @@ def saved_step(job: Job) -> int:
 
 
 def last_line(path: Path) -> str:
-    """The last line of a log that says something."""
+    """The last line of a log that is not empty."""
     try:
         lines = [line.strip() for line in path.read_text(errors="replace").splitlines() if line.strip()]
     except OSError as error:

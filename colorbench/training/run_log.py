@@ -1,4 +1,4 @@
-"""What a run says while it trains (`curve.jsonl`, `progress.json`), and what it has used so far (Costs)."""
+"""What a run reports while it trains (`curve.jsonl`, `progress.json`), and what it has used so far (`Costs`)."""
 
 import json
 import os
@@ -20,7 +20,7 @@ class RunLog:
         self._curve: TextIO | None = None
 
     def tell(self, phase: str, share: float = 0.0, **facts: float | int | str | None) -> None:
-        """What is being done, and how much of the budget is used. Losing this file costs nothing: it is not fsynced."""
+        """Report the phase and the share of the budget that is used. The file is not fsynced: losing it does no harm."""
         now = time.monotonic()
         if phase == self._phase and now - self._told < self.every_seconds:
             return
@@ -50,14 +50,6 @@ class RunLog:
             self._curve = None
 
 
-def read_progress(folder: Path) -> dict | None:
-    """The last progress of the run in this folder, or None."""
-    try:
-        return json.loads((folder / PROGRESS).read_text())
-    except (OSError, ValueError):
-        return None
-
-
 def _step(line: str) -> float | int:
     try:
         return json.loads(line)["step"]
@@ -84,7 +76,7 @@ class Costs:
     attempts: list[dict] = field(default_factory=list)
 
     def go_on_from(self, saved: "Costs") -> None:
-        """Take over what a checkpoint says; what was found meanwhile to fit in memory stands."""
+        """Take over a checkpoint's costs; what this attempt found to fit in memory stays."""
         found = {"micro_batch": self.micro_batch or saved.micro_batch, "streamed": self.streamed or saved.streamed}
         vars(self).update(vars(saved) | found)
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from colorbench.files import TRAINING_STATE
-from colorbench.training.run_log import read_progress
+from colorbench.grid.state import read_progress
 
 
 @contextlib.contextmanager

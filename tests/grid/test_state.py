@@ -1,7 +1,4 @@
-"""What is on disk: states of cells, and `colorbench status`, from files alone."""
-
-import json
-import shutil
+"""What is on disk: states of cells, from files alone."""
 
 import pytest
 
@@ -10,7 +7,6 @@ from colorbench.grid.executors import LocalExecutor
 from colorbench.grid.job import Job
 from colorbench.grid.run import run
 from colorbench.grid.state import cell_statuses, expected_cells, state_of
-from colorbench.running import read_status, show_status
 from colorbench.training.run_log import RunLog
 from colorbench.training.train import train
 from tests.grid.noop import NoProcess, many_cells
@@ -62,7 +58,6 @@ def test_states_follow_the_files(out):
         assert states(folder) == {".": "running"}
     (folder / "record.json").write_text("{")
     assert states(out)["many/unet+l1/seed-3"] == "unreadable record"
-    assert read_status(out)["left"] == 1
 
 
 def test_recorded_cells_are_read_once_and_copies_without_a_job_are_seen(out):
@@ -74,26 +69,6 @@ def test_recorded_cells_are_read_once_and_copies_without_a_job_are_seen(out):
     assert {row.state for row in cell_statuses(out, known)} == {"done"}
     (out / "many" / "unet+l1" / "seed-4" / "job.json").unlink()
     assert len(cell_statuses(out)) == 20
-
-
-def test_cells_that_nobody_started_are_counted(out, capsys):
-    shutil.rmtree(out / "many" / "unet+l1" / "seed-0")
-    status = read_status(out)
-    assert status["left"] == 1
-    assert status["counts"] == {"done": 19, "waiting": 1}
-    assert len(status["cells"]) == 19
-    show_status(out, watch=False)
-    said = capsys.readouterr()
-    assert len(said.out.splitlines()) == 19
-    assert "20 cells: 19 done, 1 waiting" in said.err
-    show_status(out, watch=False, as_json=True)
-    assert json.loads(capsys.readouterr().out)["total"] == 20
-    with pytest.raises(ValueError, match="absent does not exist; give the --out folder"):
-        show_status(out / "absent", watch=False)
-
-
-def test_watching_ends_when_all_is_recorded(out):
-    show_status(out, watch=True)
 
 
 def test_a_job_alone_is_waiting(tmp_path):

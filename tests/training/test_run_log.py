@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from colorbench.training.run_log import Costs, RunLog, read_progress
+from colorbench.grid.state import read_progress
+from colorbench.training.run_log import Costs, RunLog
 
 
 def add(log: RunLog, *steps: int) -> None:

@@ -1,0 +1,125 @@
+"""`colorbench leaderboard`: its commands, each one public function of colorbench.leaderboard."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from colorbench.options import Json, Resize, Source, Verbs
+
+app = typer.Typer(cls=Verbs, help="Build, check, export, submit, publish or serve a board.", no_args_is_help=True)
+
+Board = Annotated[Path, typer.Argument(help="A suite's folder, such as runs/mini.")]
+Pictures = Annotated[
+    bool,
+    typer.Option("--pictures/--no-pictures", help="Show test photos and predictions; not all photos may be published."),
+]
+
+
+@app.command("build")
+def build_board(
+    folder: Board,
+    out: Annotated[Path | None, typer.Option("--out", help="Default: FOLDER/board.")] = None,
+    strips: Annotated[int, typer.Option(min=0, help="Photos to show; 0 shows none.")] = 4,
+    photo: Annotated[list[str] | None, typer.Option(help="Id of a photo to show; repeatable.")] = None,
+    pictures: Pictures = True,
+    set_intervals: Annotated[
+        bool, typer.Option(help="FID and KID intervals over photos too: every prediction passes through Inception.")
+    ] = False,
+    all_metrics: Annotated[
+        bool, typer.Option(help="Generated scenes: what every metric rewards, also those that need weights (minutes).")
+    ] = False,
+) -> None:
+    """Make tables, plots and pages from the records.
+
+    With --out, a folder of suites gives every board and a page that lists them.
+    """
+    from colorbench.leaderboard import build, publish_all
+    from colorbench.leaderboard.entries import record_files
+
+    if out is not None and folder.is_dir() and not record_files(folder):
+        typer.echo(f"written to {publish_all(folder, out, pictures=pictures, say=typer.echo)}")
+        return
+    options = {"resample_sets": set_intervals, "all_metrics": all_metrics}
+    made = build(folder, out, strips=strips, photos=photo, pictures=pictures, **options)
+    typer.echo(f"written to {made}")
+
+
+@app.command("export")
+def export_board(
+    folder: Board,
+    target: Annotated[Path, typer.Argument(help="Such as leaderboards/mini.")],
+) -> None:
+    """Copy what a repository keeps: records, scores, curves, suite, tables and two plots.
+
+    Leaves out pictures, weights and pages.
+    """
+    from colorbench.leaderboard import export
+
+    typer.echo(f"written to {export(folder, target)}")
+
+
+@app.command("check")
+def check_board(
+    folder: Board,
+    rescore: Annotated[bool, typer.Option(help="Compute scores again from the stored pictures.")] = True,
+    infer: Annotated[bool, typer.Option("--infer", help="Compute pictures again from the checkpoints.")] = False,
+    rerun: Annotated[
+        bool, typer.Option("--rerun", help="Train again from other seeds; takes as long as the board did.")
+    ] = False,
+    data: Source = None,
+    only: Annotated[list[str] | None, typer.Option(help="Only this recipe; repeatable.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Check each record, as far as its files allow.
+
+    The steps: valid, plausible, re-scored, re-inferred, re-run.
+    """
+    from colorbench.publishing import check_and_print
+
+    raise typer.Exit(
+        check_and_print(folder, rescore=rescore, infer=infer, rerun=rerun, source=data, only=only, as_json=as_json)
+    )
+
+
+@app.command("submit")
+def submit_board(
+    predictions: Annotated[Path, typer.Argument(help="Folder of a colorizer's pictures of the board's test photos.")],
+    folder: Board,
+    name: Annotated[str, typer.Option(help="Name on the board, kebab-case.")],
+    licence: Annotated[str, typer.Option("--license", "--licence", help="License of the colorizer.")],
+    citation: Annotated[str, typer.Option(help="What to cite.")] = "",
+    source: Annotated[str, typer.Option(help="Where it comes from.")] = "",
+    resize: Resize = False,
+) -> None:
+    """Score an outside colorizer's pictures and enter them, marked as not trained under the budget."""
+    from colorbench.leaderboard import submit
+
+    facts = {"name": name, "licence": licence, "citation": citation, "source": source, "resize": resize}
+    typer.echo(f"entered as {submit(predictions, folder, **facts)}; run `colorbench leaderboard build {folder}`")
+
+
+@app.command("publish")
+def publish_board(
+    folder: Board,
+    target: Annotated[str, typer.Argument(help="A folder, or hf://datasets/OWNER/NAME.")],
+    parent_commit: Annotated[
+        str | None, typer.Option(help="Refuse if the dataset has changed since this commit.")
+    ] = None,
+    pictures: Pictures = False,
+) -> None:
+    """Build a board with its pages and records at a folder (GitHub Pages) or a Hugging Face dataset."""
+    from colorbench.leaderboard import publish
+
+    place = publish(folder, target, parent_commit=parent_commit, pictures=pictures)
+    typer.echo(f"published to {place}")
+
+
+@app.command("serve")
+def serve_board(folder: Board, port: Annotated[int, typer.Option(min=0, max=65535)] = 8000) -> None:
+    """Show a built board on this machine only, until Ctrl-C."""
+    from colorbench.leaderboard import serve
+
+    with serve(folder, port) as server:
+        typer.echo(f"http://127.0.0.1:{server.server_address[1]}/ (Ctrl-C ends it)")
+        server.serve_forever()
