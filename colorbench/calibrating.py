@@ -25,7 +25,7 @@ def calibrate_suite(
     block_steps: int | None,
     plugins: list[Path],
 ) -> int:
-    """Time a suite's recipes and say what came of it; returns the exit status: 0, or 1 when a recipe failed."""
+    """Time a suite's recipes and print the result; return the exit status: 0, or 1 when a recipe failed."""
     load_plugins(plugins)
     suite = override_suite(load_suite(name), source=source, **overrides)
     out = out or Path(f"{suite.name}-steps.json")
@@ -86,7 +86,7 @@ def _scaled(value: float | int | None, unit: float) -> str:
 
 def _tell(found: Calibration, name: str, uses_table: bool) -> None:
     table = found.table
-    note(f"{found.sentence()}. Measured on {table.reference.device}, torch {table.reference.torch}.")
+    note(f"{found.how_measured()}. Measured on {table.reference.device}, torch {table.reference.torch}.")
     if any(row.exclusive is False for row in table.rows):
         warn("Other processes computed on this GPU meanwhile: measure again when it is free.")
     if any(row.throttled for row in table.rows):

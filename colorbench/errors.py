@@ -1,6 +1,6 @@
-"""What an error says: names and values that cannot be, and any error as one line for the terminal with its exit code.
+"""Error messages: unknown names, wrong values, and any error as one line for the terminal with its exit code.
 
-Imports nothing of the package: it is needed when imports fail, too.
+Imports nothing of the package, because it is needed when imports fail, too.
 """
 
 import difflib
@@ -10,7 +10,7 @@ _NETWORK = ("httpx", "httpx2", "httpcore", "httpcore2", "requests", "urllib3", "
 
 
 class WrongUsage(ValueError):
-    """A value of the command line, or of a setting, that cannot be right. The message says what to write."""
+    """A wrong value on the command line or in a setting. The message says what to write."""
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str], also: str = "") -> KeyError:
@@ -48,19 +48,18 @@ def explain(error: BaseException) -> tuple[str, int]:
     >>> explain(FileNotFoundError(2, "No such file or directory", "runs"))
     ('runs: no such file or directory', 1)
     """
-    text = _text(error)
+    text, kind = one_line(error), type(error).__name__
     if _from(error, _NETWORK) and not isinstance(error, ValueError):
         return f"network: {text}; check the name and the connection, then run the same command again", 1
     if isinstance(error, WrongUsage) or (isinstance(error, KeyError) and " " in text):
         return text, 2
-    if isinstance(error, ValueError | OSError | RuntimeError | MemoryError) and text:
+    if isinstance(error, ValueError | OSError | RuntimeError | MemoryError) and text != kind:
         return text, 1
-    kind = type(error).__name__
     return f"unexpected {kind}: {text}; this is a fault of colorbench or of a plug-in (-v shows where)", 1
 
 
-def _text(error: BaseException) -> str:
-    """The message, one line."""
+def one_line(error: BaseException) -> str:
+    """The message of an error, cut to one line; the name of its class where it has none."""
     errors = getattr(error, "errors", None)
     if errors is not None and _from(error, ("pydantic", "pydantic_core")):
         found = errors()
@@ -73,9 +72,9 @@ def _text(error: BaseException) -> str:
     if isinstance(error, KeyError) and error.args:
         return str(error.args[0])
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0] if lines else ""
+    return lines[0] if lines else type(error).__name__
 
 
 def _from(error: BaseException, packages: tuple[str, ...]) -> bool:
-    """Is the error, or what it inherits from, of one of these packages?"""
+    """Whether the error, or one of its base classes, is defined in one of these packages."""
     return any(kind.__module__.partition(".")[0] in packages for kind in type(error).__mro__)

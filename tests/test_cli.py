@@ -1,11 +1,12 @@
-"""The command line: real photos, a small budget; what ends a process or starts one, in a process of its own."""
+"""The command line, in this process: real photos, a small budget."""
 
+import io
 import json
 import os
 import signal
 import subprocess
 import sys
-import time
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,8 +14,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from colorbench import __version__, cli
+from colorbench import __version__, cli, running
 from colorbench.console import notes
+from tests.grid.in_process import InProcess
 
 ROOT = str(Path(__file__).parents[1])
 SUITE = """
@@ -51,27 +53,29 @@ class Result(NamedTuple):
     stderr: str
 
 
-@pytest.fixture
-def colorbench(capsys, monkeypatch, tmp_path):
-    """The command line in this process: `colorbench(*arguments, cwd=...)`."""
-
-    def call(*arguments, cwd=tmp_path, **environment):
-        monkeypatch.chdir(cwd)
-        monkeypatch.setattr(sys, "argv", ["colorbench", *map(str, arguments)])
-        monkeypatch.setattr(notes, "quiet", False)
+def call(*arguments, cwd, **environment) -> Result:
+    """The command line in this process, with these variables; one that is None is unset."""
+    said, told = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(said), redirect_stderr(told):
+        patch.chdir(cwd)
+        patch.setattr(sys, "argv", ["colorbench", *map(str, arguments)])
+        patch.setattr(notes, "quiet", False)
         for name, value in environment.items():
-            monkeypatch.delenv(name, raising=False) if value is None else monkeypatch.setenv(name, value)
-        capsys.readouterr()
+            patch.delenv(name, raising=False) if value is None else patch.setenv(name, value)
         with pytest.raises(SystemExit) as end:
             cli.main()
-        return Result(end.value.code or 0, *capsys.readouterr())
+    return Result(end.value.code or 0, said.getvalue(), told.getvalue())
 
-    return call
+
+@pytest.fixture
+def colorbench(tmp_path):
+    """`colorbench(*arguments, cwd=tmp_path, **environment)`."""
+    return lambda *arguments, **options: call(*arguments, **{"cwd": tmp_path} | options)
 
 
 @pytest.fixture(scope="module")
 def board(tmp_path_factory):
-    """The main job, once, as a user meets it: a process of its own, no weights, no network."""
+    """The main job, once, as a user meets it: cells in processes of their own, no weights, no network."""
     folder = tmp_path_factory.mktemp("main")
     (folder / "small.toml").write_text(SUITE)
     weightless = {
@@ -79,10 +83,7 @@ def board(tmp_path_factory):
         "TORCH_HOME": str(folder / "hub"),
         "COLORBENCH_CACHE": str(folder / "cache"),
     }
-    variables = os.environ | {"PYTHONPATH": ROOT, "OMP_NUM_THREADS": "1"} | weightless
-    command = [sys.executable, "-m", "colorbench.cli", "run", "small.toml"]
-    environment = {name: value for name, value in variables.items() if value is not None}
-    result = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=280)
+    result = call("run", "small.toml", cwd=folder, PYTHONPATH=ROOT, OMP_NUM_THREADS="1", **weightless)
     return folder, result, weightless
 
 
@@ -101,13 +102,6 @@ def test_what_needs_weights_is_named_and_empty(board):
     assert "unet+perceptual seed 0: skipped" in result.stderr
     assert "lpips-vgg is an empty column" in result.stderr
     assert "COLORBENCH_WEIGHTS" in result.stderr
-
-
-def test_a_second_call_finds_all_done(colorbench, board):
-    folder, _, weightless = board
-    dry = colorbench("run", "small.toml", "--dry-run", cwd=folder, **weightless)
-    assert dry.returncode == 0
-    assert "1 of 4 cells to run" in dry.stderr  # the skipped one is tried again
 
 
 def test_another_budget_into_the_same_folder_is_refused(colorbench, board):
@@ -202,14 +196,8 @@ def test_a_folder_that_cannot_be_written(colorbench, tmp_path):
     assert "Traceback" not in result.stderr
 
 
-def test_list_and_help_are_quick_and_complete(colorbench, tmp_path):
-    listed = colorbench("list", "losses", cwd=tmp_path)
-    assert "patchgan" in listed.stdout
-    code = "import sys, colorbench.cli; print(sorted({'torch', 'pandas', 'pydantic', 'numpy'} & set(sys.modules)))"
-    result = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, env=os.environ | {"PYTHONPATH": ROOT}
-    )
-    assert result.stdout.strip() == "[]"
+def test_a_table_is_listed(colorbench, tmp_path):
+    assert "patchgan" in colorbench("list", "losses", cwd=tmp_path).stdout
 
 
 def test_the_end_of_a_run_is_a_short_table_and_a_verdict(board):
@@ -221,11 +209,12 @@ def test_the_end_of_a_run_is_a_short_table_and_a_verdict(board):
     assert f"Board: {os.path.join('runs', 'small', 'board', 'index.html')}" in result.stderr
 
 
-def test_json_and_quiet(colorbench, board):
+def test_a_second_call_finds_the_rest_done_and_json_and_quiet(colorbench, board, monkeypatch):
     folder, _, weightless = board
+    monkeypatch.setattr(running, "make_executor", lambda *_, **__: InProcess())
     run = colorbench("run", "small.toml", "--json", "-q", cwd=folder, **weightless)
     facts = json.loads(run.stdout)
-    assert (facts["cells"], facts["run_now"], facts["primary"]) == (4, 1, "psnr")
+    assert (facts["cells"], facts["run_now"], facts["primary"]) == (4, 1, "psnr")  # the skipped one is tried again
     assert len(facts["entries"]) == 3
     assert run.stderr == ""
     status = json.loads(colorbench("status", "runs", "--json", cwd=folder, **weightless).stdout)
@@ -265,18 +254,14 @@ def test_a_dry_run_makes_the_checks_of_a_run(colorbench, board, arguments, statu
         (["list", "losses", "--plugin", "slow.py"], "the same command starts over"),
     ],
 )
-def test_ctrl_c_says_what_the_same_command_does(tmp_path, arguments, goes_on):
-    (tmp_path / "slow.py").write_text("import os, pathlib, time\npathlib.Path('loaded').touch()\ntime.sleep(60)\n")
-    command = [sys.executable, "-m", "colorbench.cli", *arguments]
-    environment = os.environ | {"PYTHONPATH": ROOT}
-    with subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True) as process:
-        while not (tmp_path / "loaded").exists():
-            assert process.poll() is None, process.stderr.read()
-            time.sleep(0.05)
-        process.send_signal(signal.SIGINT)
-        said = process.stderr.read()
-    assert process.returncode == 130
-    assert said == f"colorbench: stopped; {goes_on}\n"
+def test_ctrl_c_says_what_the_same_command_does(colorbench, tmp_path, arguments, goes_on):
+    (tmp_path / "slow.py").write_text("import signal, time\nsignal.raise_signal(signal.SIGINT)\ntime.sleep(60)\n")
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
+    try:
+        result = colorbench(*arguments)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert result == (130, "", f"colorbench: stopped; {goes_on}\n")
 
 
 def test_a_board_is_served_until_ctrl_c(tmp_path):

@@ -1,28 +1,11 @@
 """`import colorbench as cb`: what people type first, loaded when it is used."""
 
 import ast
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 import colorbench as cb
-
-
-def run_alone(code: str) -> str:
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
-
-
-def test_the_import_brings_in_no_torch():
-    assert run_alone("import sys, colorbench; print('torch' in sys.modules, 'numpy' in sys.modules)") == "False False"
-
-
-def test_a_conversion_brings_in_no_training():
-    code = (
-        "import sys, colorbench as cb; cb.rgb_to_lab; print([m for m in sys.modules if m.startswith('colorbench.tr')])"
-    )
-    assert run_alone(code) == "[]"
 
 
 @pytest.mark.parametrize("name", cb.__all__)

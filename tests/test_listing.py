@@ -1,15 +1,18 @@
-"""`colorbench list`: whole names, groups of suites, JSON."""
+"""`colorbench list`: whole names, groups of suites, JSON; and `schema`."""
 
 import json
+from functools import cache
 
 import pytest
 
-from colorbench.listing import TABLES, list_tables, suites
+from colorbench.generators import flops
+from colorbench.listing import TABLES, list_tables, print_schema, suites
 from colorbench.suites import SUITES
 
 
 @pytest.mark.parametrize("kind", TABLES)
-def test_a_pipe_gets_whole_names(kind, capsys):
+def test_a_pipe_gets_whole_names(kind, capsys, monkeypatch):
+    monkeypatch.setattr(flops, "describe", cache(flops.describe))  # every network is measured once
     list_tables(kind, [])
     names = [line.split("\t")[0] for line in capsys.readouterr().out.splitlines()]
     list_tables(kind, [], as_json=True)
@@ -25,3 +28,11 @@ def test_every_suite_is_listed_once():
 def test_an_unknown_table_gets_a_hint():
     with pytest.raises(KeyError, match=r"unknown table 'loses'; known tables: .*; did you mean 'losses'"):
         list_tables("loses", [])
+
+
+@pytest.mark.parametrize(("kind", "field"), [("record", "cost"), ("suite", "recipes"), ("table", "rows")])
+def test_schemas_are_json(kind, field, capsys):
+    print_schema(kind)
+    schema = json.loads(capsys.readouterr().out)
+    assert field in schema["properties"]
+    assert schema["additionalProperties"] is False

@@ -8,29 +8,12 @@ from colorbench.grid.supervisor import Event
 from colorbench.running import run_suite
 from colorbench.suites import load_suite
 from tests.grid.in_process import InProcess
-
-SUITE = """
-title = "two [/b] of a kind"
-metrics = ["psnr"]
-primary = "psnr"
-baselines = ["gray", "mean-ab"]
-recipes = []
-[protocol]
-dataset = "embedded"
-size_px = 16
-fit = "tiles"
-limit_train = 16
-limit_test = 4
-batch = 4
-budget = "4steps"
-"""
+from tests.training.cells import write_suite
 
 
 @pytest.fixture
 def suite(tmp_path):
-    path = tmp_path / "two.toml"
-    path.write_text(SUITE)
-    return path
+    return write_suite(tmp_path, title="two [/b] of a kind", head='baselines = ["gray", "mean-ab"]\nrecipes = []')
 
 
 class OneProblem(InProcess):

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field, ValidationError
 
 from colorbench.cell import Cell, Strict, Suite
+from colorbench.errors import one_line
 from colorbench.files import write_atomically
 from colorbench.suites.budget import count_step
 from colorbench.suites.expand import expand_suite
@@ -66,7 +67,7 @@ class Part(Strict):
 
 @dataclass(frozen=True)
 class Step:
-    """What a calibration tells while it works: a block of a recipe was taken, or failed for this reason."""
+    """Progress of a calibration: a block of a recipe was timed, or failed for this reason."""
 
     label: str
     done: int
@@ -83,7 +84,7 @@ class Calibration:
     path: Path
     rebuilt: int
 
-    def sentence(self) -> str:
+    def how_measured(self) -> str:
         """How the blocks were taken."""
         kept = f"{self.rebuilt} models were built again" if self.rebuilt else "every model stayed on the device"
         return f"{BLOCKS} interleaved blocks; between them {kept}"
@@ -203,7 +204,9 @@ class _Bench:
             self._drop()  # again, alone on the device
             return self._timed(cell, part)
         except Exception as error:
-            reason = f"out of memory at batch {cell.protocol.batch}" if is_out_of_memory(error) else _sentence(error)
+            reason = (
+                f"out of memory at batch {cell.protocol.batch}" if is_out_of_memory(error) else one_line(error)[:300]
+            )
         self._drop()
         return part.model_copy(update={"failure": reason})
 
@@ -225,7 +228,7 @@ class _Bench:
         return part.model_copy(update=facts)
 
     def _timer(self, cell: Cell, key: str) -> "tuple[StepTimer, int | None]":
-        """The recipe's timer, warm, and its peak memory when it was built now."""
+        """The recipe's timer, warmed up; and its peak memory if it was built just now."""
         from colorbench.training.step_timer import StepTimer
 
         if key in self.timers:
@@ -238,7 +241,7 @@ class _Bench:
         return timer, peak
 
     def _is_crowded(self) -> bool:
-        """Whether models take so much room that the next one could lack it."""
+        """Whether so little memory is left that the next model may not fit."""
         import torch
 
         from colorbench.data.loader import free_bytes
@@ -259,7 +262,7 @@ class _Bench:
             torch.cuda.empty_cache()
 
     def _open(self) -> dict[str, Part]:
-        """What was measured before, under the same settings; failures are tried again."""
+        """Read what was measured before under the same settings; failures are tried again."""
         path, settings = self.folder / "settings.json", self._settings()
         if path.exists() and (before := _read(path, Settings)) != settings:
             raise ValueError(
@@ -304,9 +307,7 @@ def _read(path: Path, kind: type):
     try:
         return kind.model_validate_json(path.read_bytes())
     except ValidationError:
-        raise ValueError(
-            f"{path.parent.name}/{path.name} is damaged: remove it, and its times are taken again"
-        ) from None
+        raise ValueError(f"{path.parent.name}/{path.name} is damaged: remove it, and it is timed again") from None
 
 
 def _difference(before: Settings, now: Settings) -> str:
@@ -314,8 +315,3 @@ def _difference(before: Settings, now: Settings) -> str:
     then, here = (dict(each.reference) | dict(each.conditions) for each in (before, now))
     parts = [f"{name} {then[name]} (now {here[name]})" for name in here if then[name] != here[name]]
     return f"taken with {', '.join(parts)}"
-
-
-def _sentence(error: BaseException) -> str:
-    lines = (str(error) or type(error).__name__).strip().splitlines()
-    return lines[0][:300]

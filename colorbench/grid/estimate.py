@@ -1,7 +1,7 @@
 """How long a planned run should take on this device: a few timed steps of each kind, remembered in the cache folder.
 
-A step table says it exactly; this is for a plan without one. The times are of a device, its threads, the versions of torch and
-colorbench, and a protocol's conditions. Evaluation and set-up are not in them.
+For plans without a step table. Times are kept per device, thread count, version of torch and colorbench, and protocol. They
+include neither evaluation nor set-up.
 """
 
 import gc
@@ -16,7 +16,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from colorbench.cell import Cell, canonical_json
+from colorbench.errors import one_line
 from colorbench.files import bytes_sha256, write_atomically
+from colorbench.grid.fork_server import can_fork
 from colorbench.grid.plan import Plan
 from colorbench.plugins import load_plugins, loaded_files
 from colorbench.suites.step_table import Conditions, StepKind, kind_of
@@ -34,7 +36,7 @@ def estimate(
     longest_seconds: float = LONGEST_SECONDS,
     on_kind: Callable[[str, int, int], None] = lambda label, done, total: None,
 ) -> tuple[Plan, dict[str, str]]:
-    """The plan with expected seconds of the cells that are left, and why a recipe has none: its label -> a sentence.
+    """The plan with expected seconds of the cells that are left, and the reasons for recipes that have none: label -> message.
 
     Args:
         plan: of `plan_run`.
@@ -97,14 +99,14 @@ def _time(
     end: float,
     on_kind: Callable[[str], None],
 ) -> None:
-    """Time these kinds in a process of their own, as a network may take its process with it; add to `known` and `failed`.
+    """Time these kinds in a process of their own, which a network may crash; add to `known` and `failed`.
 
-    Returns at the end of that process: the caller goes on with what is left.
+    Returns when that process ends; the caller continues with what is left.
     """
-    spawn = multiprocessing.get_context("spawn")
-    ours, theirs = spawn.Pipe(duplex=False)
+    context = _context()
+    ours, theirs = context.Pipe(duplex=False)
     settings = (plan.suite.protocol, plan.source, device, threads, loaded_files(), max(0.0, end - time.monotonic()))
-    child = spawn.Process(target=_work, args=(theirs, list(wanted), settings), daemon=True)
+    child = context.Process(target=_work, args=(theirs, list(wanted), settings, dict(os.environ)), daemon=True)
     with _interrupts_are_ours():
         child.start()
     theirs.close()
@@ -140,10 +142,20 @@ def _interrupts_are_ours() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _work(pipe, wanted: Sequence[tuple[StepKind, Cell]], settings: tuple) -> None:
+def _context():
+    """Fork processes from one that has imported what they need, where that is safe: only the first one waits for imports."""
+    if not can_fork():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["colorbench.data", "colorbench.training.step_timer"])
+    return context
+
+
+def _work(pipe, wanted: Sequence[tuple[StepKind, Cell]], settings: tuple, environment: dict[str, str]) -> None:
     """In the process: kernels compiled as the protocol says, nothing is downloaded."""
     protocol, source, device, threads, plugins, seconds = settings
-    os.environ |= {"COLORBENCH_COMPILE": "1" if protocol.compile else "0", "COLORBENCH_DOWNLOAD_MB": "0"}
+    os.environ.clear()  # the process that was forked has an older one
+    os.environ |= environment | {"COLORBENCH_COMPILE": "1" if protocol.compile else "0", "COLORBENCH_DOWNLOAD_MB": "0"}
     import torch
 
     from colorbench.data import load_protocol_photos
@@ -166,5 +178,5 @@ def _work(pipe, wanted: Sequence[tuple[StepKind, Cell]], settings: tuple) -> Non
             finally:
                 timer.close()
         except Exception as error:  # missing weights, too little memory: the run says more
-            pipe.send(("failed", kind.id, next(iter((str(error) or type(error).__name__).splitlines()))[:200]))
+            pipe.send(("failed", kind.id, one_line(error)[:200]))
         gc.collect()

@@ -1,7 +1,7 @@
 """The worker: `python -m colorbench.grid.worker FOLDER` runs the job in that folder, whatever engine started it.
 
 Exit status: 0 a record is written; 75 another process has the cell; 130 stopped and resumable; 1 not the recipe's fault
-(no photos, no disk), the last line of standard error says what, and the cell stays resumable.
+(no photos, no disk): the last line of standard error says what, and the cell stays resumable.
 """
 
 import os
@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from colorbench.errors import one_line
 from colorbench.files import CHECKPOINT, RECORD, Busy, file_sha256, hold
 from colorbench.grid.integrity import note_files
 from colorbench.grid.job import Job, Retest, read_job
@@ -51,7 +52,7 @@ def main(folder: Path, follow_parent: bool = True) -> int:
     except KeyboardInterrupt:
         return STOPPED
     except (OSError, ValueError, KeyError) as error:
-        print(sentence(error), file=sys.stderr)
+        print(one_line(error), file=sys.stderr)
         return PROBLEM
     return DONE
 
@@ -150,12 +151,6 @@ class _Stop:
 
     def __call__(self) -> bool:
         return self.asked or (self.parent is not None and os.getppid() != self.parent)
-
-
-def sentence(error: BaseException) -> str:
-    """What a worker says of a problem."""
-    text = error.args[0] if isinstance(error, KeyError) and error.args else error
-    return f"{type(error).__name__}: {text}" if isinstance(error, OSError) else str(text)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,4 @@
 import importlib.util
-import subprocess
-import sys
 from types import SimpleNamespace
 
 import pytest
@@ -19,15 +17,6 @@ def test_eight_color_photos_split_by_photo(cache):
     assert not sides[0] & sides[1]
     assert photos.report.used == 8
     assert photos.report.skipped == []
-
-
-def test_found_without_importing_the_packages():
-    code = (
-        "import sys; from colorbench.data.embedded import find_embedded; find_embedded(None); "
-        "print([m for m in ('skimage', 'sklearn', 'matplotlib', 'datasets') if m in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
 
 
 def test_a_missing_package_is_named(monkeypatch):

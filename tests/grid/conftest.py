@@ -5,7 +5,9 @@ import os
 import pytest
 
 from benchmarks.kill_twenty import RECIPES, kill_suite
+from colorbench.grid.fork_server import ForkServer, can_fork
 from colorbench.grid.run import run
+from colorbench.grid.supervisor import start_worker
 from tests.grid.in_process import InProcess
 
 
@@ -13,6 +15,16 @@ from tests.grid.in_process import InProcess
 def workers_import_from_here(monkeypatch):
     monkeypatch.setenv("PYTHONPATH", os.getcwd())
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
+
+
+@pytest.fixture(scope="session")
+def spawn():
+    """Start workers as a run does, for all tests here from one process, so that the imports are paid for once."""
+    if not can_fork():
+        yield start_worker
+        return
+    with ForkServer() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -3,9 +3,10 @@
 import pytest
 import torch
 
+from colorbench.errors import one_line
 from colorbench.grid.job import read_job
 from colorbench.grid.supervisor import Event
-from colorbench.grid.worker import run_job, sentence
+from colorbench.grid.worker import run_job
 
 
 class InProcess:
@@ -23,7 +24,7 @@ class InProcess:
                     run_job(read_job(job.folder))
                     on_event(Event("end", job, 1.0))
                 except (OSError, ValueError, KeyError) as error:
-                    problems.append(f"{job.name}: {sentence(error)}")
+                    problems.append(f"{job.name}: {one_line(error)}")
                     on_event(Event("problem", job, 0.0, problems[-1]))
             torch.set_num_threads(threads)
         return problems

@@ -46,7 +46,7 @@ def test_table_then_run_then_a_generator_without_a_row(tmp_path):
         assert len(row.blocks) == BLOCKS
         assert row.seconds == sorted(row.blocks)[2]
         assert row.model_flops > 6 * row.macs
-    assert "every model stayed" in found.sentence()
+    assert "every model stayed" in found.how_measured()
 
     # The times of this machine are not what the test is about: every step takes as long on the reference as written here.
     table = found.table.model_copy(
@@ -129,7 +129,7 @@ def test_without_room_models_are_built_again(tmp_path, monkeypatch):
     monkeypatch.setattr("colorbench.data.loader.fits", lambda needed, device: True)
     found = calibrate(suite_of(L1), out=tmp_path / "t.json", **QUICK)
     assert found.rebuilt == BLOCKS - 1
-    assert f"{BLOCKS - 1} models were built again" in found.sentence()
+    assert f"{BLOCKS - 1} models were built again" in found.how_measured()
 
 
 def test_nothing_to_time(tmp_path):

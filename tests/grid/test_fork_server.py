@@ -1,6 +1,5 @@
 """Forked workers: they do what a worker of its own process does, bit for bit, and end as it ends."""
 
-import os
 import signal
 import time
 from dataclasses import replace
@@ -22,11 +21,9 @@ pytestmark = pytest.mark.skipif(not can_fork(), reason="workers are forked on Li
 ENDLESS = Budget(kind="steps", amount=1_000_000)
 
 
-@pytest.fixture(scope="module")
-def server():
-    with pytest.MonkeyPatch.context() as patch, ForkServer() as server:
-        patch.setenv("PYTHONPATH", os.getcwd())
-        yield server
+@pytest.fixture
+def server(spawn) -> ForkServer:
+    return spawn
 
 
 def job_in(folder, **changes) -> Job:
@@ -84,8 +81,8 @@ def test_when_the_server_is_killed_its_workers_save_and_the_next_job_starts_anot
     assert saved_step(job) > 0
 
 
-def test_the_server_ends_with_the_one_who_started_it(tmp_path):
-    with ForkServer() as server:
+def test_the_server_ends_with_the_block_that_started_it(server, tmp_path):
+    with server:  # the next job starts another
         job = job_in(tmp_path / "cell", budget=ENDLESS)
         worker = server(job, {})
         server_pid = parent(until_it_trains(job.folder))

@@ -103,7 +103,7 @@ def _own_address() -> str:
 
 @pytest.mark.timeout(900)
 @needs_ray
-def test_a_worker_and_then_the_head_are_killed(kills_suite, undisturbed, tmp_path, cluster):
+def test_a_worker_and_then_the_head_are_killed(kills_suite, undisturbed, tmp_path, cluster, spawn):
     """The ray worker of the cell is killed: ray sends it again, it resumes. Then the head is; another executor finishes."""
     killed = []
 
@@ -125,7 +125,7 @@ def test_a_worker_and_then_the_head_are_killed(kills_suite, undisturbed, tmp_pat
     assert len(report.problems) == 1
     assert "the ray cluster is gone" in report.problems[0]
     assert "resumable" in report.problems[0]
-    report = run(kills_suite, executor=LocalExecutor(["cpu"]), **options)
+    report = run(kills_suite, executor=LocalExecutor(["cpu"], spawn=spawn), **options)
     assert report.problems == ()
     assert differences(undisturbed, tmp_path) == []
     assert len(report.records[0].attempts) == 3

@@ -95,7 +95,7 @@ def test_a_suite_without_its_table_is_refused_with_what_to_do(tmp_path):
         plan_run(suite_of(), out=tmp_path)
     named = suite_of()
     named = named.model_copy(update={"protocol": named.protocol.model_copy(update={"table_sha256": "e" * 64})})
-    with pytest.raises(ValueError, match="names the step table eeeeeeeeeeee, which is not here"):
+    with pytest.raises(ValueError, match="names the step table eeeeeeeeeeee, which was not found"):
         plan_run(named, out=tmp_path)
 
 

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from colorbench.cell import Recipe
+from colorbench.grid.executors import LocalExecutor
 from colorbench.grid.retest import plan_retest, retest
 from colorbench.grid.run import run
 from colorbench.leaderboard import build, check
@@ -83,9 +84,10 @@ def test_every_cell_on_every_photo_then_nothing_again(board, photos):
     assert (len(again.todo), again.done) == (0, 5)
 
 
-def test_a_worker_process_retests(board, photos):
+def test_a_worker_process_retests(board, photos, spawn):
     plan = plan_retest(board, photos, "kodak")
-    report = retest(dataclasses.replace(plan, todo=plan.todo[:1]), device="cpu", build=False)
+    executor = LocalExecutor(["cpu"], spawn=spawn)
+    report = retest(dataclasses.replace(plan, todo=plan.todo[:1]), executor=executor, build=False)
     assert report.left_out == ()
     assert [record.cell.retest_of for record in report.records] == [plan.todo[0][0].record.key]
 
@@ -131,7 +133,7 @@ def test_what_cannot_be_tested_is_named_and_failures_count_as_gray(board, photos
     for path in board.rglob("job.json"):
         path.unlink()
     plan = plan_retest(board, photos, "kodak")
-    assert "not at hand" in plan.told[-1]
+    assert "were not found" in plan.told[-1]
     report = retest(plan, build=False, executor=InProcess())
     gray, rgb = ({r.cell.recipe.label: r for r in report.records}[label] for label in ("gray", "unet+l1+rgb"))
     assert rgb.status == "nan"
@@ -148,7 +150,7 @@ def test_a_baseline_that_knew_the_truth_is_left_out(board, photos):
     record = gray.model_copy(update={"cell": cell, "key": cell.key})
     write_record(record, board / "bayes-mean" / "seed-0" / "record.json")
     plan = plan_retest(board, photos, "kodak")
-    assert plan.left_out == ("bayes-mean/seed-0: of photos nobody knows the distribution of color",)
+    assert plan.left_out == ("bayes-mean/seed-0: the distribution of colors is unknown for photos",)
     assert "bayes-mean" not in {run.record.cell.recipe.label for run, _ in plan.todo}
 
 

@@ -1,9 +1,8 @@
 """run(suite): finish, repeat, rescore, refuse; and with real worker processes: kills, a second run, what is not a result."""
 
+import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
 
 import pytest
@@ -16,6 +15,7 @@ from colorbench.grid.job import Job, read_job
 from colorbench.grid.plan import plan_run
 from colorbench.grid.run import adopt, run
 from colorbench.grid.supervisor import saved_step
+from colorbench.grid.worker import STOPPED
 from tests.grid.in_process import InProcess
 from tests.grid.meanwhile import kill, meanwhile, training_workers
 from tests.training.cells import small_cell, small_protocol
@@ -64,7 +64,7 @@ def test_another_protocol_in_the_same_folder_is_refused(tmp_path):
 
 
 @pytest.mark.timeout(900)
-def test_a_worker_that_is_killed_three_times_finishes_because_it_got_further_each_time(tmp_path):
+def test_a_worker_that_is_killed_three_times_finishes_because_it_got_further_each_time(tmp_path, spawn):
     """kill -9 as soon as the checkpoint has grown: no death is held against the cell."""
     suite = tiny_suite(protocol=small_protocol(budget=Budget(kind="steps", amount=600)), baselines=())
     steps, killed = [0], set()
@@ -78,7 +78,8 @@ def test_a_worker_that_is_killed_three_times_finishes_because_it_got_further_eac
         return len(killed) == 3
 
     with meanwhile(kill_when_it_grew):
-        report = run(suite, out=tmp_path, executor=LocalExecutor(["cpu"]), checkpoint_seconds=0.05, build=False)
+        executor = LocalExecutor(["cpu"], spawn=spawn)
+        report = run(suite, out=tmp_path, executor=executor, checkpoint_seconds=0.05, build=False)
     assert len(killed) == 3
     assert report.problems == ()
     record = report.records[0]
@@ -88,31 +89,31 @@ def test_a_worker_that_is_killed_three_times_finishes_because_it_got_further_eac
     assert record.cost.train_seconds == pytest.approx(sum(attempt.train_seconds for attempt in record.attempts))
 
 
-def test_removed_photos_are_a_problem_not_a_result(tmp_path):
+def test_removed_photos_are_a_problem_not_a_result(tmp_path, spawn):
     cell = small_cell()
     job = Job(tmp_path / "cell", cell.model_copy(update={"data_hash": "0" * 64}), ("psnr",))
-    problems = LocalExecutor(["cpu"]).execute([job])
+    problems = LocalExecutor(["cpu"], spawn=spawn).execute([job])
     assert len(problems) == 1
-    assert "folder changed since" in problems[0]
+    assert "folder has changed" in problems[0]
     assert not (tmp_path / "cell" / RECORD).exists()
 
 
 @pytest.mark.timeout(900)
-def test_two_runs_on_one_cell(tmp_path, monkeypatch):
+def test_two_runs_on_one_cell(tmp_path, monkeypatch, spawn):
     monkeypatch.setattr(supervisor, "BUSY_SECONDS", 1.0)
     cell = small_cell(budget=Budget(kind="steps", amount=10**6))
     job = Job(tmp_path / "cell", cell, ("psnr",), device="cpu")
     job.write()
-    first = subprocess.Popen([sys.executable, "-m", "colorbench.grid.worker", str(job.folder)])
+    first = spawn(job, {})
     try:
         while not (job.folder / CURVE).exists():
             assert first.poll() is None
             time.sleep(0.02)
-        problems = LocalExecutor(["cpu"]).execute([job])
+        problems = LocalExecutor(["cpu"], spawn=spawn).execute([job])
         assert "another process is running this cell" in problems[0]
     finally:
-        first.send_signal(signal.SIGINT)
-        assert first.wait() == 130
+        os.kill(first.pid, signal.SIGINT)
+        assert first.wait() == STOPPED
     assert (job.folder / TRAINING_STATE).exists()
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from colorbench.files import RECORD, hold
 from colorbench.grid.job import Job
-from colorbench.grid.worker import BUSY, DONE, PROBLEM, STOPPED, _Stop, main, sentence
+from colorbench.grid.worker import BUSY, DONE, PROBLEM, STOPPED, _Stop, main
 from colorbench.record import read_record
 from colorbench.training.checkpoint import load_state
 from tests.training.cells import small_cell
@@ -78,15 +78,3 @@ def test_the_first_signal_asks_and_the_second_ends():
     assert stop()
     with pytest.raises(KeyboardInterrupt):
         os.kill(os.getpid(), signal.SIGTERM)
-
-
-@pytest.mark.parametrize(
-    ("error", "said"),
-    [
-        (KeyError("unknown metric 'x'"), "unknown metric 'x'"),
-        (ValueError("too small"), "too small"),
-        (FileNotFoundError("no folder"), "FileNotFoundError: no folder"),
-    ],
-)
-def test_a_problem_in_one_line(error, said):
-    assert sentence(error) == said

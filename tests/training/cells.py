@@ -1,9 +1,33 @@
-"""Small real cells for tests of training and grid."""
+"""Small real cells and suites for tests of training, grid and the command line."""
+
+from pathlib import Path
 
 from colorbench.cell import Budget, Cell, Protocol, Recipe
 from colorbench.data import data_hash
 
 SIZE = 16
+_SUITE = """
+title = "{title}"
+metrics = ["psnr"]
+primary = "psnr"
+{head}
+[protocol]
+dataset = "embedded"
+size_px = 16
+fit = "tiles"
+limit_train = 16
+limit_test = 4
+batch = 4
+budget = "{budget}"
+{matrix}
+"""
+
+
+def write_suite(folder: Path, *, head: str = "", matrix: str = "", title: str = "two", budget: str = "4steps") -> Path:
+    """`two.toml`, the protocol of `small_protocol` as people write it, with these lines before and behind it."""
+    path = folder / "two.toml"
+    path.write_text(_SUITE.format(head=head, matrix=matrix, title=title, budget=budget))
+    return path
 
 
 def small_protocol(**changes) -> Protocol:
