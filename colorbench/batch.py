@@ -1,6 +1,6 @@
 """Batch and Output: the truth and a prediction, each seen as rgb, lab, ab or logits, each view computed at most once.
 
-Losses ask for the view their row names; nobody converts colors to guess what it was given.
+A loss gets the view that its row names; none converts colors to guess what it was given.
 """
 
 from functools import cached_property
@@ -79,7 +79,7 @@ class Output:
         logits: bin logits `(b, 313, h', w')` of a `bins` head, or None. Without ab and rgb they are decoded when colors
             are asked for, and enlarged bilinearly to the photo.
         temperature: of the annealed mean that decodes logits; 1 is the mean, towards 0 the mode.
-        extras: what else a generator gave while training: `deep` (list of Outputs), `logits_529`, `regression`.
+        extras: further outputs of a generator in training: `deep` (list of Outputs), `logits_529`, `regression`.
     """
 
     def __init__(
@@ -116,7 +116,7 @@ class Output:
 
     @classmethod
     def from_logits(cls, logits: Logits, lightness: Lightness, **more) -> "Output":
-        """A prediction over the 313 bins. Losses on logits never pay for its colors."""
+        """A prediction over the 313 bins. For losses on logits its colors are never computed."""
         return cls(lightness, logits=logits, **more)
 
     def __len__(self) -> int:
@@ -155,7 +155,7 @@ class Output:
         return _view(self, name)
 
     def detach(self) -> "Output":
-        """The same prediction, cut from the graph; views computed already are kept."""
+        """The same prediction, detached from the graph; views that are computed already are kept."""
         detached = Output.__new__(Output)
         detached.__dict__.update(
             {key: value.detach() if isinstance(value, Tensor) else value for key, value in self.__dict__.items()}

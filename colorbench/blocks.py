@@ -1,5 +1,5 @@
 """Blocks that several networks share, generators and critics: convolutions with norm and activation, CycleGAN's ResNet, and
-the two ways to start.
+two initializations.
 """
 
 import torch
@@ -60,7 +60,7 @@ class Residual(nn.Module):
 
 
 def resnet(inputs: int, outputs: int, width: int, blocks: int, norm: str) -> nn.Sequential:
-    """CycleGAN's generator (Zhu 2017) without its tanh, for sides that are multiples of 4; started by `start_normal`.
+    """CycleGAN's generator (Zhu 2017) without its tanh, for sides that are multiples of 4; initialized by `start_normal`.
 
     Reflection pad and 7x7 to `width`, two stride-2 3x3 to four times that, residual blocks, two transposed 3x3 back,
     reflection pad and 7x7 out.
@@ -85,7 +85,10 @@ def resnet(inputs: int, outputs: int, width: int, blocks: int, norm: str) -> nn.
 
 @torch.no_grad()
 def start_normal(module: nn.Module) -> None:
-    """pix2pix's start: convolutions from N(0, 0.02), batch norm's gain from N(1, 0.02), no bias. For `network.apply`."""
+    """pix2pix's initialization: convolutions from N(0, 0.02), batch norm's gain from N(1, 0.02), no bias.
+
+    For `network.apply`.
+    """
     if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
         normed = getattr(module, "parametrizations", None)  # spectral norm keeps the weight itself in there
         nn.init.normal_(normed.weight.original if normed else module.weight, 0.0, 0.02)
@@ -97,7 +100,7 @@ def start_normal(module: nn.Module) -> None:
 
 
 def start_kaiming(module: nn.Module) -> None:
-    """VGG's start, as torchvision has it, for deep stacks of convolution and ReLU without norms. For `network.apply`."""
+    """VGG's initialization, as in torchvision, for deep stacks of convolution and ReLU without norms. For `network.apply`."""
     if isinstance(module, nn.Conv2d):
         nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
         if module.bias is not None:

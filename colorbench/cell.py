@@ -18,7 +18,7 @@ from colorbench.errors import WrongUsage, did_you_mean
 from colorbench.files import slug
 
 RULES_VERSION = "1"
-"""Changes when a change of code moves scores. Records of different rules never share a board."""
+"""Changes when a change of code changes scores. Records of different rules never share a board."""
 
 Value = bool | int | float | str | None
 
@@ -39,7 +39,7 @@ class Strict(BaseModel):
 
 
 class Budget(Strict):
-    """How much training every cell gets, in one currency.
+    """How much training every cell gets, in one unit.
 
     `seconds`: device seconds on this machine's clock. `reference-seconds`: seconds on the reference GPU, turned into steps
     by a frozen step table. `steps`: optimizer steps. `samples`: photos seen. `flops`: model FLOPs, forward and backward.
@@ -88,7 +88,7 @@ class Optimizer(Strict):
 
 
 class Phases(Strict):
-    """What happens when, as shares of the budget.
+    """Which networks train when, as shares of the budget.
 
     `joint` trains generator and critics together throughout. `pretrain-then-adversarial` (DeOldify's NoGAN) trains the
     generator without its critics for `pretrain_share`, then each critic alone for `critic_share`, then both together.
@@ -111,7 +111,7 @@ class Recipe(Strict):
     """What is compared: a generator with its options, a head, a loss expression, an optimizer. Names and numbers only.
 
     `size_px` is the side at which the generator works, when that is not the suite's: it sees the gray photo at this size,
-    and its output is brought back to the suite's size, where every loss and metric looks.
+    and its output is scaled back to the suite's size, at which losses and metrics are computed.
     """
 
     generator: str
@@ -138,13 +138,13 @@ class Recipe(Strict):
 
     @property
     def untrained(self) -> "Recipe":
-        """The same without pretrained weights to start from: what builds the network when its weights do not matter."""
+        """The same without pretrained weights, for building a network whose weights do not matter."""
         options = {key: value for key, value in self.options.items() if key != "pretrained"}
         return self.model_copy(update={"options": options})
 
 
 class Protocol(Strict):
-    """What a board holds fixed for everybody, as far as it moves a number: part of every cell's key."""
+    """What a board holds fixed, as far as it can change a result: part of every cell's key."""
 
     dataset: str
     size_px: int = Field(ge=16, le=4096)
@@ -211,8 +211,8 @@ class Cell(Strict):
 
     `retest_of` is the key of another cell whose finished generator was tested on these photos; nothing was trained.
 
-    `steps` is what the protocol's budget comes to for this recipe, set once, when a run is planned (`suites.budget`); None
-    for a budget in seconds, which the clock ends. `provisional`: the step table has no row for the recipe, its steps are an
+    `steps` is the protocol's budget as steps of this recipe, set once, when a run is planned (`suites.budget`); None
+    for a budget in seconds, which ends by the clock. `provisional`: the step table has no row for the recipe, its steps are an
     estimate. Neither is written nor part of the key: the budget is, and a record says both in `spent`.
     """
 
@@ -227,7 +227,7 @@ class Cell(Strict):
 
     @model_serializer(mode="wrap")
     def _leave_out_what_is_usual(self, write: Callable) -> dict[str, Any]:
-        """Cells that are no retest are written, and named, as before there were any."""
+        """Leave `retest_of` out of cells that are not retests, so that their keys stay as they were before retests existed."""
         facts = write(self)
         if self.retest_of is None:
             facts.pop("retest_of", None)
@@ -235,13 +235,13 @@ class Cell(Strict):
 
     @property
     def key(self) -> str:
-        """sha256 of what moves the numbers: not the suite's name, not the recipe's name."""
+        """sha256 of all that can change a result: not the suite's name, not the recipe's name."""
         facts = self.model_dump(mode="json", exclude={"suite": True, "recipe": {"name"}})
         return hashlib.sha256(canonical_json(facts).encode()).hexdigest()
 
     @property
     def folder(self) -> str:
-        """`<suite>/<recipe>/seed-<n>`, where a run keeps what belongs to this cell."""
+        """`<suite>/<recipe>/seed-<n>`, where a run keeps the files of this cell."""
         return f"{self.suite}/{self.recipe.label}/seed-{self.seed}"
 
     @property

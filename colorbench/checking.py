@@ -1,4 +1,4 @@
-"""`colorbench check FILE`: do the plug-in's generators, losses, metrics and datasets keep the promises of their tables?
+"""`colorbench check FILE`: check that a plug-in's generators, losses, metrics and datasets keep the promises of their tables.
 
 The promises of generators are in `colorbench.generators.check`; here are those of the three other tables.
 """
@@ -72,7 +72,7 @@ def _check(key: str, promises: Mapping[str, Callable], row, *more) -> list[Check
 
 
 def _keeps_row(key: str, row) -> None:
-    """The row is of the table's kind, calls itself by its key, and says where it comes from."""
+    """The row is of the table's kind, has its key as its name, and states its source."""
     if not isinstance(row, LossRow | MetricRow | DatasetRow):
         raise BrokenPromise(f"this is a {type(row).__name__}; give a LossRow, MetricRow or DatasetRow")
     if row.key != key or not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", key):
@@ -89,7 +89,7 @@ def _scenes() -> dict[str, Tensor]:
 
 
 def _predicted(row: LossRow, batch: Batch, ab: Tensor) -> tuple[Output, Tensor]:
-    """A prediction as its head gives it, and the tensor that gradients should reach."""
+    """A prediction as its head gives it, and the tensor that gradients have to reach."""
     if row.view == "logits" or row.needs_head == "bins":
         side = SIDE_PX // 4
         logits = torch.randn(len(batch), 313, side, side, requires_grad=True)
@@ -145,7 +145,7 @@ def _expect_one_value_per_picture(function: Callable, *pictures: Tensor) -> Tens
 
 
 def _keeps_values(row: MetricRow) -> None:
-    """One finite float per picture, whatever its neighbors are; the pictures stay as they were."""
+    """One finite float per picture, whatever its neighbors are; the pictures are not changed."""
     target, pred = _scenes()["photo"], torch.rand(2, 3, SIDE_PX, SIDE_PX)
     before = pred.clone(), target.clone()
     pictures = (pred,) if row.inputs == "single" else (pred, target)
@@ -157,7 +157,7 @@ def _keeps_values(row: MetricRow) -> None:
 
 
 def _keeps_flat(row: MetricRow) -> None:
-    """No NaN on black, gray and white pictures, alike or not."""
+    """No NaN on black, gray and white pictures, equal or different."""
     scenes = list(_scenes().items())
     for name, pred in scenes:
         for other, target in scenes:
@@ -205,7 +205,7 @@ def _keeps_source(row: DatasetRow, source: str | None) -> None:
     found = row.find(source)
     names = [each.name for each in found.sources]
     if not names or len(set(names)) < len(names):
-        raise BrokenPromise("it lists no picture" if not names else "two pictures have one name")
+        raise BrokenPromise("it lists no pictures" if not names else "two pictures have one name")
     decode_photo(found.sources[0].read())
 
 

@@ -1,4 +1,4 @@
-"""`colorbench compare`: a table of differences, a sentence, the photos that differ most, and what would tell two apart."""
+"""`colorbench compare`: a table of differences, a conclusion, the photos that differ most, and what would tell them apart."""
 
 import math
 from pathlib import Path
@@ -78,7 +78,7 @@ def _kind(side: Side | Board | None) -> str:
 
 
 def _folders(a: Path, b: Path, truth: Path | None, metrics, *, resize: bool, device: str | None) -> list[Difference]:
-    """Both folders scored against the true photos, picture by picture. After a stop the same call goes on."""
+    """Both folders scored against the true photos, picture by picture. After a stop the same call continues."""
     from colorbench.grid.executors import find_devices
     from colorbench.leaderboard.scoring import forget_parts, score_folders_in_parts
 
@@ -126,8 +126,8 @@ def _show_entries(found: list[Difference], main: Difference, photos: int) -> Non
     a, b = main.names
     rows = [[f"{one.metric} {arrow(one.higher_is_better)}".strip(), *_numbers(one), p_text(one.p)] for one in found]
     show_table(["metric", "A", "B", "A - B", "p"], rows, title=f"A: {a}\nB: {b}")
-    for sentence in sentences(main):
-        show_sentences(sentence)
+    for conclusion in conclusions(main):
+        show_sentences(conclusion)
     remarks = dict.fromkeys(
         f"{one.metric}: {one.remark}" if one is not main else one.remark for one in found if one.remark
     )
@@ -176,7 +176,7 @@ def p_text(p: float) -> str:
     return "unknown" if math.isnan(p) else "< 0.001" if p < 0.001 else f"{p:.2g}"
 
 
-def sentences(one: Difference) -> list[str]:
+def conclusions(one: Difference) -> list[str]:
     """Who is better and how sure that is; then what would tell the two apart."""
     parts, half = one.parts, one.half
     if math.isnan(one.difference):
@@ -184,7 +184,7 @@ def sentences(one: Difference) -> list[str]:
     gap = f"{significant(abs(one.difference), half)} {one.unit}".strip()
     over = " and ".join(filter(None, (_count(parts.n_photos, "photo"), _seed_words(parts.n_seeds, parts.seeds))))
     if math.isnan(one.p):
-        return [f"By {one.metric} the two differ by {gap}; how sure that is, these records do not say."]
+        return [f"By {one.metric} the two differ by {gap}; these records do not tell how sure that is."]
     told = f"95 % interval ± {significant(half, half)}, p {p_text(one.p)}, over {over}"
     if not one.told_apart:
         first = f"The two could not be told apart by {one.metric}: they differ by {gap} ({told})."
@@ -196,7 +196,7 @@ def sentences(one: Difference) -> list[str]:
 
 
 def _plan(one: Difference, gap: str) -> str:
-    """The smallest detectable difference and what the seen one would take, at 80 % power and 5 %."""
+    """The smallest detectable difference and what it would take to find the measured one, at 80 % power and 5 %."""
     parts = one.parts
     smallest = parts.detectable()
     said = f"With these, a true difference of {significant(smallest, smallest)} is found four times in five"

@@ -1,6 +1,6 @@
-"""The terminal: results go to standard output, remarks and progress to standard error; names are never cut.
+"""Print to the terminal: results on standard output, remarks and progress on standard error; names are never cut.
 
-Text is printed as it is: `[x]` in a file name is no markup. Colors are given by `style=` or `rich.text.Text`.
+Text is printed as it is: `[x]` in a file name is not markup. Colors are given by `style=` or `rich.text.Text`.
 """
 
 import json
@@ -19,10 +19,10 @@ _PLAIN: dict[str, Any] = {"highlight": False, "markup": False, "emoji": False}
 
 _LEAST_NAME, _LEAST_TEXT = 24, 24  # columns; narrower a table is harder to read than entries
 results = Console(**_PLAIN)
-"""What a command was asked for."""
+"""The result of a command, on standard output."""
 
 notes = Console(stderr=True, **_PLAIN)
-"""What is said beside it. Silent under `-q`."""
+"""Remarks and progress, on standard error. Silent under `-q`."""
 
 
 def show(text: str, style: str | None = None) -> None:
@@ -36,22 +36,22 @@ def show_sentences(text: str) -> None:
 
 
 def note(text: str, style: str | None = None) -> None:
-    """Say something beside the result."""
+    """Print a remark on standard error."""
     notes.print(text, style=style, soft_wrap=True)
 
 
 def warn(text: str) -> None:
-    """Say something that is not quite as wanted."""
+    """Print a warning."""
     note(text, "yellow")
 
 
 def fail(text: str) -> None:
-    """Say what went wrong, also under `-q`."""
+    """Print an error, also under `-q`."""
     Console(stderr=True, **_PLAIN).print(text, style="red", soft_wrap=True)
 
 
 def progress(*columns: str | ProgressColumn) -> Progress:
-    """Bars that vanish when they are done; none under `-q` or on a pipe. Without columns: name, bar, share, time left."""
+    """Bars that disappear when they are done; none under `-q` or on a pipe. Without columns: name, bar, share, time left."""
     columns = columns or (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn(), TimeLeft())
     return Progress(*columns, console=notes, transient=True, disable=notes.quiet or not notes.is_terminal)
 
@@ -118,7 +118,7 @@ def rich_table(
 
 
 def _show_entries(columns: Sequence[str], rows: Sequence[Sequence[Any]], title: str, caption: str) -> None:
-    """Each row as its name and, indented, what else is known of it."""
+    """Each row as its name and, indented, its other cells."""
     if title:
         show(title, "italic")
     for name, *cells in rows:

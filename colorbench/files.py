@@ -1,4 +1,4 @@
-"""What touches disk everywhere: names of run files, picture endings, atomic writes, locks, hashes, names for folders.
+"""What every part needs on disk: names of run files, picture endings, atomic writes, locks, hashes, names for folders.
 
 The ground floor: imports nothing of colorbench and no torch.
 """
@@ -73,7 +73,7 @@ def write_atomically(path: Path, content: bytes, durable: bool = True) -> None:
 
 @contextmanager
 def hold(folder: Path, timeout_seconds: float = 0.5) -> Iterator[None]:
-    """Hold the exclusive right to work in this folder. The system releases it when the process dies, however it dies.
+    """Lock this folder for one process. The system releases it when the process dies, however it dies.
 
     Raises:
         Busy: another process has held it for `timeout_seconds`; `is_held` of other processes holds it for a moment.

@@ -1,6 +1,6 @@
 """Color management: a decoded picture with an ICC profile, or marked as another space -> sRGB. littleCMS does the work.
 
-A profile is judged by what it does, never by its name: it is left out only when it moves no color by more than 1/255,
+A profile is judged by its effect, never by its name: it is left out only when it moves no color by more than 1/255,
 as the many sRGB profiles do. A profile that does not fit the picture (gray for color, CMYK for RGB) or that littleCMS
 refuses is ignored, and the picture read as sRGB.
 """
@@ -123,7 +123,7 @@ def _fixed(values: tuple[float, ...]) -> bytes:
 
 
 def _is_marked_adobe_rgb(image: Image.Image) -> bool:
-    """What cameras write (DCF 2.0): color space 65535, "uncalibrated", and interoperability index R03; or color space 2."""
+    """Whether EXIF says so as cameras write it (DCF 2.0): color space 65535 and interoperability index R03; or color space 2."""
     with suppress(Exception):  # a damaged EXIF block must not cost the photo
         exif = image.getexif()
         space = exif.get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.ColorSpace)
@@ -162,7 +162,7 @@ def _applied(image: Image.Image, profile: bytes, target: str) -> Image.Image:
 
 
 def _space(profile: bytes | None) -> bytes:
-    """Of which color space the profile is: b"GRAY", b"RGB ", b"CMYK" ...; b"" when this is no profile."""
+    """The color space of the profile: b"GRAY", b"RGB ", b"CMYK" ...; b"" when this is not a profile."""
     return profile[16:20] if profile and profile[36:40] == b"acsp" else b""
 
 

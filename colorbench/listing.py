@@ -80,7 +80,7 @@ def generators() -> list[dict]:
 
 
 def losses() -> list[dict]:
-    """Every loss, with what it looks at and the settings that an expression may give."""
+    """Every loss, with its view and the settings that an expression may give."""
     from colorbench.losses import LOSSES
 
     return [

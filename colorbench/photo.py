@@ -3,7 +3,7 @@
 Everything that reads pictures (the store, `score`, `colorize`, `retest`) uses `decode_photo`, so all see the same
 pixels: EXIF orientation applied; ICC profiles made sRGB (`icc.py`); 16-bit gray scaled by 1/257, 16-bit color to its
 high byte (never clipped); palettes expanded; transparency composited on white; animations give their first frame.
-What cannot be read raises `PhotoError` with the reason; a truncated file is never read in part.
+A file that cannot be read raises `PhotoError` with the reason; a truncated file is never read in part.
 
 Only the formats in FORMATS are opened, whatever a file is called. Sizes are checked before anything is decoded: a
 picture takes at most 2 GB of memory on its way.
@@ -58,7 +58,7 @@ BinaryFile = io.BytesIO | io.BufferedReader
 
 
 class PhotoError(ValueError):
-    """This file gives no picture; the message says why."""
+    """The file cannot be read as a picture; the message says why."""
 
 
 def decode_photo(source: str | Path | bytes, *, least_px: int | None = None) -> Photo8:
@@ -201,7 +201,7 @@ def _too_large(what: str) -> str:
 
 
 def _turn(image: Image.Image) -> Callable[[np.ndarray], np.ndarray] | None:
-    """What makes the picture upright; unreadable EXIF counts as none."""
+    """What makes the picture upright; unreadable EXIF is ignored."""
     with suppress(Exception):  # a damaged EXIF block must not cost the photo
         return _TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
     return None
@@ -222,7 +222,7 @@ def _pixels(image: Image.Image) -> Photo8:
 
 
 def _is_white_zero(image: Image.Image) -> bool:
-    """Whether Pillow gives the values of a TIFF as they are though 0 is white: it turns 8 bits only."""
+    """Whether Pillow gives the values of a TIFF as stored although 0 is white: it inverts 8 bits only."""
     tags = getattr(image, "tag_v2", {})
     return image.mode.startswith("I") and tags.get(TiffImagePlugin.PHOTOMETRIC_INTERPRETATION) == 0
 

@@ -1,7 +1,7 @@
 """Plug-ins: other people's generators, losses, metrics and datasets, from a file or an installed package.
 
 A plug-in file is Python that defines any of GENERATORS, LOSSES, METRICS, DATASETS: dictionaries of rows like those of the
-tables here. A generator may be simply what builds it, a class or function `(out_channels=2, **options) -> nn.Module`:
+tables here. Instead of a row, a generator may be just its class or function `(out_channels=2, **options) -> nn.Module`:
 
     class TinyNet(nn.Module):
         def __init__(self, out_channels: int = 2, width: int = 16): ...
@@ -9,7 +9,7 @@ tables here. A generator may be simply what builds it, a class or function `(out
 
     GENERATORS = {"tiny-net": TinyNet}
 
-A package announces the same by an entry point of the group `colorbench.generators` (or `.losses`, `.metrics`, `.datasets`):
+A package offers the same by an entry point of the group `colorbench.generators` (or `.losses`, `.metrics`, `.datasets`):
 `tiny-net = "my_package:TinyNet"`, or such a dictionary. A name that exists already is refused.
 """
 
@@ -52,7 +52,7 @@ def loaded_files() -> list[str]:
 
 
 def read_tables(path: Path) -> dict[str, dict]:
-    """Kind -> what a plug-in file defines under GENERATORS, LOSSES, METRICS or DATASETS; the tables here stay as they are.
+    """Kind -> what a plug-in file defines under GENERATORS, LOSSES, METRICS or DATASETS; the tables here are not changed.
 
     Raises:
         FileNotFoundError: no such file.

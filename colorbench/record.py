@@ -1,6 +1,6 @@
-"""Record: what one run was and what it gave. Strict schema <-> JSON; imports no torch.
+"""Record: the facts and scores of one run. Strict schema <-> JSON; imports no torch.
 
-A record is a fact: written once, last, atomically, and never changed; a correction is a new record that `supersedes` the
+A record is written once, last, atomically, and never changed; a correction is a new record that `supersedes` the
 old one. Numbers are numbers; there are no host names and no paths in it.
 """
 
@@ -51,7 +51,7 @@ class DataFacts(Strict):
 
 
 class Spent(Strict):
-    """What of the budget was used. `model_flops` counts forward and backward of the generator; null when uncounted."""
+    """How much of the budget was used. `model_flops` counts forward and backward of the generator; null when uncounted."""
 
     kind: str
     table_sha256: str | None = None
@@ -78,9 +78,9 @@ class Cost(Strict):
 
 
 class Environment(Strict):
-    """Where: versions and kinds of hardware, no names of machines. A cell is one device; `processes` stands in old records.
+    """Where it ran: versions and kinds of hardware, no names of machines. `processes` is in old records only.
 
-    `float32`: how a GPU computed it in training; scores are always IEEE's. Null on a CPU, which knows no other.
+    `float32`: how a GPU computed it in training; scores are always IEEE's. Null on a CPU, which has no other way.
     """
 
     colorbench: str
@@ -108,7 +108,7 @@ class Environment(Strict):
 
 
 class Attempt(Strict):
-    """One try at the cell: from which step to which, for how long, and how it ended."""
+    """One attempt at the cell: from which step to which, for how long, and how it ended."""
 
     start_step: int = Field(ge=0)
     end_step: int = Field(ge=0)
@@ -207,5 +207,5 @@ def read_record(path: Path) -> Record:
 
 
 def write_record(record: Record, path: Path) -> None:
-    """Write atomically: a reader sees the old state or the whole record, whatever dies when."""
+    """Write atomically: a reader sees the old state or the whole record, also after a crash."""
     write_atomically(path, record.to_json().encode())

@@ -24,7 +24,7 @@ def score_and_print(
     plugins: list[Path],
     as_json: bool = False,
 ) -> None:
-    """Score a folder, print the means, write the rows. After a stop the same call goes on."""
+    """Score a folder, print the means, write the rows. After a stop the same call continues."""
     from colorbench.grid.executors import find_devices
     from colorbench.leaderboard.scoring import forget_parts, score_folders_in_parts
 
@@ -68,7 +68,7 @@ def check_folder(folder: Path) -> None:
 
 
 def parts_folder(*request) -> Path:
-    """Where what is scored of this request waits for the rest: in the cache, named by the request."""
+    """The folder in the cache, named by the request, where finished parts of a scoring are kept until all is done."""
     from colorbench.data import cache_folder
 
     named = repr([str(part.resolve()) if isinstance(part, Path) else part for part in request])
@@ -112,7 +112,7 @@ def _tell_attributes(frame) -> None:
         note(f"{what} infinite and left out of the mean")
     _name(attributes["unreadable"].items(), "left out")
     if unmatched := attributes["unmatched"]:
-        warn(f"{len(unmatched)} names are in one folder only, such as {', '.join(unmatched[:3])}")
+        warn(f"{len(unmatched)} names are in only one of the folders, such as {', '.join(unmatched[:3])}")
 
 
 def _name(problems, word: str) -> None:

@@ -20,7 +20,7 @@ class Summary:
 
     @property
     def metrics(self) -> list[str]:
-        """The metrics that anything has a value of."""
+        """The metrics that have a value in at least one row."""
         names = [name.removesuffix("_low") for name in (self.rows[0] if self.rows else ()) if name.endswith("_low")]
         return [name for name in names if any(not math.isnan(row[name]) for row in self.rows)]
 
@@ -54,13 +54,13 @@ def show_summary(board: Path) -> None:
 
 
 def what_losses_do(board: Path) -> str:
-    """The sentence of a board of generated scenes, which is about more than who is first; "" on every other board."""
+    """A line about averaging and deciding, on a board of generated scenes; "" on every other board."""
     path = board / "ambiguity.md"
     return path.read_text(encoding="utf-8").partition("\n")[0] if path.is_file() else ""
 
 
 def _other_metrics(summary: Summary) -> list[str]:
-    """Two more metrics: the first other one with a direction, and colorfulness, which shows who is merely gray."""
+    """Two more metrics: the first other one with a direction, and colorfulness, which shows entries that are merely gray."""
     others = [name for name in summary.metrics if name != summary.primary]
     directed = [name for name in others if _direction(name) is not None]
     wanted = [*directed[:1], *(name for name in others if name == "colorfulness"), *directed[1:], *others]

@@ -1,8 +1,8 @@
 """What flows through colorbench: names for tensors, with their ranges and units, and the check of every public function.
 
 Axis letters: b pictures, c channels, h rows, w columns, d dimension, k neighbors. The tests check the annotations at every
-call (jaxtyping + beartype); production pays nothing for them. `checked_rgb`, `checked_floats` and `checked_pair` run
-always: they look at type, shape and dtype, never at values, which would wait for the device.
+call (jaxtyping + beartype); they cost nothing in production. `checked_rgb`, `checked_floats` and `checked_pair` run
+always: they check type, shape and dtype, never values, which would wait for the device.
 """
 
 from collections.abc import Iterator
@@ -101,7 +101,7 @@ def checked_rgb(pictures: Any, name: str = "rgb") -> Tensor:
 
 
 def checked_floats(pictures: Any, name: str, channels: int | None = None) -> Tensor:
-    """Pictures `(b, channels, h, w)` that are no RGB (Lab, ab, lightness, logits), in float32; float64 is kept.
+    """Pictures `(b, channels, h, w)` other than RGB (Lab, ab, lightness, logits), in float32; float64 is kept.
 
     Raises:
         TypeError: not a tensor.

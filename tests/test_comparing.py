@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from colorbench.comparing import compare_and_print, sentences
+from colorbench.comparing import compare_and_print, conclusions
 from colorbench.leaderboard.comparison import Difference
 from colorbench.leaderboard.power import Parts
 from tests.leaderboard.conftest import Factory
@@ -91,10 +91,10 @@ def test_different_kinds_are_refused(folder):
         (difference(0.1, 1.0), ["could not be told apart", "it would take 787 photos."]),
         (difference(0.1, 1.0, seeds=(0.5, 0.5)), ["both more photos and more seeds"]),
         (difference(0.8, 1.0, seeds=(0.5, 0.5)), ["no number of photos alone would do"]),
-        (difference(0.5, float("nan")), ["how sure that is, these records do not say"]),
+        (difference(0.5, float("nan")), ["these records do not tell how sure that is"]),
     ],
 )
 def test_what_is_said(one, words):
-    said = " ".join(sentences(one))
+    said = " ".join(conclusions(one))
     for word in words:
         assert word in said

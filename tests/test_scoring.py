@@ -45,7 +45,7 @@ def test_means_and_what_was_left_out(folders, capsys):
     assert facts["identical"] == 1
     assert "1 picture equals its photo; its psnr is infinite and left out of the mean" in printed.err
     assert "bad is left out: not a picture" in printed.err
-    assert "1 names are in one folder only, such as alone" in printed.err
+    assert "1 names are in only one of the folders, such as alone" in printed.err
     assert not list((cache_folder() / "scores").glob("*"))  # what a stopped call would have gone on from
 
 

@@ -1,4 +1,4 @@
-"""Photos: found, decoded once into a memory-mapped uint8 store, split by content, loaded onto the device."""
+"""Find photos, decode them once into a memory-mapped uint8 store, split them by content, load them onto the device."""
 
 from colorbench.data.load import Photos, Report, data_hash, load_dataset_photos, load_protocol_photos
 from colorbench.data.loader import PhotoLoader

@@ -1,4 +1,4 @@
-"""Fill a store: decode every photo once, in threads; then settle the sides, which near-duplicates may change."""
+"""Fill a store: decode every photo once, in threads; then decide the sides, which near-duplicates may change."""
 
 import hashlib
 import os
@@ -63,7 +63,7 @@ class _Photo:
 
 
 def build(plan: Plan, folder: Path) -> Index:
-    """Writes `train.u8` and `test.u8` into the folder and says what they hold.
+    """Write `train.u8` and `test.u8` into the folder and return what they hold.
 
     Raises:
         ValueError: no usable photo, or too few for a split.
@@ -75,7 +75,7 @@ def build(plan: Plan, folder: Path) -> Index:
     usable = sorted((photo for photo in photos if not photo.problem), key=lambda photo: photo.content_hash)
     if not usable:
         raise ValueError(_nothing_usable(plan, skipped))
-    alike = [None if plan.found.held_out else p.perceptual for p in usable]  # a stated split stays as it was stated
+    alike = [None if plan.found.held_out else p.perceptual for p in usable]  # a stated split stays as stated
     sides = split_sides([p.content_hash for p in usable], alike, plan.side_alone)
     settled = {side: _settle(plan, side, [p for p, s in zip(usable, sides) if s == side]) for side in SIDES}
     parts = {side: _map_part(plan, folder, side) for side in SIDES}
@@ -130,7 +130,7 @@ def _decode(plan: Plan, content_hash: str, side: str) -> _Photo:
 
 
 def _settle(plan: Plan, side: str, photos: list[_Photo]) -> list[tuple[_Photo, list[int]]]:
-    """The photos of this side for good, each with the tiles it keeps."""
+    """The final photos of this side, each with the tiles it keeps."""
     differ = plan.settings.side_px("train") != plan.settings.side_px("test")
     photos = [_decode(plan, p.content_hash, side) if differ and p.part != side else p for p in photos]
     rows = [(photo, tile) for photo in photos for tile in range(len(photo.checksums))]
@@ -155,7 +155,7 @@ def _map_part(plan: Plan, folder: Path, side: str) -> np.ndarray:
 
 
 def _write_side(folder: Path, side: str, settled: list[tuple[_Photo, list[int]]], parts: dict[str, np.ndarray]) -> None:
-    """Renames the part file when it is right as it is, which is the usual case; else copies row by row."""
+    """Rename the part file when it needs no change, which is the usual case; else copy row by row."""
     places = [(photo.part, photo.first + tile) for photo, tiles in settled for tile in tiles]
     if places == [(side, row) for row in range(len(parts[side]))]:
         os.replace(folder / f"{side}.part", folder / f"{side}.u8")

@@ -1,4 +1,4 @@
-"""`embedded`: eight real color photos that installed packages carry; no network, no download. They smoke-test.
+"""`embedded`: eight real color photos that installed packages carry; no network, no download. For smoke tests.
 
 Found as files, without importing the packages: scikit-image and scikit-learn take seconds to import.
 """

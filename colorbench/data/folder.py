@@ -1,15 +1,15 @@
 """Datasets that are folders of pictures: `folder`, `paired`, `train-val`.
 
 `folder` is any tree. It is read here, not by the datasets library's `imagefolder`: that takes seconds to import in
-every cell and gives up a whole tree at its first damaged file. Links are followed, also those that lead out of the
+every cell and fails on a whole tree at its first damaged file. Links are followed, also those that lead out of the
 folder (sets are often made of links); how many photos they give is reported.
 
 `paired` has side-by-side pictures, gray left and color right (256 x 512). Only the color half is used: the gray input
 is derived anew from the colors, the same way for every dataset.
 
-`train-val` is a published split as it was published: photos of `train` train, photos of `val` (or `validation`) test.
+`train-val` keeps a published split: photos of `train` train, photos of `val` (or `validation`) test.
 It is a folder with the two inside, or a hub dataset with two such splits. Unlike elsewhere the sides are stated, not
-hashed, and near-duplicates stay where the publication put them; a photo that is on both sides tests.
+hashed, and near-duplicates stay where the publication put them; a photo that is on both sides is a test photo.
 """
 
 import os
@@ -36,7 +36,7 @@ class Tree:
     """What a folder holds, at any depth.
 
     Attributes:
-        pictures: files with the ending of a picture, in the order of their paths, each with its size and times.
+        pictures: files with a picture's ending, in the order of their paths, each with its size and times.
         passed_over: (path, reason) of what cannot be read: files, folders, links.
         other_files: files with other endings.
         hidden: files and folders that are not looked at: their names begin with a dot, or with `__MACOSX`.

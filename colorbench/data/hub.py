@@ -1,8 +1,8 @@
 """`hub`: the image column of a Hugging Face dataset, through the `datasets` library.
 
 An id is pinned at its first use to the commit that its revision has then, and its length is kept in the cache: later
-cells import no library and ask no network while their decoded photos are there. A local folder that the library can
-load (parquet, imagefolder, ...) works like an id. Pictures come as bytes, so a damaged one costs only itself.
+cells import no library and need no network as long as their decoded photos are there. A local folder that the library can
+load (parquet, imagefolder, ...) works like an id. Pictures come as bytes, so a damaged one is skipped alone.
 """
 
 import json
@@ -38,7 +38,7 @@ def find_hub(
         column: which image column, when there is more than one.
         config: the dataset's configuration, when it has several.
         revision: commit, branch or tag.
-        rows: only so many first rows, streamed: for datasets too large to download.
+        rows: only the first rows, this many, streamed: for datasets too large to download.
 
     Raises:
         ConnectionError: the hub cannot be reached and the dataset is not in its local cache.
@@ -115,7 +115,7 @@ def _load(wanted: _Wanted):
 
 
 def _first_rows(stream, count: int):
-    """So many rows of a stream, held in memory as the compressed files they are."""
+    """The first rows of a stream, held in memory as compressed files."""
     import datasets
 
     return datasets.Dataset.from_list(list(stream.take(count)), features=stream.features)

@@ -23,13 +23,13 @@ from colorbench.photo import DECODER
 
 @dataclass(frozen=True)
 class Report:
-    """What became of the files that were found.
+    """How the files that were found are used.
 
     Attributes:
         found, used: files seen (hidden ones are not looked at); different photos used.
         skipped: (name, reason) of pictures that give no photo, and of folders that cannot be read.
         duplicates: (name, name of the equal file that is used).
-        other_files: names of files without the ending of a picture.
+        other_files: names of files without a picture's ending.
         beyond_limits: photos that `limit_train` and `limit_test` leave out.
         linked_outside: pictures reached by links that lead out of the folder.
         pictures: rows of both sides: photos, or tiles of photos.
@@ -59,8 +59,8 @@ class Report:
             "no pictures": len(self.other_files),
         }
 
-    def sentence(self) -> str:
-        """One line for people."""
+    def usage(self) -> str:
+        """How many photos are used and why the others are not, in one line."""
         parts = [f"{self.used} of {self.found - len(self.other_files)} photos used"]
         if self.pictures != self.used:
             parts.append(f"{self.pictures} tiles")
@@ -128,7 +128,7 @@ def load_dataset_photos(
     Raises:
         KeyError: unknown dataset or option.
         ValueError, FileNotFoundError, ConnectionError: nothing usable there; the message says what to do.
-        OSError: no room or no right to write the decoded photos.
+        OSError: no space or no permission to write the decoded photos.
     """
     row = dataset_row(dataset, options)
     if row.generated:

@@ -30,7 +30,7 @@ class PhotoLoader:
     """Batches of training photos on the device.
 
     Args:
-        photos: what to show; `batch` photos a step, in epochs without repetition that run on across their ends.
+        photos: the photos of one side; `batch` of them per step, in epochs without repetition that run on across their ends.
         seed: of order, crops and flips.
         crop_px: side of the random crop; None (or the stored side) takes the whole stored picture.
         flip: mirror every photo with probability 1/2.
@@ -119,7 +119,7 @@ def fits(needed_bytes: int, device: torch.device) -> bool:
 
 
 def free_bytes(device: torch.device) -> int:
-    """Free memory of the device; for the CPU what the system calls available (0 when it does not say)."""
+    """Free memory of the device; for the CPU what the system calls available (0 when it does not tell)."""
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
     try:

@@ -1,6 +1,6 @@
 """`mixtures`: generated scenes whose distribution of color given gray is written down, so the best possible is known.
 
-Nothing is downloaded; the set is as large as one likes. A scene's colors are drawn per object from the mixture of its
+Nothing is downloaded; the set can have any size. A scene's colors are drawn per object from the mixture of its
 material, which gray shows by its texture and which no generator is told. Test scenes are numbers 0, 1, 2 ... of seed 1,
 training scenes those of seed 0. A TOML file as the source gives other materials:
 
@@ -85,7 +85,7 @@ class Truth:
         return tuple(material.mixture for material in self.materials)
 
     def write(self, path: Path) -> None:
-        """Keep it as JSON, for `read_truth`."""
+        """Write it as JSON, for `read_truth`."""
         facts = {"version": VERSION, **{key: value for key, value in asdict(self).items() if key in _FACTS}}
         write_atomically(path, json.dumps(facts, indent=1).encode())
 
@@ -94,7 +94,7 @@ _FACTS = ("materials", "seed", "count", "size_px")
 
 
 def read_truth(path: Path) -> Truth:
-    """What `Truth.write` kept.
+    """Read what `Truth.write` wrote.
 
     Raises:
         ValueError: not such a file, or of scenes that this version draws differently.
@@ -108,13 +108,13 @@ def read_truth(path: Path) -> Truth:
     if facts.get("version") != VERSION:
         raise ValueError(f"{path.name} is of version {facts.get('version')}; this package draws scenes of {VERSION}")
     if not (0 < count <= _MOST_SCENES and 16 <= size_px <= _MOST_PX):
-        raise ValueError(f"{path.name} speaks of {count} scenes of {size_px} px; at most {_MOST_SCENES} of {_MOST_PX}")
+        raise ValueError(f"{path.name} describes {count} scenes of {size_px} px; at most {_MOST_SCENES} of {_MOST_PX}")
     return Truth(made, seed, count, size_px)
 
 
 @dataclass(frozen=True, eq=False)
 class Mixtures:
-    """A set of scenes, wanted: what `load_dataset_photos` stores once and maps afterwards.
+    """A set of scenes to draw, which `load_dataset_photos` stores once and maps afterwards.
 
     Attributes:
         counts, sizes_px: scenes, and side of their pictures, per side of the split.
@@ -186,7 +186,7 @@ def read_materials(path: Path) -> tuple[Material, ...]:
     """The materials in a TOML file, as the head of this module shows them.
 
     Raises:
-        ValueError: no such file, no TOML, or not two materials with a texture, modes and weights.
+        ValueError: no such file, not TOML, or fewer than two materials with a texture, modes and weights.
     """
     if path.suffix != ".toml" or not path.is_file():
         raise ValueError(f"the dataset 'mixtures' takes a .toml file of materials as its source, got {path}")

@@ -53,7 +53,7 @@ class PhotoSet:
 
     @property
     def color_only(self) -> np.ndarray:
-        """Photos that count in the `color-only` scores: not gray, not of nearly one color, not dull."""
+        """Photos that are part of the `color-only` scores: not gray, not of nearly one color, not dull."""
         return self.flags == 0
 
     @classmethod

@@ -43,7 +43,7 @@ class Found:
     Attributes:
         place: names this tree or hub id on this machine; only for the cache, never recorded.
         passed_over: (name, reason) of pictures that cannot be read, as far as listing tells, and of such folders.
-        other_files: names of files without the ending of a picture.
+        other_files: names of files without a picture's ending.
         linked_outside: how many of the sources are reached by links that lead out of the folder.
         picture: cuts the photo out of a decoded picture (the color half of a pair); None takes it whole.
         half: which half `picture` takes, "" for none.
@@ -127,7 +127,7 @@ def _remembered(index: Path) -> dict[str, list[str]]:
 
 
 def _remember(index: Path, sources: list[Source], hashes: dict[str, str | OSError]) -> None:
-    """Keep the hashes for the next call. A cache that cannot be written costs time later, nothing else."""
+    """Keep the hashes for the next call. If the cache cannot be written, the next call only takes longer."""
     now = time.time_ns()
     kept = {
         source.name: (source.stamp, hashes[source.name])

@@ -5,7 +5,7 @@ where the one with the smallest hash goes. A set too small to get a test photo t
 
 Near-duplicates are photos whose 64-bit perceptual hashes differ in at most 6 bits, directly or through others. The
 hash is pHash (Zauner, "Implementation and benchmarking of perceptual image hash functions", 2010, section 3.2.1): gray,
-32 x 32, DCT, the 8 x 8 lowest frequencies against their median. It outlives re-encoding, scaling and a change of
+32 x 32, DCT, the 8 x 8 lowest frequencies against their median. It survives re-encoding, scaling and a change of
 brightness. A picture without features has no hash and is never a near-duplicate.
 """
 

@@ -1,7 +1,7 @@
 """Decoded photos on disk: `train.u8` and `test.u8`, plain uint8 `(n, 3, s, s)`, memory-mapped, and `index.json`.
 
-A store is a folder named by content and preprocessing. It is made beside its place and renamed there whole, under a
-lock, so that two processes build it once and a kill or a full disk leaves nothing half. A store whose sizes or
+A store is a folder named by content and preprocessing. It is built under a temporary name beside its place and then renamed,
+under a lock, so that two processes build it once and a kill or a full disk leaves nothing half done. A store whose sizes or
 checksums are wrong is built again.
 """
 
@@ -140,7 +140,7 @@ def need_room(folder: Path, needed_bytes: int) -> None:
 
 
 def _build(folder: Path, build: Callable[[Path], Index]) -> Store:
-    """Under the lock: whatever temporary folder is there belongs to a process that was killed."""
+    """Under the lock: a temporary folder that is there was left by a process that was killed."""
     for stale in folder.parent.glob(f".{folder.name}.*.tmp"):
         shutil.rmtree(stale, ignore_errors=True)
     temporary = folder.parent / f".{folder.name}.{uuid.uuid4().hex[:8]}.tmp"

@@ -19,7 +19,7 @@ AHEAD = 4  # batches read before they are asked for
 class RowStream:
     """`take(step)` gives `pixels[rows_of(step)]` on the device; the next steps are read meanwhile.
 
-    Steps may be asked for in any order; only consecutive ones come read ahead.
+    Steps may be asked for in any order; only consecutive ones are read ahead.
     """
 
     def __init__(self, pixels: np.ndarray, rows_of: Callable[[int], np.ndarray], device: torch.device):
@@ -43,7 +43,7 @@ class RowStream:
         return rows
 
     def close(self) -> None:
-        """Ends the thread, after the batch it is reading."""
+        """End the thread after the batch that it is reading."""
         self._forget()
         self._pool.shutdown(wait=True, cancel_futures=True)
         self._source.close()
@@ -61,7 +61,7 @@ class RowStream:
         return self._read_pinned(rows, self._copies)
 
     def _read_pinned(self, rows: np.ndarray, copies: torch.cuda.Stream) -> torch.Tensor:
-        """Through one pinned buffer and a copy stream of its own; back when the copy is done, so the buffer is free."""
+        """Copy through one pinned buffer and a stream of its own; return when the copy is done, so that the buffer is free."""
         if self._pinned is None or len(self._pinned) != len(rows):
             self._pinned = torch.empty((len(rows), *self._row_shape), dtype=torch.uint8, pin_memory=True)
         self._source.read_into(self._pinned.numpy(), rows)
@@ -91,7 +91,7 @@ class Rows:
             self._read(self._file, memoryview(target).cast("B"), int(row) * target.nbytes)
 
     def close(self) -> None:
-        """Lets go of the file; harmless when called again."""
+        """Close the file; calling it again does nothing."""
         if self._file is not None:
             os.close(self._file)
             self._file = None
@@ -114,7 +114,7 @@ def mapped_file(pixels: np.ndarray) -> Path | None:
 
 
 def prefetch(pixels: np.ndarray) -> None:
-    """Tell the system that the whole file is wanted soon, so it is read in large pieces meanwhile."""
+    """Tell the system that the whole file is needed soon, so that it reads ahead in large pieces."""
     path = mapped_file(pixels)
     if path is not None and hasattr(os, "posix_fadvise"):
         file = os.open(path, os.O_RDONLY)

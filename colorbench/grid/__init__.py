@@ -1,4 +1,4 @@
-"""The grid: a suite's cells, what of them is done, and who runs the rest."""
+"""The grid: a suite's cells, which of them are done, and the executors that run the rest."""
 
 from colorbench.grid.calibrate import calibrate
 from colorbench.grid.plan import plan_run

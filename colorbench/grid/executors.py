@@ -1,4 +1,4 @@
-"""Executors: who runs the cells of a grid. The local one, one process per cell and one cell per device, and all by name."""
+"""Executors run the cells of a grid: the local one, with a process per cell and a cell per device, and all by name."""
 
 import os
 import re
@@ -18,7 +18,7 @@ _RAY_SETTINGS = ("address", "cpus")
 
 @runtime_checkable
 class Executor(Protocol):
-    """Who runs jobs: `execute(jobs, on_event) -> problems`."""
+    """Runs jobs: `execute(jobs, on_event) -> problems`."""
 
     def execute(self, jobs: Sequence[Job], on_event: OnEvent = ...) -> list[str]: ...
 
@@ -105,8 +105,8 @@ def make_executor(
 
     Raises:
         KeyError: an unknown executor or setting.
-        ValueError: a setting that is no KEY=VALUE, or that the executor cannot use.
-        RuntimeError: its package is not installed; says how to.
+        ValueError: a setting that is not KEY=VALUE, or that the executor cannot use.
+        RuntimeError: its package is not installed; the message says how to install it.
     """
     if name not in EXECUTORS:
         raise unknown_name("executor", name, EXECUTORS)

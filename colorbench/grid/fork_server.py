@@ -74,7 +74,7 @@ class ForkServer:
         return self._ended.get(pid)
 
     def _read(self, wait: bool) -> list[str] | None:
-        """The words of the server's next line, ends noted; None when there is none now, or none any more."""
+        """The words of the server's next line, ends noted; None when there is none yet, or the server has ended."""
         assert self._process is not None
         assert self._process.stdout is not None
         replies = self._process.stdout.fileno()
@@ -119,7 +119,7 @@ class ForkedWorker:
 
     def _send(self, number: signal.Signals) -> None:
         if self.poll() is None:
-            with suppress(ProcessLookupError):  # it has ended, and the news is on its way
+            with suppress(ProcessLookupError):  # it has ended, which has not been read yet
                 os.kill(self.pid, number)
 
 

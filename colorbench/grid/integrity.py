@@ -1,7 +1,7 @@
-"""Whether files are still what they were: those of a finished cell as its record says, the references as the photos are.
+"""Check files against what they should be: a finished cell's against its record, the references against the photos.
 
-To look at every picture takes long. So it is done once; then the sizes and times of the files are noted beside them, and
-pictures are read again only when those have changed.
+Reading every picture takes long. So it is done once; then sizes and times of the files are noted beside them, and pictures
+are read again only when those have changed.
 """
 
 import os
@@ -26,7 +26,7 @@ from colorbench.record import Record
 def damaged_file(folder: Path, record: Record) -> str | None:
     """The first file of a finished cell that is not what its record says; None when all are.
 
-    All predictions, or the checkpoint, may have been removed to save room: that is no damage.
+    All predictions, or the checkpoint, may have been removed to save space: that is not damage.
     """
     files = _files(folder, record)
     if not files or _is_noted(folder / CHECKED, files):
@@ -35,7 +35,7 @@ def damaged_file(folder: Path, record: Record) -> str | None:
 
 
 def note_files(folder: Path, record: Record) -> None:
-    """Note that the files of a record are as it says: they have just been written, or read."""
+    """Note that the files are as the record says, after they were written or read."""
     files = _files(folder, record)
     if files and not _is_noted(folder / CHECKED, files):
         _note(folder / CHECKED, files)

@@ -1,7 +1,7 @@
 """The ray executor: one cell = one task of Ray Core, on any machine of a cluster that shares the output folder.
 
-Ray places the tasks, pins GPUs (CUDA_VISIBLE_DEVICES) and runs a task again whose worker or node died; a task sees one cell
-through in a process of its own. All state is in the cells' folders, so workers, nodes and the head may die: when the head is
+Ray places the tasks, pins GPUs (CUDA_VISIBLE_DEVICES) and retries a task whose worker or node died; a task runs one cell to
+its end in a process of its own. All state is in the cells' folders, so workers, nodes and the head may die: when the head is
 gone the run ends with a message, and the same command goes on once it is back.
 """
 
@@ -119,7 +119,7 @@ class _Tasks:
             self._after_memory_ran_out(self.tracker.jobs[folder], text)
         else:
             name = self.tracker.jobs[folder].name
-            self.tracker.end(folder, f"{name}: its ray task died again and again ({text}); resumable")
+            self.tracker.end(folder, f"{name}: its ray task died repeatedly ({text}); resumable")
 
     def _fit_to(self, cpus: float | int, gpus: float | int) -> None:
         """Choose the device and how many tasks may be under way."""

@@ -37,7 +37,7 @@ class Plan:
 
     @property
     def todo(self) -> list[Cell]:
-        """Cells without a record that counts."""
+        """Cells without a valid record."""
         return [cell for cell, state in self.states if state.name != "done"]
 
     @property
@@ -99,8 +99,8 @@ def plan_run(
         )
     expected = _seconds_before(states)
     expected |= {label: budget.seconds for label, budget in budgets.items() if budget.seconds is not None}
-    sentence = f"{photos.report.sentence()}; {len(photos.train)} to train on, {len(photos.test)} to test{shortfall}"
-    return Plan(suite, out, None if source is None else str(source), tuple(states), sentence, table, expected)
+    about_photos = f"{photos.report.usage()}; {len(photos.train)} to train on, {len(photos.test)} to test{shortfall}"
+    return Plan(suite, out, None if source is None else str(source), tuple(states), about_photos, table, expected)
 
 
 def refuse_other_protocol(suite: Suite, out: Path) -> Suite | None:
@@ -152,7 +152,7 @@ def _with_table(suite: Suite, table: StepTable | None) -> Suite:
 
 
 def _published_photos(suite: Suite, count: int) -> str:
-    """What is to be said of the number of test photos, when the suite follows a published protocol.
+    """A remark on the number of test photos, when the suite follows a published protocol.
 
     Raises:
         ValueError: these are not that protocol's photos.
@@ -181,7 +181,7 @@ def _needs_table(suite: Suite) -> str:
     protocol = suite.protocol
     if protocol.table_sha256:
         return (
-            f"suite {suite.name} names the step table {protocol.table_sha256[:12]}, which is not here: "
+            f"suite {suite.name} names the step table {protocol.table_sha256[:12]}, which was not found: "
             "give it with --table FILE"
         )
     return (

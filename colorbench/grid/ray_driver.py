@@ -70,7 +70,7 @@ class Driver:
         self.refs[task.remote(job["folder"], job["ticket"], self.settings["environment"])] = job["folder"]
 
     def collect(self) -> None:
-        """Report everything that has ended; waits a little when nothing has."""
+        """Report everything that has ended; wait a little when nothing has."""
         done, _ = self.ray.wait(list(self.refs), num_returns=1, timeout=0.2)
         if done:
             done, _ = self.ray.wait(list(self.refs), num_returns=len(self.refs), timeout=0)
@@ -130,7 +130,7 @@ def _read(inbox: queue.Queue) -> None:
 
 
 def _check_answers(address: str) -> None:
-    """Refuse an address where nothing listens; Ray itself would try for long. Other spellings (auto, ray://) are left to it."""
+    """Refuse an address where nothing listens; Ray itself would try for minutes. Other forms (auto, ray://) are left to it."""
     host, _, port = address.rpartition(":")
     if not host or "/" in host or not port.isdigit():
         return

@@ -1,7 +1,7 @@
 """One cell on another machine: what a Ray task or a Slurm job does there, and how the two sides find each other.
 
-The cell runs in the same worker process, under the same supervisor, as on this machine; so nothing that the network's code
-does can harm the engine. All it shares with the run is the cell's folder, which must be on a file system that both see; a
+The cell runs in the same worker process, under the same supervisor, as on this machine; so the network's code
+cannot harm the engine. All it shares with the run is the cell's folder, which must be on a file system that both see; a
 ticket in that folder tells whether it is.
 """
 
@@ -28,7 +28,7 @@ def write_ticket(job: Job) -> str:
 
 
 def environment_elsewhere(extra: Mapping[str, str]) -> dict[str, str]:
-    """What a worker on another machine must be told: our own variables and `extra`."""
+    """Variables for a worker on another machine: our own and `extra`."""
     return {key: value for key, value in os.environ.items() if key.startswith("COLORBENCH_")} | dict(extra)
 
 

@@ -23,7 +23,7 @@ from colorbench.suites.load import read_written_suite
 
 @dataclass(frozen=True)
 class RetestPlan:
-    """What a retest is to do.
+    """What a retest will do.
 
     Attributes:
         board: the finished board.
@@ -33,7 +33,7 @@ class RetestPlan:
         todo: runs of the board with the cells that test them on the new photos.
         done: how many of these are there already.
         left_out: why something on the board cannot be tested, a message each.
-        told: about the photos, a message each.
+        told: remarks on the photos.
         mean_ab: mean color of the photos that were trained on, when those are at hand.
     """
 
@@ -92,7 +92,7 @@ def plan_retest(
     before = read_written_suite(folder / SUITE)
     _can_be_retested(board)
     protocol = _protocol(before.protocol, source, dataset)
-    photos, data_hash, sentence = load_all_photos(protocol, source, on_photos)
+    photos, data_hash, usage = load_all_photos(protocol, source, on_photos)
     suite = _suite(before, protocol, name, len(photos), metrics)
     place = folder.resolve().parent / suite.name
     _is_free(place, data_hash)
@@ -109,7 +109,7 @@ def plan_retest(
         todo=tuple(waiting),
         done=len(pairs) - len(waiting),
         left_out=tuple(left_out),
-        told=(sentence, *told),
+        told=(usage, *told),
         mean_ab=mean_ab,
     )
 
@@ -120,7 +120,7 @@ def _why_not(run: Run) -> str:
         return "submitted pictures, no checkpoint"
     row = BASELINES.get(run.record.cell.recipe.generator)
     if run.record.cell.is_baseline and row is not None and row.needs_truth:
-        return "of photos nobody knows the distribution of color"
+        return "the distribution of colors is unknown for photos"
     return ""
 
 
@@ -261,7 +261,7 @@ def _is_done(run: Run, cell: Cell, out: Path, metrics: Sequence[str]) -> bool:
 def _training_photos(
     board: Board, source: str | Path | None, photos: PhotoSet
 ) -> tuple[tuple[float, float] | None, list[str]]:
-    """`(mean_ab, sentences)`: what baselines need of the photos that were trained on, and whether the new ones are new."""
+    """`(mean_ab, remarks)`: what baselines need from the training photos, and whether any of them are among the new ones."""
     import torch
 
     from colorbench.data import load_protocol_photos
@@ -275,9 +275,9 @@ def _training_photos(
     except (ValueError, KeyError, OSError) as error:
         if given:
             raise
-        return None, [f"the photos that {board.name} was trained on are not at hand ({error}); --train-data gives them"]
+        return None, [f"the photos that {board.name} was trained on were not found ({error}); --train-data gives them"]
     known = {name[:16] for name in old.train.ids} & {name[:16] for name in photos.ids}
-    told = [f"{len(known)} of these photos were trained on: their scores flatter"] if known else []
+    told = [f"{len(known)} of these photos were trained on: their scores are too good"] if known else []
     a, b = split_statistics(old.train, torch.device("cpu")).mean_ab.tolist()
     return (a, b), told
 

@@ -97,7 +97,7 @@ def run(
 
 
 def _removed(plan: Plan, recorded: dict[Path, str]) -> list[str]:
-    """What somebody removed while the run went on, a message each; what belongs to no cell is written again."""
+    """Messages about cells that were removed during the run; files that belong to no cell are written again."""
     gone = [name for folder, name in recorded.items() if not (folder / RECORD).is_file()]
     if not (plan.out / plan.suite.name / SUITE).is_file():
         _write_suite(plan)
@@ -121,7 +121,7 @@ def _adopt_cells(suite: Suite, cells: list[Cell], out: Path) -> list[Cell]:
     """Copy what sibling suites have of these cells, their records last; returns the cells that are done now.
 
     A cell's key leaves out the suite's name for this reason: U-Net with l1 is trained once for the board of generators and
-    the board of losses, when both hold the same things fixed. A cell that a process works on now is left to it.
+    the board of losses, when both hold the same things fixed. A cell that a process is working on is left alone.
     """
     siblings = _siblings(suite, out)
     return [cell for cell in cells if any(_adopt_cell(cell, sibling, out) for sibling in siblings)]

@@ -1,4 +1,4 @@
-"""From records to a board: statistics, tables, plots, pages; entering, checking and publishing it."""
+"""From records to a board: statistics, tables, plots, pages; submitting to it, checking and publishing it."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING

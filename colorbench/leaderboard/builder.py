@@ -31,18 +31,18 @@ def build(
 ) -> Path:
     """Write the board of one suite's run folder and return its folder (default: `run_dir/board`).
 
-    Leaves table.csv, .parquet, .md, .tex, plots/*.png and *.svg, index.html and runs/*.html. Everything is a view: built
+    Leaves table.csv, .parquet, .md, .tex, plots/*.png and *.svg, index.html and runs/*.html. All of it is derived: built
     again from the same records it comes out the same.
 
     Args:
         plots: False leaves out the plots (a quick table).
         pages: False writes what is kept in a repository beside the records: the tables, and two plots as PNG.
-        strips: how many photos are shown; which ones, no score decides.
+        strips: how many photos are shown; scores do not decide which.
         photos: ids of the photos to show instead; an empty list shows none (photos that may not be published).
         pictures: False shows no photo and no prediction anywhere, as does `pictures = false` in the suite.
         badges: how far each record was checked, from `check`: sha256 of the record -> badge names.
         resample_sets: give FID and KID intervals over photos too, by joint resampling: passes every stored prediction
-            through Inception, so it takes a while and needs its weights. Without it they run over seeds alone.
+            through Inception, so it takes a while and needs its weights. Without it the intervals are over seeds alone.
         all_metrics: on generated scenes, say of every metric what it rewards, also of those that need weights; measured once
             and kept beside the records.
         beside: links to boards of the same generators; by default to those that lie beside the run folder.
@@ -54,7 +54,7 @@ def build(
     Raises:
         FileNotFoundError: no folder, or no readable record in it.
         MixedBoard: the records do not belong in one table.
-        ValueError: a damaged file, by name; pictures are asked for where none may be shown; every metric is asked for
+        ValueError: a damaged file, by name; pictures are asked for on a board that may show none; every metric is asked for
             on a board of photos.
     """
     from colorbench.leaderboard.ambiguity_report import write_ambiguity

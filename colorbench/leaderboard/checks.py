@@ -1,10 +1,10 @@
-"""How far a record can be believed: a ladder of five badges, each resting on the one before.
+"""How far a record was checked: five badges, each of which requires the one before.
 
 valid: schema, key, hashes of what lies beside it, ranges. plausible: the arithmetic of budget, time and memory.
 re-scored: the stored pictures give the scores again. re-inferred: the checkpoint gives the pictures again, within 1/255.
 re-run: training again from seeds the checker chose does not come out significantly worse than the claim.
 
-Nothing submitted is executed. The two upper rungs need a trainer, so they take functions: `infer` and `rerun`.
+Nothing submitted is executed. The last two checks need a trainer, so they take functions: `infer` and `rerun`.
 """
 
 import io
@@ -25,7 +25,7 @@ _LARGE = (PREDICTIONS, CHECKPOINT)
 class Finding:
     """What was found about one record: the badges it holds, and what kept it from the next one.
 
-    `absent`: files that the record names and that are not here; the rungs that need them cannot be tried.
+    `absent`: files that the record names and that are missing here; the checks that need them are left out.
     """
 
     place: str
@@ -36,13 +36,13 @@ class Finding:
 
     @property
     def remark(self) -> str:
-        """The problems, and what is not at hand."""
-        away = [f"not at hand: {', '.join(self.absent)}"] if self.absent else []
+        """The problems, and the files that are missing."""
+        away = [f"missing here: {', '.join(self.absent)}"] if self.absent else []
         return "; ".join([*self.problems, *away])
 
     @property
     def ok(self) -> bool:
-        """No check that was made failed. A rung that could not be tried here is no failure."""
+        """Whether no check failed. One that could not be made here is no failure."""
         return not self.problems
 
 
@@ -59,9 +59,9 @@ def check(
 
     Args:
         folder: `<suite>/` with records, and `references/` where scores are to be computed again.
-        rescore: False stops at `plausible`, which needs no pictures and takes no time.
+        rescore: False stops at `plausible`, which needs no pictures and is quick.
         infer: makes pictures from a checkpoint; None leaves `re-inferred` untried.
-        rerun: trains a cell; None leaves `re-run` untried. `seeds` are the checker's; what looks too good gets those after.
+        rerun: trains a cell; None leaves `re-run` untried. `seeds` are the checker's; a claim that looks too good gets more.
         only: folders of records to check (labels); the others are not looked at.
 
     Returns:
@@ -77,12 +77,12 @@ def check(
 
 
 def badges_of(findings: list[Finding]) -> dict[str, list[str]]:
-    """As `build(badges=...)` takes them."""
+    """The findings as `build(badges=...)` takes them."""
     return {finding.sha256: list(finding.badges) for finding in findings if finding.badges}
 
 
 def _alone(folder: Path, findings: list[Finding], only: list[str] | None) -> list[Finding]:
-    """What would keep the whole folder from being one board."""
+    """Why the whole folder cannot be one board; empty when it can."""
     if not findings or only is not None:
         return []
     try:
@@ -93,7 +93,7 @@ def _alone(folder: Path, findings: list[Finding], only: list[str] | None) -> lis
 
 
 def _stale(board: Board, path: Path) -> str:
-    """Says so when a built table is not what these records give: text to the letter, numbers to nine digits."""
+    """A problem when a built table differs from what these records give: text exactly, numbers to nine digits."""
     import pandas as pd
 
     from colorbench.leaderboard.table import csv, table
@@ -105,7 +105,7 @@ def _stale(board: Board, path: Path) -> str:
     try:
         held = pd.read_csv(path)
     except ValueError:
-        return f"board/{path.name} is no table: {cure}"
+        return f"board/{path.name} is not a table: {cure}"
     made = pd.read_csv(io.StringIO(csv(table(rank_board(board)))))
     try:
         pd.testing.assert_frame_equal(held, made, rtol=1e-9, check_dtype=False)
@@ -124,8 +124,8 @@ def _check_one(folder: Path, path: Path, place: str, rescore, infer, rerun, seed
         record = read_record(path)
         run = Run(record, path.parent, digest)
         absent = tuple(name for name in _LARGE if name in record.files and not (path.parent / name).exists())
-        for name, rung in (("valid", lambda: valid(run)), ("plausible", lambda: plausible(record))):
-            if problems := rung():
+        for name, problems_of in (("valid", lambda: valid(run)), ("plausible", lambda: plausible(record))):
+            if problems := problems_of():
                 return Finding(place, digest, tuple(badges), tuple(problems), absent)
             badges.append(name)
         problems = _costly(folder, run, badges, rescore, infer, rerun, seeds)

@@ -88,7 +88,7 @@ class Difference:
 def compare_entries(a: Side, b: Side, metric: str) -> Difference:
     """One metric of two entries, of one board or of two. The numbers are those of the board's page for two of one board.
 
-    Photos are paired when both were tested on the same ones; else each side's own spread over photos counts.
+    Photos are paired when both were tested on the same ones; else each side contributes its own spread over photos.
 
     Raises:
         ValueError: the two were scored by different versions of the metric.
@@ -101,7 +101,7 @@ def compare_entries(a: Side, b: Side, metric: str) -> Difference:
     same = a.board.photos == b.board.photos and _data_hash(a) == _data_hash(b)
     photos, values, spread, remarks = (), np.zeros((2, 0)), (0.0, 0), _protocols(a, b)
     if ours is None or theirs is None:
-        remarks.append("no values of single photos: seeds alone count")
+        remarks.append("no values of single photos: interval over seeds alone")
     elif same:
         photos, values = a.board.photos, np.stack([ours, theirs])
         spread = _paired(values, photos)
@@ -109,7 +109,7 @@ def compare_entries(a: Side, b: Side, metric: str) -> Difference:
         remarks.append("tested on different photos: not paired")
         spread = _unpaired([by_photo(ours[None], a.board.photos)[0], by_photo(theirs[None], b.board.photos)[0]])
     if any(np.isnan(variance) for variance, *_ in parts):
-        remarks.append("one seed: how far another would be off is unknown")
+        remarks.append("one seed: the spread over seeds is unknown")
     variances, counts, dfs, priors = zip(*parts)
     one_prior = a.board.folder == b.board.folder and np.isfinite(priors).all()
     made = Parts(variances, counts, dfs, *spread, priors[0] if one_prior else float("inf"))

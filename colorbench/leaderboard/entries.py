@@ -21,7 +21,7 @@ from colorbench.leaderboard.untrusted import plain_file, read_curve, read_scores
 from colorbench.record import Record, Score, read_record
 
 SUBMISSIONS = "submissions"
-"""Folder of entries from outside, beside the cells: no name of theirs is the folder of a cell."""
+"""Folder of submitted entries, apart from the cells, so that no name of theirs can be the folder of a cell."""
 _SUITE_CURE = "delete it, and `colorbench run` or `export` writes it again"
 
 Kind = Literal["trained", "baseline", "submission"]
@@ -86,7 +86,7 @@ class Entry:
     def photo_means(self, metric: str, photos: tuple[str, ...]) -> Float[np.ndarray, "p"] | None:
         """Values of every photo, averaged over the seeds, in the order of `photos`; None without tables of scores.
 
-        A photo without a finite value (PSNR of an identical picture) takes the mean of the others: it adds nothing.
+        A photo without a finite value (PSNR of an identical picture) takes the mean of the others.
         """
         tables = [run.scores for run in self.runs]
         columns = [t[metric].reindex(photos).to_numpy(float) for t in tables if t is not None and metric in t.columns]
@@ -312,7 +312,7 @@ def _read_suite(path: Path) -> Suite:
 
 
 def cut(text: str, most: int, tail: int | None = None) -> str:
-    """At most so many letters, cut in the middle; `tail` letters of the end stay: variants of one loss mostly differ there.
+    """At most `most` letters, cut in the middle; `tail` letters of the end stay, where variants of one loss mostly differ.
 
     >>> cut("abcdefghij", 5)
     'ab…ij'
@@ -324,8 +324,8 @@ def cut(text: str, most: int, tail: int | None = None) -> str:
 def short_names(entries: Sequence[Entry], most: int = 34) -> dict[str, str]:
     """Label -> short name, for all entries of a board.
 
-    What all trained entries share, the generator or all that follows it, is left out. The rest is cut where no two names
-    become one, if there is such a place.
+    What all trained entries share, the generator or all that follows it, is left out. The rest is cut so that names stay
+    different, if that is possible.
     """
     plain = _without_shared(entries)
     short = {}

@@ -18,7 +18,7 @@ SOURCES = ("loss", "generator", "loss x generator", "seeds")
 class Factors:
     """A complete grid of losses and generators. `cells[i, j]`: mean over seeds of loss i on generator j.
 
-    `share`: part of the sum of squares per source, adding up to 1. `p`: of each source but the seeds; NaN untested.
+    `share`: part of the sum of squares per source, adding up to 1. `p`: of each source but the seeds; NaN when untested.
     `left_out`: entries that are in no complete grid.
     """
 
@@ -47,7 +47,7 @@ def factors(board: Board, metric: str | None = None) -> Factors | None:
 
 
 def _grid(board: Board, metric: str) -> dict[tuple[str, str], Entry]:
-    """Entries by (loss, generator); of several with other options or heads the plainest label counts."""
+    """Entries by (loss, generator); of several with other options or heads the one with the plainest label."""
     grid: dict[tuple[str, str], Entry] = {}
     for entry in sorted(board.ranked, key=lambda e: (len(e.recipe.options), len(e.label), e.label)):
         if np.isfinite(entry.seed_values(metric)).all():
@@ -94,8 +94,8 @@ def _variance(runs: list[tuple[str, str, float]]) -> tuple[dict[str, float], dic
     return share, p
 
 
-def sentence(view: Factors) -> str:
-    """What the analysis says, in one line."""
+def variation_line(view: Factors) -> str:
+    """How the variation is divided between its sources, in one line."""
     parts = [f"{name} {100 * view.share[name]:.0f} %{_p(view.p.get(name))}" for name in SOURCES]
     return f"Variation of {view.metric}: " + ", ".join(parts) + "."
 

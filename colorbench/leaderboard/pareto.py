@@ -1,7 +1,7 @@
 """Quality against cost, and one number across metrics.
 
-The front shows what money buys; no single winner. The summary scales each metric so that the gray picture is 0 and a
-*fixed* reference row is 1, and takes the interquartile mean: no metric with an odd scale decides.
+The front shows what each cost buys; it names no single winner. The summary scales each metric so that the gray picture is 0
+and a *fixed* reference row is 1, and takes the interquartile mean, so that no metric dominates by its scale.
 """
 
 import numpy as np
@@ -20,7 +20,7 @@ _SCALE = {"train_seconds": 1.0, "parameters": 1e-6, "peak_bytes": 1e-9, "joules"
 
 
 def cost(entry: Entry, key: str) -> float:
-    """Mean cost over the seeds, in the unit of `COSTS`; NaN where it was not metered, and for baselines."""
+    """Mean cost over the seeds, in the unit of `COSTS`; NaN where it was not measured, and for baselines."""
     if entry.kind == "baseline":
         return float("nan")
     facts = [run.record.generator if key == "parameters" else run.record.cost for run in entry.runs]
@@ -30,13 +30,13 @@ def cost(entry: Entry, key: str) -> float:
 
 
 def varies(values: Float[np.ndarray, "n"]) -> bool:
-    """Whether a cost tells the entries apart: the one that the budget fixed does not, nor does one nobody metered."""
+    """Whether a cost differs between entries: one that the budget fixes does not, nor does one that was not measured."""
     finite = values[np.isfinite(values)]
     return len(finite) > 1 and bool(np.ptp(finite) > 0.01 * np.abs(finite).max())
 
 
 def truth_colorfulness(board: Board) -> float | None:
-    """The test photos' mean colorfulness: the gray picture's own, next to nothing, and how far it is off."""
+    """The test photos' mean colorfulness: that of the gray picture, which is nearly 0, and its error."""
     gray = board.entry("gray")
     if gray is None or not {"colorfulness", "colorfulness-error"} <= set(board.metrics):
         return None

@@ -1,4 +1,4 @@
-"""Putting a board where others find it: a folder for a web server, a dataset on the Hugging Face hub, a model's card.
+"""Publish a board: to a folder for a web server, a dataset on the Hugging Face hub, or a model's card.
 
 On the hub the upload names the commit it was made on: if somebody else published in between, the hub refuses and nothing
 is overwritten (`Moved`). The token is the hub client's own; none is read or kept here.
@@ -123,7 +123,7 @@ def publish_all(
 def export(run_dir: Path, target: Path, *, plots: bool = True) -> Path:
     """A slim copy of a suite's folder, to be committed or handed on: records, scores, curves, tables and two plots.
 
-    Left out are predictions, checkpoints, photos, pages (`publish` makes them) and what a run keeps for itself. `check`,
+    Left out are predictions, checkpoints, photos, pages (`publish` makes them) and working files of a run. `check`,
     `build` and `publish` take such a folder as it is. Calling it again brings the copy up to date; other files in `target`
     stay.
 
@@ -238,7 +238,7 @@ def _results(board: Board, entry) -> list:
 
 
 def write_model_card(run_dir: Path, label: str, path: Path, *, model_name: str | None = None) -> Path:
-    """Put the scores into a model card's metadata; what else stands in the card stays. Makes the card if there is none."""
+    """Put the scores into a model card's metadata; the rest of the card stays. Makes the card if there is none."""
     from huggingface_hub import metadata_save
 
     metadata = model_index(run_dir, label, model_name=model_name)

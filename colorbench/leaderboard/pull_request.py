@@ -1,6 +1,6 @@
 """What a workflow runs on a pull request that adds records: `python -I -m colorbench.leaderboard.pull_request DIR ...`.
 
-Records are facts: a pull request adds files and changes none but tables, plots and the story. Each board it touches is
+Records are never changed: a pull request adds files and changes only tables, plots and the story. Each board it touches is
 checked as far as the files allow, and the new entries are compared with the reference rows. Writes `review.md`, exits 1
 when something is refused.
 """

@@ -1,4 +1,4 @@
-"""What a reader needs to make a run again: the command that gives the same cell, and the papers behind it."""
+"""What a reader needs to repeat a run: the command that gives the same cell, and the papers behind it."""
 
 import re
 import shlex
@@ -15,7 +15,7 @@ from colorbench.suites.expand import expand_suite
 from colorbench.suites.override import OWN
 
 PHOTOS = "PHOTOS"
-"""Stands in a command for a folder that a record does not name."""
+"""Placeholder in a command for a folder that a record does not name."""
 _ARXIV = re.compile(r"arXiv[: ](\d{4}\.\d{4,5})")
 _PAPER = re.compile(
     r"(?P<authors>[^.]+?)\. (?P<title>.+?)\. (?:(?P<venue>[^.]*?) )?(?P<year>\d{4})(?:\. arXiv (?P<arxiv>[\d.]+))?"
@@ -147,7 +147,7 @@ def bibtex(text: str) -> str:
 
 
 def code_of(record: Record) -> str:
-    """Where the generator's code is, as `module:name`; "" for what these tables do not have."""
+    """Where the generator's code is, as `module:name`; "" when it is not in these tables."""
     key = record.cell.recipe.generator
     row = GENERATORS.get(key)
     if row is None:

@@ -1,4 +1,4 @@
-"""The three upper rungs of `checks`: score again, infer again, train again."""
+"""The last three checks of `checks`: score again, infer again, train again."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -22,7 +22,7 @@ FIRST_LOOK, SECOND_LOOK = 0.05, 0.01
 Infer = Callable[[Path, list[UInt8[np.ndarray, "h w 3"]]], list[UInt8[np.ndarray, "h w 3"]]]
 """A checkpoint and true photos -> predictions, uint8."""
 Rerun = Callable[[Cell], Record]
-"""A cell with a seed the checker chose -> its record, trained anew."""
+"""A cell with a seed the checker chose -> its record, trained again."""
 
 
 def rescored(run: Run, references: Path) -> list[str]:
@@ -53,7 +53,7 @@ def rescored(run: Run, references: Path) -> list[str]:
 def reinferred(run: Run, references: Path, infer: Infer) -> list[str]:
     """The checkpoint's pictures of up to 64 photos, each value within 1 of 255 of the stored ones.
 
-    bf16 rounds otherwise on every kind of device: there 99 % of a picture's values must hold that, and none be 16 away.
+    bf16 rounds differently on every kind of device: there 99 % of a picture's values must be that close, and none 16 away.
     """
     from colorbench.photo import decode_photo
 
@@ -83,7 +83,7 @@ def reinferred(run: Run, references: Path, infer: Infer) -> list[str]:
 def rerun_holds(folder: Path, run: Run, rerun: Rerun, seeds: tuple[int, ...]) -> list[str]:
     """Train again from the checker's seeds; the claim must not be significantly better than what comes out.
 
-    One that is may still be luck, if its seeds are the suite's (0, 1, ..., chosen by nobody) and give it again.
+    A better claim may still be luck: it passes if its seeds are the suite's (0, 1, ...) and give it again.
     """
     board = read_board(folder)
     entry = next(e for e in board.entries if any(r.sha256 == run.sha256 for r in e.runs))
@@ -107,8 +107,8 @@ def rerun_holds(folder: Path, run: Run, rerun: Rerun, seeds: tuple[int, ...]) ->
 def reproduces(claim: Float[np.ndarray, "s"], value_of: Callable[[int], float], spread: float) -> bool:
     """Whether seeds 0, 1, ... trained again each come within half the re-runs' standard deviation of the claim.
 
-    Where a seed decides the result, an honest claim passes whatever its luck; where it does not, as on most GPUs, three
-    seeds of chance do so one time in fifty.
+    Where a seed fixes the result, an honest claim always passes; where it does not, as on most GPUs, three random
+    seeds pass one time in fifty.
     """
     return all(abs(value_of(seed) - value) < spread / 2 for seed, value in enumerate(claim))
 
@@ -118,8 +118,8 @@ def second_look(
 ) -> tuple[Float[np.ndarray, "r"], float]:
     """Values of the re-runs, and the p of `better_by_chance` to be judged at `SECOND_LOOK`.
 
-    At 5 % one honest claim in twenty fails, and a board of 18 has more than half a chance to hold one. So p under 5 %
-    only earns a second look: twice as many fresh seeds, and the verdict over all of them. Of three honest seeds .7 % fail
+    At 5 % one honest claim in twenty fails, and a board of 18 holds one with a probability above one half. So p under 5 %
+    only leads to a second look: twice as many new seeds, and the verdict over all of them. Of three honest seeds .7 % fail
     (simulated), and of claims three standard deviations off 89 % (91 % at one look).
     """
     values = [value_of(seed) for seed in seeds]
@@ -146,7 +146,7 @@ def better_by_chance(claim: Float[np.ndarray, "s"], rerun: Float[np.ndarray, "r"
     from scipy import stats
 
     if len(claim) + len(rerun) < 3 or not len(claim) or not len(rerun):
-        raise ValueError(f"{len(claim)} claimed and {len(rerun)} re-run seeds tell nothing; re-run at least 2")
+        raise ValueError(f"{len(claim)} claimed and {len(rerun)} re-run seeds are too few to judge; re-run at least 2")
     if np.ptp([*claim, *rerun]) == 0:  # scipy's p is nan
         return 1.0
     side = "greater" if higher_is_better else "less"

@@ -1,4 +1,4 @@
-"""What does each metric reward? Its order of predictions whose virtues are known.
+"""What does each metric reward? Its order of predictions with known strengths.
 
 On generated scenes `bayes-sample` has the right distribution of colors, `bayes-mode` commits to one color, `bayes-median`
 and `bayes-mean` average, `gray` gives up, `shuffled-ab` is plausible in the wrong places. A metric under which `bayes-mean`
@@ -37,7 +37,7 @@ class Reward:
         means: label -> mean over the scenes.
         order: labels, best first; empty where the metric has no direction or tells none apart.
         apart: whether each of them but the last was told apart from the next (5 %, paired over scenes).
-        averaging: whether the mean beats a sample: "yes", "no", "tied", or why nobody can say.
+        averaging: whether the mean beats a sample: "yes", "no", "tied", or why that is unknown.
     """
 
     metric: str

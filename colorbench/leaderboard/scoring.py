@@ -1,4 +1,4 @@
-"""Pictures of any colorizer against the photos of a board, a few at a time, so that a long folder can be gone on with.
+"""Pictures of any colorizer against the photos of a board, a few at a time, so that a stopped call can be continued.
 
 Each part is kept in a file named by the hash of its pictures and metrics: the same call after a stop reads what is done.
 """
@@ -102,7 +102,7 @@ def score_folders_in_parts(
 
 
 def _part_of(whole: References, pictures) -> References:
-    """Some of the photos; what a metric asks of all of them (the prior of their colors) it gets of all of them."""
+    """Some of the photos; what a metric needs from all of them (the prior of their colors) is computed over all of them."""
     part = References(pictures, batch=whole.batch, device=whole.device)
     part.bin_weights = whole.bin_weights
     return part

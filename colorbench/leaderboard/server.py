@@ -8,7 +8,7 @@ from pathlib import Path
 
 MOST_THREADS = 32
 IDLE_SECONDS = 10.0
-"""A connection that says nothing for so long is closed."""
+"""An idle connection is closed after this many seconds."""
 _OWN_NAMES = ("127.0.0.1", "localhost", "[::1]")
 
 
@@ -27,7 +27,7 @@ def serve(folder: Path, port: int = 8000) -> ThreadingHTTPServer:
 
 
 class _Server(ThreadingHTTPServer):
-    """At most `MOST_THREADS` requests at a time; the next one waits until one of them is done or has idled out."""
+    """At most `MOST_THREADS` requests at a time; the next one waits until one of them is done or was closed as idle."""
 
     def __init__(self, *args):
         super().__init__(*args)
@@ -44,13 +44,13 @@ class _Server(ThreadingHTTPServer):
             self._free.release()
 
     def handle_error(self, request, client_address):
-        """Nothing: a connection that breaks off is the browser's affair."""
+        """Ignore it: a broken connection is normal for a browser."""
 
 
 class _Files(SimpleHTTPRequestHandler):
     """Regular files below one folder; no listings, no links out of it, no lines on the terminal.
 
-    The Host header must name this machine: a page elsewhere, whose name was made to point here, reads nothing.
+    The Host header must name this machine: a foreign page whose name was made to point here (DNS rebinding) reads nothing.
     """
 
     timeout = IDLE_SECONDS

@@ -1,4 +1,4 @@
-"""FID and KID have no value per photo: their interval over photos comes from drawing the photo set again.
+"""FID and KID have no value per photo: their interval over photos comes from resampling the photos.
 
 Each draw takes the same photos, with replacement, for every entry and seed at once, so that differences between entries
 keep the pairing; seeds stay outside. Both distances follow from Gram matrices of the features, so a draw costs one

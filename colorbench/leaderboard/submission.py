@@ -1,4 +1,4 @@
-"""A colorizer from outside on the board: its pictures scored like everybody's, and a record that says where it came from.
+"""Enter an outside colorizer on a board: its pictures are scored like all others, and its record says where it came from.
 
 Such a row is marked as not trained under the budget and is not ranked; every metric, interval and plot shows it.
 """
@@ -42,10 +42,10 @@ def submit(
         citation, source, version, pretrained, parameters: as far as they are known.
         keep_lightness: put the photo's lightness back, as for every head of the harness; False scores the pictures as they are.
         resize: bring pictures of another size to the photo's.
-        on_progress: called with photos done and photos in all. A stopped call goes on where it was.
+        on_progress: called with photos done and photos in all. A stopped call continues where it was.
 
     Raises:
-        ValueError: a missing, unreadable or wrongly sized picture; a name or license that says nothing.
+        ValueError: a missing, unreadable or wrongly sized picture; an empty name or license.
         FileExistsError: the board has an entry or a recipe of that name.
     """
     board = read_board(Path(run_dir))
@@ -77,14 +77,14 @@ def submit(
 
 
 def per_image_metrics(board: Board) -> list[str]:
-    """The board's metrics that have one value a photo and that this package knows."""
+    """The board's metrics that have one value per photo and that this package knows."""
     from colorbench.metrics import METRICS
 
     return [key for key in board.metrics if key in METRICS and METRICS[key].per_image]
 
 
 def color_only_photos(board: Board, photos: list[str]) -> np.ndarray:
-    """Which photos count as color-only: as the board's own tables say, all where they say nothing."""
+    """Which photos count as color-only: as the board's own tables say, all where they do not say."""
     tables = (run.scores for run in board.runs if run.scores is not None)
     flags = next((t["color_only"] for t in tables if "color_only" in t.columns and set(photos) <= set(t.index)), None)
     return np.ones(len(photos), bool) if flags is None else flags.reindex(photos).to_numpy(bool)

@@ -168,7 +168,7 @@ def _plain(value: float) -> str:
 
 
 def footnotes(results: Results) -> list[str]:
-    """The lines under every table: what the figures are, what is missing, what was skipped or refused."""
+    """The lines under every table: what the numbers mean, what is missing, what was skipped or refused."""
     board = results.board
     lines = [f"Sorted by {heading(board, board.primary)}, the board's one primary metric."]
     if board.rankable:

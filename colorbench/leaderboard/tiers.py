@@ -1,4 +1,4 @@
-"""From scores to what a reader may say: per metric, means with intervals, Holm's correction, tie letters, rank tiers.
+"""From scores to what they support: per metric, means with intervals, Holm's correction, tie letters, rank tiers.
 
 Ranks are ranges ("1-4"): from 1 + the number of entries that are significantly better to n - the number that are
 significantly worse. Ties are never broken by the third decimal.
@@ -25,7 +25,7 @@ MOST_PAIRS = 400
 FEWEST_PHOTOS = 5
 """Below this number, intervals run over seeds alone."""
 MOST_LETTERS = 60
-"""Entries up to which tie letters are worked out; more letters are unreadable."""
+"""Entries up to which tie letters are computed; more letters are unreadable."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ _GROUPS = {
     "Outside the budget": "Submitted pictures of colorizers that were trained elsewhere, for longer; not ranked.",
     "Baselines": "They learn nothing; an entry that could not be told apart from gray has not learned to color.",
     "Best possible": "They know each material's distribution of color, as these generated scenes state it, but not the draw.",
-    "Oracles": "They look at the true colors, so they bound each score from the good side; nobody can enter one.",
+    "Oracles": "They look at the true colors, so they bound each score from above; none can be entered.",
 }
 
 
@@ -71,7 +71,7 @@ def _group(entry: Entry) -> str:
 
 @dataclass(frozen=True)
 class Results:
-    """The statistics of a whole board, worked out once: per metric over all photos and over the color-only ones."""
+    """The statistics of a whole board, computed once: per metric over all photos and over the color-only ones."""
 
     board: Board
     full: dict[str, Ranking]
@@ -94,7 +94,7 @@ class Results:
 
     @cached_property
     def ambiguity(self) -> "Ambiguity | None":
-        """What is known on a board of generated scenes, worked out once; None on every other board."""
+        """The analysis of a board of generated scenes, computed once; None on every other board."""
         from colorbench.leaderboard.ambiguity import read_ambiguity
 
         return read_ambiguity(self.board)
@@ -117,7 +117,7 @@ def rank_metric(
 ) -> Ranking:
     """Statistics of one metric over the whole test set, or over its color-only photos.
 
-    `resampled`: for a set score, the entries' values under joint resampling of the photos (see `sets`), `(n, draws)`.
+    `resampled`: for a set score, the entries' values under joint resampling of the photos (see `set_scores`), `(n, draws)`.
     """
     entries = board.entries
     seeds = [entry.seed_values(metric, color_only) for entry in entries]
@@ -158,7 +158,7 @@ def by_photo(values: Float[np.ndarray, "n t"], names: tuple[str, ...]) -> Float[
     """Tiles of one photo are not independent: one column per photo, with the same mean over columns.
 
     A tile's name ends in `-t<number>`. The variance of these columns over their count is the cluster-robust variance of
-    the mean over tiles (linearisation; Cochran 1977, ratio estimates), however many tiles each photo gave.
+    the mean over tiles (linearization; Cochran 1977, ratio estimates), however many tiles each photo gave.
     """
     photos = [re.sub(r"-t\d+$", "", name) for name in names]
     kinds = sorted(set(photos))
@@ -238,7 +238,7 @@ def holm(p: Float[np.ndarray, "n n"]) -> Float[np.ndarray, "n n"]:
 
 
 def holm_family(p: Float[np.ndarray, "m"]) -> Float[np.ndarray, "m"]:
-    """Holm, S. (1979), Scand. J. Stat. 6: step-down corrected p-values of one family; NaN is no member of it.
+    """Holm, S. (1979), Scand. J. Stat. 6: step-down corrected p-values of one family; NaN is not part of it.
 
     The same numbers as statsmodels' `multipletests`, which collects garbage on every call, 0.2 s each time.
 

@@ -1,4 +1,4 @@
-"""Reading what strangers wrote: names, sizes and kinds are checked before a file is opened, contents before they are used.
+"""Read untrusted files: names, sizes and kinds are checked before a file is opened, contents before they are used.
 
 Nothing submitted is unpickled, imported or run. Pictures go through the package's one decoder, tables through parquet,
 weights are looked at as safetensors headers, curves line by line. A refusal (`Refused`) names the file and the reason.
@@ -25,17 +25,17 @@ MOST_LINE_BYTES = 20_000
 LARGEST = 1e30
 """No number in an entry is larger, in either direction: sums and squares of them stay finite."""
 LOCAL = (CHECKED, LOCK, LOG, TICKET, TRAINING_STATE)
-"""What a run leaves beside its record for itself: never read here, never published."""
+"""Working files of a run beside its record: never read here, never published."""
 ENDINGS = (".json", ".jsonl", ".parquet", ".png", ".safetensors", ".md", ".csv")
 _NAME = re.compile(r"[A-Za-z0-9_@+.,=-][A-Za-z0-9_@+.,= -]{0,199}")
 
 
 class Refused(ValueError):
-    """This submission is not taken; the message names the file and says why."""
+    """This submission is refused; the message names the file and the reason."""
 
 
 def submitted_files(folder: Path) -> Iterator[Path]:
-    """Every plain file below `folder`. Raises Refused for links, devices, hidden or odd names, unknown kinds, floods."""
+    """Every plain file below `folder`. Raises Refused for links, devices, hidden or odd names, unknown kinds, or too much."""
     count = size = 0
     if folder.is_symlink():
         raise Refused(f"{folder.name}: a symbolic link")
@@ -78,14 +78,14 @@ def read_scores(path: Path):
     """The scores of every photo at `path`: a DataFrame, indexed by photo, of float columns and perhaps `color_only`.
 
     Raises:
-        Refused: no parquet table, too long or wide, photos without a name or twice, columns of the wrong kind.
+        Refused: not a parquet table, too long or wide, photos without a name or twice, columns of the wrong kind.
     """
     place = f"{path.parent.name}/{path.name}"
     try:
         table = _read_table(path)
     except Refused as error:
         raise Refused(f"{place}: {error}") from None
-    except Exception as error:  # a decoder meets arbitrary bytes: ArrowException, OSError, TypeError, KeyError ...
+    except Exception as error:  # a decoder gets arbitrary bytes: ArrowException, OSError, TypeError, KeyError ...
         raise Refused(f"{place}: not a parquet table ({str(error)[:200] or type(error).__name__})") from None
     return table
 
@@ -129,7 +129,7 @@ def _check_columns(schema) -> None:
     if not (types.is_string(photo) or types.is_large_string(photo)):
         raise Refused(f"column photo holds {photo}; it holds names")
     if not types.is_boolean(kinds.pop("color_only", _boolean())):
-        raise Refused("column color_only holds something else than true and false")
+        raise Refused("column color_only holds values other than true and false")
     wrong = [name for name, kind in kinds.items() if not (types.is_floating(kind) or types.is_integer(kind))]
     if wrong:
         raise Refused(f"columns {wrong[:5]} hold no numbers")
@@ -147,7 +147,7 @@ def read_curve(path: Path) -> list[dict[str, Any]]:
     A last line that was torn by a kill is left out.
 
     Raises:
-        Refused: too large, no JSON, nested deeper than `parts`, a number that is none, a step that goes back.
+        Refused: too large, not JSON, nested deeper than `parts`, a number that is not finite, a step that goes back.
     """
     place, size = f"{path.parent.name}/{path.name}", path.stat().st_size
     if size > MOST_CURVE_BYTES:
@@ -194,7 +194,7 @@ def _is_step(value: Any) -> bool:
 
 
 def is_number(value: Any) -> bool:
-    """Whether this is a finite number of a size that can be reckoned with."""
+    """Whether this is a finite number of a size that can be computed with."""
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST
 
 
@@ -216,7 +216,7 @@ def folder_sha256(folder: Path) -> str:
 
 
 def check_safetensors(path: Path) -> None:
-    """Refuse what is no whole safetensors file, such as a renamed pickle. Its header is read, and no tensor."""
+    """Refuse a file that is not a complete safetensors file, such as a renamed pickle. Only its header is read."""
     from safetensors import SafetensorError, safe_open
 
     try:

@@ -1,4 +1,4 @@
-"""The first two rungs of `checks`: what a record, and the files beside it, can be held to without looking at a picture.
+"""The first two checks of `checks`: what can be verified of a record and the files beside it without reading a picture.
 
 valid: schema, names, hashes of what lies beside a record, ranges of its numbers, and that everything a table or page reads
 can be read. plausible: the arithmetic of budget, time and memory.
@@ -43,7 +43,7 @@ def valid(run: Run) -> list[str]:
 
 
 def _numbers(record: Record) -> list[str]:
-    """What no arithmetic of a table or plot survives: numbers of any field beyond all measure."""
+    """Numbers so large that the arithmetic of a table or plot overflows, in any field."""
 
     def walk(value, name: str):
         if isinstance(value, dict):
@@ -62,7 +62,9 @@ def _ranges(record: Record) -> list[str]:
     problems = []
     for key, score in record.scores.items():
         if not _METRIC.fullmatch(key):
-            problems.append(f"{key[:40]!r} is no name of a metric: lower-case letters, digits and hyphens, at most 60")
+            problems.append(
+                f"{key[:40]!r} is not the name of a metric: lower-case letters, digits and hyphens, at most 60"
+            )
         low, high = _RANGES.get(key, (-np.inf, np.inf))
         for value in (score.value, score.color_only_value):
             if value is not None and not low <= value <= high:
@@ -87,7 +89,7 @@ def _hashes(run: Run) -> list[str]:
         check_name(name)
         path = run.folder / name
         if not path.exists():
-            continue  # large files may live elsewhere; the rung that needs them is then not reached
+            continue  # large files may live elsewhere; the check that needs them is then left out
         held = folder_sha256(path) if path.is_dir() else file_sha256(path)
         if held != wanted:
             problems.append(f"{name} has sha256 {held[:12]}, the record says {wanted[:12]}")
@@ -113,7 +115,7 @@ def _table_agrees(record: Record, table) -> list[str]:
         if not np.isclose(mean, score.value, rtol=1e-6, atol=1e-9):
             problems.append(f"{key}: scores.parquet has mean {mean:g}, the record says {score.value:g}")
     if len(table) != record.data.n_test:
-        problems.append(f"scores.parquet has {len(table)} photos, the record speaks of {record.data.n_test}")
+        problems.append(f"scores.parquet has {len(table)} photos, the record says {record.data.n_test}")
     return problems
 
 

@@ -1,4 +1,4 @@
-"""What a board says, in sentences that its statistics support."""
+"""A board's conclusions, as far as its statistics support them."""
 
 from colorbench.leaderboard.entries import Board
 from colorbench.leaderboard.tiers import ALPHA, Ranking, Results, holm_family
@@ -17,7 +17,7 @@ ABOUT = {
     "bayes-sample": "a color drawn from the distribution for each object",
     "oracle-bins": "the true colors, each moved to the nearest of the 313 bins",
 }
-"""What each baseline is, in a line."""
+"""What each baseline does, in one line."""
 
 
 def verdict(results: Results) -> list[str]:

@@ -1,4 +1,4 @@
-"""SUITES: what a board holds fixed. One TOML file a suite, beside this module; a user's own file works the same."""
+"""SUITES: what a board holds fixed. One TOML file per suite, beside this module; a user's own file works the same."""
 
 from colorbench.suites.load import SUITES, load_suite, read_suite
 from colorbench.suites.override import override_suite

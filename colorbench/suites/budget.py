@@ -1,4 +1,4 @@
-"""From a budget to a number of steps: the one place where the five currencies become one integer.
+"""From a budget to a number of steps: the one place where the five kinds of budget become one integer.
 
 `steps` and `samples` need no more than the protocol, `flops` the arithmetic of the generator, `reference-seconds` a step
 table. A recipe that the table has not timed gets an estimate: log(seconds) = a + b log(activations) + c log(MACs) with
@@ -22,7 +22,7 @@ LEAST_ROWS = 4
 
 
 class Resolved(NamedTuple):
-    """What a budget comes to.
+    """A budget as a number of steps.
 
     Attributes:
         steps: to train; None when the clock ends the training, and for baselines.
@@ -73,7 +73,7 @@ def resolve_budget(recipe: Recipe, protocol: Protocol, table: StepTable | None =
 
 
 def with_steps(cell: Cell, table: StepTable | None = None) -> Cell:
-    """The cell with its number of steps; one that has it stays as it is. Raises as `resolve_budget`."""
+    """The cell with its number of steps; one that has them is returned unchanged. Raises as `resolve_budget`."""
     if cell.steps is not None:
         return cell
     found = resolve_budget(cell.recipe, cell.protocol, table)
@@ -119,7 +119,7 @@ def estimate_seconds(table: StepTable, kind: StepKind, activations: int | None, 
 
 
 def _fit(rows: list[StepRow], activations: int, macs: int) -> float:
-    """Centered, so that a feature which does not vary gets no slope; slopes below 0 would reward larger networks."""
+    """Centered, so that a feature which does not vary gets no slope; slopes below 0 would favor larger networks."""
     from scipy.optimize import nnls
 
     features = np.log([(row.activations or 1, row.macs or 1) for row in rows])  # the caller leaves out rows without

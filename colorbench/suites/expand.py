@@ -6,11 +6,11 @@ from colorbench.suites.step_table import head_of
 
 
 def expand_suite(suite: Suite, data_hash: str) -> list[Cell]:
-    """All cells: baselines first, then seed by seed, so that an early look sees every recipe.
+    """All cells: baselines first, then seed by seed, so that a run that is still going shows every recipe.
 
     Raises:
         KeyError: an unknown generator, loss, option, baseline or metric; lists the known ones.
-        ValueError: a loss under a head it cannot use; a baseline that needs a truth which photos do not have.
+        ValueError: a loss under a head it cannot use; a baseline that needs a distribution which photos do not have.
     """
     _check_names(suite)
     recipes = [_checked(recipe) for recipe in suite.recipes]
@@ -39,7 +39,7 @@ def _check_names(suite: Suite) -> None:
             if BASELINES[name].needs_truth:
                 raise ValueError(
                     f"baseline {name!r} needs pictures whose colors' distribution is known (dataset 'mixtures'); "
-                    f"of the photos of {dataset!r} nobody knows it: leave it out"
+                    f"it is unknown for the photos of {dataset!r}: leave it out"
                 )
 
 

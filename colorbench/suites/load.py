@@ -96,7 +96,7 @@ def read_written_suite(path: Path) -> Suite:
         where = ".".join(map(str, first["loc"]))
         raise ValueError(
             f"{path} is damaged ({where + ': ' if where else ''}{first['msg']}): remove it, and run the suite again with "
-            "the same --out, which writes it anew and keeps the finished cells"
+            "the same --out, which writes it again and keeps the finished cells"
         ) from None
 
 

@@ -72,7 +72,7 @@ class StepKind(Strict):
 
     @property
     def label(self) -> str:
-        """For people.
+        """A short name to print.
 
         >>> StepKind(generator="unet", loss="l1", head="ab", size_px=64).label
         'unet+l1 (ab, 64 px)'
@@ -84,7 +84,7 @@ class StepRow(StepKind):
     """The measured cost of one kind of step.
 
     `seconds` is the median of `blocks`, the mean seconds per step of each block. `peak_bytes`, `exclusive` and
-    `throttled` are null where no meter tells them (CPU). `model_flops` (forward and backward of one step), `macs` (of
+    `throttled` are null where nothing measures them (CPU). `model_flops` (forward and backward of one step), `macs` (of
     one picture) and `activations` are null when they cannot be counted.
     """
 
@@ -99,7 +99,7 @@ class StepRow(StepKind):
 
 
 class Failure(Strict):
-    """A kind of step that the reference could not take."""
+    """A kind of step that failed on the reference."""
 
     label: str
     reason: str

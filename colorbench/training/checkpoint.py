@@ -34,7 +34,7 @@ class SavedState(NamedTuple):
 
 
 def save_state(folder: Path, cell: Cell, trainer: dict, costs: Costs) -> float:
-    """Write everything needed to go on, replacing the state before. Returns how many seconds that took."""
+    """Write everything needed to resume, replacing the previous state. Returns how many seconds that took."""
     began, buffer = time.monotonic(), io.BytesIO()
     torch.save({"format": _FORMAT, "key": cell.key, "trainer": trainer, "costs": vars(costs)}, buffer)
     payload = buffer.getvalue()

@@ -59,7 +59,7 @@ def load_colorizer(checkpoint: Path | str, device: torch.device | str = "cpu") -
 
 @dataclass
 class Colorized:
-    """What became of the photos: pictures written now, pictures that were there, and why the others gave none."""
+    """What each photo gave: a picture written now, one that was there before, or the reason why none."""
 
     written: list[Path] = field(default_factory=list)
     kept: list[Path] = field(default_factory=list)
@@ -118,8 +118,8 @@ def plan_pictures(photos: Sequence[Path], out: Path, passed_over: dict[Path, str
 
     Args:
         photos: files, and folders that are searched through.
-        out: where the pictures go; when it lies in one of the folders, what it holds is no photo.
-        passed_over: gets the files of folders that are no photos, each with the reason.
+        out: where the pictures go; when it lies in one of the folders, its files are not photos.
+        passed_over: gets the files in folders that are not photos, each with the reason.
 
     Raises:
         ValueError: a path that does not exist, no photo at all, or a picture that would be written onto a photo.
@@ -151,7 +151,7 @@ def _photos_in(folder: Path, out: Path, passed_over: dict[Path, str]) -> list[Pa
     passed_over |= tree.passed_over
     passed_over |= dict.fromkeys(tree.hidden, "hidden")
     for path in tree.other_files:
-        passed_over[path] = f"{path.suffix} is no ending of a picture" if path.suffix else "it has no ending"
+        passed_over[path] = f"{path.suffix} is not the ending of a picture file" if path.suffix else "it has no ending"
     if folder.resolve() not in out.resolve().parents:
         return list(tree.pictures)
     return [path for path in tree.pictures if out.resolve() not in path.resolve().parents]

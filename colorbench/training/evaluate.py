@@ -68,14 +68,14 @@ def baseline_predict(key: str, photos: PhotoSet, seed: int, mean_ab: Tensor, dev
     """A baseline on these photos. `mean_ab`: of the photos that the board trains on, `(2,)`.
 
     Raises:
-        ValueError: the baseline needs to know what the pictures are made of, and nobody knows that of photos.
+        ValueError: the baseline needs to know what the pictures are made of, which is unknown for photos.
     """
     if BASELINES[key].needs_truth:
         return _bayes_predict(key, photos, device)
     pixels = photos.pixels
     order = np.random.default_rng(seed).permutation(len(pixels))
     other = np.empty_like(order)
-    other[order] = np.roll(order, 1)  # a cycle through all photos: nobody keeps its own colors
+    other[order] = np.roll(order, 1)  # a cycle through all photos: none keeps its own colors
     mean_ab = mean_ab.to(device)
 
     def predict(truth: Batch, rows: list[int]) -> Output:

@@ -1,7 +1,7 @@
 """Write the record of a failed training in a process of its own, on the CPU.
 
 After a CUDA error every later call on the device fails too, and after out-of-memory it may have no room for the gray
-baseline either; so what scores a failure touches no GPU.
+baseline either; so the process that scores a failure uses no GPU.
 """
 
 import json
@@ -29,10 +29,10 @@ def fail_on_cpu(
     costs: Costs,
     environment: Environment,
 ) -> Record:
-    """As `train.fail`, in a fresh process that sees no GPU.
+    """Do what `train.fail` does, in a new process that sees no GPU.
 
     Raises:
-        OSError: that process could not write the record; says what it said last.
+        OSError: that process could not write the record; the message is the last one it printed.
     """
     facts = {
         "cell": cell.model_dump(mode="json") | {"steps": cell.steps, "provisional": cell.provisional},
@@ -59,7 +59,7 @@ def fail_on_cpu(
 
 
 def main(text: str) -> None:
-    """Write the record that these facts, in JSON, tell of."""
+    """Write the record of the failure that this JSON describes."""
     from colorbench.training.train import fail
 
     facts = json.loads(text)

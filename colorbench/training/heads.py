@@ -63,7 +63,7 @@ def head_channels(head: str) -> int:
 
 
 def apply_head(head: str, raw: Raw | dict, batch: Batch) -> Output:
-    """The picture that raw output stands for, in float32.
+    """The picture that raw output encodes, in float32.
 
     A dict is the output of a generator that trains auxiliary heads: its `deep` raws become Outputs in `extras`, everything
     else is handed on to the losses that ask for it.
@@ -92,7 +92,7 @@ def _check(head: str) -> None:
 
 
 def build_network(recipe: Recipe, head: str) -> nn.Module:
-    """The generator that a cell's recipe means, fresh, with the channels of this head."""
+    """A new generator as the cell's recipe describes it, with the output channels of this head."""
     options = recorded_options(recipe.generator, recipe.options)
     return build_generator(recipe.generator, out_channels=head_channels(head), **options)
 

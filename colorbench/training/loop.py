@@ -21,7 +21,7 @@ _BLOCK = {"cpu": 1, "cuda": 10}  # steps between two looks at the device
 
 
 class TimedOut(RuntimeError):
-    """The cell took longer than its suite allows, everything counted."""
+    """The cell took longer than its suite allows, in wall time."""
 
 
 def train_loop(
@@ -39,7 +39,7 @@ def train_loop(
     """Train to the end of the budget, resuming what is in `folder`.
 
     Args:
-        costs: brought up to date whenever the clock stops; `micro_batch` and `streamed` are obeyed.
+        costs: updated whenever the clock stops; its `micro_batch` and `streamed` are used.
         log: curve and progress.
         deadline: by `time.monotonic()`.
         checkpoint_seconds: least time between two checkpoints.

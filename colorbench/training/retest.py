@@ -1,6 +1,6 @@
-"""Finished cells, tested again: on other photos, or by metrics that their record lacks. Nothing is trained.
+"""Test finished cells again: on other photos, or by metrics that their record lacks. Nothing is trained.
 
-A retest's record is the trained one's with other photos and scores: its cost, budget and environment are those of the training.
+A retest's record is the trained cell's with other photos and scores; cost, budget and environment are the training's.
 """
 
 import time
@@ -60,8 +60,8 @@ def load_all_photos(protocol: Protocol, source: str | Path | None, on_progress=N
     """Every photo of a dataset as one test set, fitted as the protocol says.
 
     Returns:
-        The photos in the order of their ids; the data hash (of contents and preprocessing; another one than any split of
-        the same photos has); and what became of the files, as text.
+        The photos in the order of their ids; the data hash (of contents and preprocessing; it differs from that of
+        any split of the same photos); and a line about which files were used.
 
     Raises:
         ValueError: all photos are gray, so that no colorizer can be told from another.
@@ -73,7 +73,7 @@ def load_all_photos(protocol: Protocol, source: str | Path | None, on_progress=N
         raise ValueError(
             f"all {len(whole)} photos of {source or protocol.dataset} are gray; a test set needs color photos"
         )
-    return whole, bytes_sha256(f"all photos to test on {photos.hash}".encode()), photos.report.sentence()
+    return whole, bytes_sha256(f"all photos to test on {photos.hash}".encode()), photos.report.usage()
 
 
 def _joined(one: PhotoSet, other: PhotoSet) -> PhotoSet:
@@ -96,7 +96,7 @@ def retest_cell(
     references=None,
     about: str = "",
 ) -> Record:
-    """Test what a record tells of on other photos, and write everything about it into `folder`, `record.json` last.
+    """Test a record's generator or baseline on other photos, and write everything into `folder`, `record.json` last.
 
     A failed cell is scored as the gray baseline here too. A record of fewer metrics in `folder` is superseded.
 
@@ -109,7 +109,7 @@ def retest_cell(
         about: a remark for the record.
 
     Raises:
-        ValueError: no checkpoint, another one than the record speaks of, or a baseline without `mean_ab`.
+        ValueError: no checkpoint, one that is not the record's, or a baseline without `mean_ab`.
     """
     began = time.monotonic()
     predict = _predict(record, trained, photos, mean_ab, torch.device(device))
@@ -149,7 +149,7 @@ def _predict(record: Record, trained: Path, photos: PhotoSet, mean_ab, device: t
     if record.status != "done" or record.cell.is_baseline:
         name = record.cell.recipe.generator if record.cell.is_baseline else "gray"
         if name not in BASELINES:
-            raise ValueError(f"{name} is no baseline of this package")
+            raise ValueError(f"{name} is not a baseline of this package")
         if mean_ab is None and needs_mean_ab(name, photos):
             raise ValueError(f"{name} needs the photos that the board was trained on: give them by --train-data")
         return baseline_predict(name, photos, record.cell.seed, torch.zeros(2) if mean_ab is None else mean_ab, device)
@@ -164,7 +164,7 @@ def _predict(record: Record, trained: Path, photos: PhotoSet, mean_ab, device: t
 
 
 def _check_sha256(path: Path, record: Record) -> None:
-    """Raises ValueError if the checkpoint is not the one that the record speaks of."""
+    """Raises ValueError if the checkpoint is not the one whose hash the record holds."""
     wanted = record.files.get(CHECKPOINT)
     held = file_sha256(path)
     if wanted is not None and held != wanted:
@@ -172,7 +172,7 @@ def _check_sha256(path: Path, record: Record) -> None:
 
 
 def _put_aside(folder: Path) -> str | None:
-    """Records are facts: one that is there stays beside the new one, which supersedes it. Returns its sha256."""
+    """Rename the record that is there, which the new one supersedes, and return its sha256. Records are never deleted."""
     path = folder / RECORD
     if not path.is_file():
         return None

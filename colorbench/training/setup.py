@@ -55,7 +55,7 @@ class Loaders:
         return self._loader(share, self.cell.seed).batch_at(step)
 
     def others(self, step: int, share: float) -> Tensor:
-        """The unpaired ones."""
+        """The unpaired photos of this step."""
         return self._loader(share, self.cell.seed + _OTHERS).batch_at(step)
 
     @property

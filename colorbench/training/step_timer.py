@@ -1,4 +1,4 @@
-"""StepTimer: one recipe on the device, and how long its steps take. What `colorbench calibrate` measures with.
+"""StepTimer: build one recipe on the device and time its steps, as `colorbench calibrate` does.
 
 A step is the step of the training loop: photos that lie on the device, crops and flips, forward, backward, optimizer,
 critics. Its share of the budget is 1: all parts of the loss, the full size, and a learning rate that moves no weight.
@@ -58,7 +58,7 @@ class StepTimer:
         return first.elapsed_time(last) / 1000 / steps
 
     def warm_up(self, steps: int) -> int | None:
-        """Steps that do not count. Returns the peak memory of this recipe alone; None where there is no meter."""
+        """Run steps that are not timed. Returns the peak memory of this recipe alone; None where there is no meter."""
         if self.device.type != "cuda":
             self._run(steps)
             return None
@@ -70,7 +70,7 @@ class StepTimer:
         return torch.cuda.max_memory_allocated(self.device) - before + self.own_bytes
 
     def close(self) -> None:
-        """Let go of the photos."""
+        """Release the photos."""
         for loader in self.loaders:
             loader.close()
 

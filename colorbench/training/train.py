@@ -83,7 +83,7 @@ def fail(
     Args:
         cell, folder, source, metrics: as for `train`.
         status: of the record.
-        message: the same.
+        message: of the record.
         costs: what the cell has used; default what its training state says.
         environment: where it trained; default here.
     """
@@ -104,7 +104,7 @@ def check_photos(cell: Cell, photos: Photos) -> None:
     if photos.hash != cell.data_hash:
         raise ValueError(
             f"the photos have hash {photos.hash[:12]}, the cell was made for {cell.data_hash[:12]}: "
-            "the folder changed since; run the suite again into another --out"
+            "the folder has changed; run the suite again into another --out"
         )
 
 
@@ -159,7 +159,7 @@ class _Run:
         return self.failed(status, message, costs)
 
     def failed(self, status: Status, message: str, costs: Costs) -> Record:
-        """A result that is a failure: gray's scores under this cell's name."""
+        """Record a failure: the scores of the gray baseline under this cell's name."""
         return self._write(status, message, self._baseline_predict("gray"), costs, steps=costs.end_step)
 
     def _done(self, trainer: Trainer, costs: Costs) -> Record:

@@ -138,7 +138,7 @@ def test_bad_files_are_listed_skipped_and_counted(tree, cache):
     assert "too small: 9 x 9" in reasons["tiny/photo-041.png"]
     assert report.duplicates == [("z-copy.png", "photo-000.png")]
     assert report.left_out == {"unusable": 4, "equal to another": 1, "beyond the limits": 0, "no pictures": 0}
-    assert report.sentence().startswith("12 of 17 photos used, 4 skipped (such as cut/photo-040.jpg: cannot be")
+    assert report.usage().startswith("12 of 17 photos used, 4 skipped (such as cut/photo-040.jpg: cannot be")
     assert load(tree).hash == clean  # what is not used is not in the data hash
 
 
@@ -158,7 +158,7 @@ def test_the_report_adds_up(tree, cache, tmp_path, fit, limit):
     assert report.other_files == ["notes.txt", "raw.cr2"]
     assert report.linked_outside == 1
     assert (report.beyond_limits > 0) == (limit is not None)
-    assert "2 other files (such as notes.txt), 1 reached by links that lead out of the folder" in report.sentence()
+    assert "2 other files (such as notes.txt), 1 reached by links that lead out of the folder" in report.usage()
 
 
 def test_gray_photos_are_flagged(tree, cache):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from colorbench.leaderboard.entries import read_board
-from colorbench.leaderboard.factors import factors, sentence
+from colorbench.leaderboard.factors import factors, variation_line
 
 FAST = {"pictures": False, "photos": 24, "residual_sd": 0.05, "seed_sd": 0.05}
 
@@ -13,7 +13,7 @@ def test_a_board_of_main_effects_alone(make_runs):
     assert view.p["generator"] < 1e-6
     assert view.share["loss x generator"] < 0.05
     assert sum(view.share.values()) == pytest.approx(1)
-    assert "loss" in sentence(view)
+    assert "loss" in variation_line(view)
 
 
 def test_an_interaction_is_found(make_runs):

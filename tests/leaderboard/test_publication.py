@@ -181,7 +181,7 @@ def test_a_slim_copy_is_clean_and_builds(pair, tmp_path):
     findings = check(target, rescore=False)
     assert all(finding.ok for finding in findings), findings
     assert {finding.absent for finding in findings} == {("predictions", "checkpoint.safetensors"), ("predictions",)}
-    assert "not at hand: predictions" in report(findings)
+    assert "missing here: predictions" in report(findings)
     before = (target / "board" / "table.md").read_text()
     assert (build(target, plots=False) / "table.md").read_text() == before
     export(other, tmp_path / "leaderboards" / other.name, plots=False)

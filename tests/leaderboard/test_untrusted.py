@@ -183,7 +183,7 @@ HOSTILE = {
     "gaps in a flag": (table(photo=list("abcd"), color_only=[True, None, True, True], psnr=[1.0] * 4), "color_only"),
     "a number beyond measure": (table(photo=list("abcd"), psnr=[1e308] * 4), "beyond 1e+30"),
     "a photo without a name": (table(photo=["a", "b", "c", None], psnr=[1.0] * 4), "no name"),
-    "a metric that is a path": (rename_score("../../x"), "no name of a metric"),
+    "a metric that is a path": (rename_score("../../x"), "not the name of a metric"),
     "a curve of 30 MB": (curve(b'{"step": 1, "loss": 1}\n' * 1_400_000), "a curve has at most"),
     "a curve of garbage": (curve(b"\x00\xff garbage\n"), "line 1: not JSON"),
     "a step that goes back": (curve(b'{"step": 5}\n{"step": 4}\n'), "step 4 after step 5"),

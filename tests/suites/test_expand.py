@@ -50,5 +50,5 @@ def test_unknown_metric_and_baseline():
 
 def test_a_baseline_that_needs_a_truth_is_refused_on_photos():
     protocol = load_suite("smoke").protocol
-    with pytest.raises(ValueError, match=r"'bayes-mean' needs .*of the photos of 'embedded' nobody knows it"):
+    with pytest.raises(ValueError, match=r"'bayes-mean' needs .*it is unknown for the photos of 'embedded'"):
         expand_suite(mini(protocol=protocol, baselines=("gray", "bayes-mean")), HASH)

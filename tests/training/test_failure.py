@@ -39,6 +39,6 @@ def test_the_record_says_what_the_broken_process_knew(tmp_path):
 
 def test_without_its_record_the_cell_stays_open(tmp_path):
     other_photos = small_cell().model_copy(update={"data_hash": "0" * 64})
-    with pytest.raises(OSError, match=r"an illegal memory access.*could not be written: .*folder changed since"):
+    with pytest.raises(OSError, match=r"an illegal memory access.*could not be written: .*folder has changed"):
         failure_of(other_photos, tmp_path)
     assert not (tmp_path / "record.json").exists()

@@ -140,7 +140,7 @@ def test_time_out_is_a_status(tmp_path):
 
 def test_other_photos_are_not_the_same_cell(tmp_path):
     cell = small_cell().model_copy(update={"data_hash": "0" * 64})
-    with pytest.raises(ValueError, match="folder changed since"):
+    with pytest.raises(ValueError, match="folder has changed"):
         train(cell, tmp_path, metrics=METRICS)
 
 

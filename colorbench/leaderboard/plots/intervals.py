@@ -29,7 +29,7 @@ def plot_intervals(results: Results, metric: str, folder: Path) -> Path | None:
 
 
 def plot_metrics(results: Results, folder: Path) -> Path | None:
-    """All metrics side by side, rows in the order of the primary one: where the metrics disagree, the dots zigzag."""
+    """All metrics side by side, rows in the order of the primary one: where metrics disagree, the dots zigzag."""
     board = results.board
     metrics = [m for m in board.metrics if np.isfinite(results.full[m].mean).any()]
     shown = results.order()[:MOST_ROWS]

@@ -26,7 +26,7 @@ _MOST_ERROR = 60.0
 
 
 def photo_names(board: Board) -> list[str]:
-    """Ids of the true photos, in an order that no score decides (by the hash of the id)."""
+    """Ids of the true photos, in an order independent of scores (by the hash of the id)."""
     folder = board.folder / REFERENCES
     if folder.is_symlink() or not folder.is_dir():
         return []
@@ -115,7 +115,7 @@ def reduced(picture: np.ndarray, most: int = MOST_SIDE) -> np.ndarray:
 
 
 def strip_photos(board: Board, chosen: list[str] | None, most: int) -> list[str]:
-    """The photos that may be shown: `chosen` ids (an empty list shows none), else `most` that no score picked."""
+    """The photos that may be shown: `chosen` ids (an empty list shows none), else `most`, chosen independently of scores."""
     names = photo_names(board)
     if chosen is None:
         return names[:most]
@@ -173,7 +173,7 @@ def _grid(ratios: list[float], columns: int):
 
 def strip_entries(results: Results) -> list[Entry]:
     """Entries that differ, in the table's order: the first and the last of the ranking, the most and the least colorful, the
-    one whose colorfulness is nearest to the photos', and then the best of those left. Only such as kept their pictures.
+    one whose colorfulness is nearest to the photos', and then the best of those left. Only entries that kept their pictures.
     """
     names = photo_names(results.board)[:1]
     entries = results.board.entries

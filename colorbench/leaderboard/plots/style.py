@@ -11,7 +11,7 @@ from colorbench.files import slug, write_atomically
 
 INK, SOFT, GRID, PAPER = "#1a1a1a", "#6b6b6b", "#e4e4e4", "#ffffff"
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F6000", "#000000")
-"""Okabe, M. and Ito, K. (2008), Color Universal Design; the yellow darkened, it has no contrast on paper."""
+"""Okabe, M. and Ito, K. (2008), Color Universal Design; the yellow is darkened, which has no contrast on paper."""
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 LINES = ("-", "--", "-.", ":")
 _DPI = 200
@@ -21,7 +21,7 @@ _DPI = 200
 def look():
     """matplotlib's settings inside the block; nothing outside changes, and no display is needed.
 
-    `$` in a label is a letter: text of a record is never read as mathematics.
+    `$` in a label is printed as it is: text of a record is never read as mathematics.
     """
     import matplotlib
     import seaborn
@@ -87,7 +87,7 @@ def _start(block: list, gap: float) -> float:
 
 
 def label_points(ax, points: list[tuple[float, float, str]], lines: Sequence[tuple] = (), fontsize: float = 7.0):
-    """Names beside their points `(x, y, text)`: the first free place around each; a name without one is left out.
+    """Names beside their points `(x, y, text)`: the first free place around each; a name without a free place is left out.
 
     The figure must be drawn before: places are looked for in its layout.
 

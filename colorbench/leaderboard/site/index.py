@@ -12,7 +12,7 @@ from colorbench.files import write_atomically
 from colorbench.leaderboard.ambiguity_report import ambiguity_section
 from colorbench.leaderboard.comparison import separations
 from colorbench.leaderboard.entries import Board, Entry, short_names
-from colorbench.leaderboard.factors import factors, sentence
+from colorbench.leaderboard.factors import factors, variation_line
 from colorbench.leaderboard.pareto import COSTS, REFERENCE_ROW, cost, summary, truth_colorfulness, varies
 from colorbench.leaderboard.site.page import asset, data_uri, json_text, render
 from colorbench.leaderboard.table import Link, cell, footnotes, heading, place, significant
@@ -127,7 +127,7 @@ def _summary(board: Board) -> list[str]:
             f"Gray-normalized: 0 is the gray picture, 1 is {REFERENCE_ROW}; interquartile mean over {', '.join(metrics)}."
         )
     if view := factors(board):
-        lines.append(sentence(view))
+        lines.append(variation_line(view))
     return lines
 
 
