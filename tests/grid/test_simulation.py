@@ -11,24 +11,24 @@ from colorbench.running import plan_rows
 from tests.grid.noop import NoProcess, many_cells
 
 
-def test_five_hundred_cells_once_each_and_not_again(tmp_path):
-    suite, events = many_cells(500), Counter()
-    executor = LocalExecutor(["cpu"] * 100, spawn=NoProcess)
+def test_two_hundred_cells_once_each_and_not_again(tmp_path):
+    suite, events = many_cells(200), Counter()
+    executor = LocalExecutor(["cpu"] * 40, spawn=NoProcess)
 
     def count(event):
         events[event.kind, event.job.folder] += 1
 
     report = run(suite, out=tmp_path, executor=executor, on_event=count, build=False)
     assert report.problems == ()
-    assert report.ran == len(report.records) == 500
-    assert len({record.key for record in report.records}) == 500
+    assert report.ran == len(report.records) == 200
+    assert len({record.key for record in report.records}) == 200
     assert set(events.values()) == {1}
-    assert Counter(kind for kind, _ in events) == {"start": 500, "end": 500}
-    assert len(list(tmp_path.rglob(JOB))) == 500
-    assert Counter(row.state for row in cell_statuses(tmp_path)) == {"done": 500}
+    assert Counter(kind for kind, _ in events) == {"start": 200, "end": 200}
+    assert len(list(tmp_path.rglob(JOB))) == 200
+    assert Counter(row.state for row in cell_statuses(tmp_path)) == {"done": 200}
     plan = plan_run(suite, out=tmp_path)
     assert plan.todo == []
-    assert len(plan_rows(plan)) == 500
+    assert len(plan_rows(plan)) == 200
     assert run(suite, out=tmp_path, executor=executor, build=False).ran == 0
 
 
