@@ -123,7 +123,7 @@ def _fixed(values: tuple[float, ...]) -> bytes:
 
 
 def _is_marked_adobe_rgb(image: Image.Image) -> bool:
-    """Whether EXIF says so as cameras write it (DCF 2.0): color space 65535 and interoperability index R03; or color space 2."""
+    """Whether EXIF says so as cameras do (DCF 2.0): color space 65535 and interoperability index R03; or color space 2."""
     with suppress(Exception):  # a damaged EXIF block must not cost the photo
         exif = image.getexif()
         space = exif.get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.ColorSpace)
