@@ -1,6 +1,7 @@
 """What several tests share: real weights and photos where they are, else a skip that says what is missing."""
 
 import os
+import signal
 from pathlib import Path
 
 import jaxtyping
@@ -45,6 +46,14 @@ def photos_folder() -> Path:
 def own_cache(tmp_path_factory, monkeypatch):
     """Decoded photos go to a folder of this test run, not to the user's."""
     monkeypatch.setenv("COLORBENCH_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
+@pytest.fixture
+def interruptible():
+    """Ctrl-C as at a terminal, also where the tests run in the background, which ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture

@@ -3,8 +3,6 @@
 import io
 import json
 import os
-import signal
-import subprocess
 import sys
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
@@ -254,26 +252,10 @@ def test_a_dry_run_makes_the_checks_of_a_run(colorbench, board, arguments, statu
         (["list", "losses", "--plugin", "slow.py"], "the same command starts over"),
     ],
 )
-def test_ctrl_c_says_what_the_same_command_does(colorbench, tmp_path, arguments, goes_on):
+def test_ctrl_c_says_what_the_same_command_does(interruptible, colorbench, tmp_path, arguments, goes_on):
     (tmp_path / "slow.py").write_text("import signal, time\nsignal.raise_signal(signal.SIGINT)\ntime.sleep(60)\n")
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
-    try:
-        result = colorbench(*arguments)
-    finally:
-        signal.signal(signal.SIGINT, before)
+    result = colorbench(*arguments)
     assert result == (130, "", f"colorbench: stopped; {goes_on}\n")
-
-
-def test_a_board_is_served_until_ctrl_c(tmp_path):
-    (tmp_path / "index.html").write_text("a board")
-    command = [sys.executable, "-m", "colorbench.cli", "leaderboard", "serve", ".", "--port", "0"]
-    environment = os.environ | {"PYTHONPATH": ROOT, "PYTHONUNBUFFERED": "1"}
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    with subprocess.Popen(command, cwd=tmp_path, env=environment, **pipes) as process:
-        assert "http://127.0.0.1:" in process.stdout.readline()
-        process.send_signal(signal.SIGINT)
-        said = process.stderr.read()
-    assert (process.returncode, said) == (130, "colorbench: stopped\n")
 
 
 def test_verbose_shows_where_an_error_comes_from(colorbench, tmp_path):
