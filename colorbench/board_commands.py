@@ -40,8 +40,15 @@ def build_board(
     if out is not None and folder.is_dir() and not record_files(folder):
         typer.echo(f"written to {publish_all(folder, out, pictures=pictures, say=typer.echo)}")
         return
-    options = {"resample_sets": set_intervals, "all_metrics": all_metrics}
-    made = build(folder, out, strips=strips, photos=photo, pictures=pictures, **options)
+    made = build(
+        folder,
+        out,
+        strips=strips,
+        photos=photo,
+        pictures=pictures,
+        resample_sets=set_intervals,
+        all_metrics=all_metrics,
+    )
     typer.echo(f"written to {made}")
 
 
