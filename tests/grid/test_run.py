@@ -66,7 +66,7 @@ def test_another_protocol_in_the_same_folder_is_refused(tmp_path):
 @pytest.mark.timeout(900)
 def test_a_worker_that_is_killed_three_times_finishes_because_it_got_further_each_time(tmp_path, spawn):
     """kill -9 as soon as the checkpoint has grown: no death is held against the cell."""
-    suite = tiny_suite(protocol=small_protocol(budget=Budget(kind="steps", amount=300)), baselines=())
+    suite = tiny_suite(protocol=small_protocol(budget=Budget(kind="steps", amount=600)), baselines=())
     steps, killed = [0], set()
 
     def kill_when_it_grew():
@@ -83,9 +83,9 @@ def test_a_worker_that_is_killed_three_times_finishes_because_it_got_further_eac
     assert len(killed) == 3
     assert report.problems == ()
     record = report.records[0]
-    assert (record.status, record.spent.steps) == ("done", 300)
+    assert (record.status, record.spent.steps) == ("done", 600)
     assert [attempt.ended for attempt in record.attempts] == ["killed"] * 3 + ["done"]
-    assert sum(attempt.end_step - attempt.start_step for attempt in record.attempts) == 300
+    assert sum(attempt.end_step - attempt.start_step for attempt in record.attempts) == 600
     assert record.cost.train_seconds == pytest.approx(sum(attempt.train_seconds for attempt in record.attempts))
 
 
