@@ -192,7 +192,7 @@ def test_a_cell_whose_ray_worker_dies_again_and_again_is_a_problem(tmp_path, pre
     pretend(DRIVER.replace("WORD", '{"kind": "died", "text": "NodeDiedError: gone"}'))
     problems = RayExecutor(device="cpu").execute(jobs(tmp_path, 2))
     assert len(problems) == 2
-    assert "died again and again (NodeDiedError: gone); resumable" in problems[0]
+    assert "died repeatedly (NodeDiedError: gone); resumable" in problems[0]
 
 
 def test_memory_that_runs_out_becomes_a_result(tmp_path, pretend):

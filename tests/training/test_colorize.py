@@ -59,7 +59,7 @@ def test_a_photo_keeps_its_path_and_none_is_lost(checkpoint, tree, tmp_path):
     made = {path.relative_to(tmp_path / "out").as_posix() for path in report.written}
     assert made == {"a.png", "one/a.png", "one/a-2.png", "two/deep/a.png", "two/[x].png"}
     assert {path.name: reason for path, reason in report.passed_over.items()} == {
-        "notes.txt": ".txt is no ending of a picture",
+        "notes.txt": ".txt is not the ending of a picture file",
         ".hidden.png": "hidden",
     }
 
