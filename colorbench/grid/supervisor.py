@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from colorbench.files import LOG, is_held
+from colorbench.grid import state
 from colorbench.grid.job import Job
-from colorbench.grid.state import read_progress
 from colorbench.grid.worker import ALLOCATOR, BUSY, DONE, PARENT_VARIABLE, STOPPED
 from colorbench.record import Status
 
@@ -57,7 +57,7 @@ class Tracker:
     def add(self, job: Job, started: bool = False) -> None:
         """A job is under way; one that waits in a queue elsewhere has started when its progress changes."""
         if job.folder not in self.jobs:
-            self._progress[job.folder] = read_progress(job.folder)
+            self._progress[job.folder] = state.read_progress(job.folder)
         self.jobs[job.folder] = job
         if started:
             self._start(job)
@@ -69,7 +69,7 @@ class Tracker:
             return
         self._looked = now
         for folder, job in self.jobs.items():
-            progress = read_progress(folder)
+            progress = state.read_progress(folder)
             if progress and progress != self._progress[folder]:
                 self._progress[folder] = progress
                 self._start(job)
@@ -290,10 +290,10 @@ def saved_step(job: Job) -> int:
     from colorbench.training.checkpoint import load_state
 
     try:
-        state = load_state(job.folder, job.cell)
+        saved = load_state(job.folder, job.cell)
     except ValueError:  # damaged: the next worker starts anew
         return 0
-    return state.trainer["step"] if state else 0
+    return saved.trainer["step"] if saved else 0
 
 
 def last_line(path: Path) -> str:
