@@ -303,8 +303,8 @@ def table(found: Ambiguity, order: list[str]) -> "pd.DataFrame":
     return pd.DataFrame(rows)
 
 
-def sentence(frame: "pd.DataFrame") -> str:
-    """What the losses do, in a sentence, from `table`: who averages and who decides, named where most of its colors do."""
+def averaging_line(frame: "pd.DataFrame") -> str:
+    """What the losses do, in one line, from `table`: who averages and who decides, named where most of its colors do."""
     trained = frame.loc[frame["kind"] == "trained"].dropna(subset=["near_mode", "near_mean"])
     if len(trained) < 2:
         return ""

@@ -6,7 +6,7 @@ import math
 from pathlib import Path
 
 from colorbench.files import REFERENCES, write_atomically
-from colorbench.leaderboard.ambiguity import BOUNDS, MEASURES, OBJECTS, Ambiguity, leaks, sentence, table
+from colorbench.leaderboard.ambiguity import BOUNDS, MEASURES, OBJECTS, Ambiguity, averaging_line, leaks, table
 from colorbench.leaderboard.rewards import rewards_table
 from colorbench.leaderboard.table import csv, plain_markdown
 from colorbench.leaderboard.tiers import Results
@@ -50,7 +50,7 @@ def _table(results: Results):
 
 
 def _markdown(section: dict) -> str:
-    """The section's lines, a paragraph each, the sentence first; then its tables."""
+    """The section's lines, a paragraph each, the losses first; then its tables."""
     parts = [plain_markdown(line) for line in section["lines"]]
     for one in section["tables"]:
         heads, rows = one["heads"], [row["cells"] for row in one["rows"]]
@@ -61,7 +61,7 @@ def _markdown(section: dict) -> str:
 
 
 def _lines(found: Ambiguity, frame) -> list[str]:
-    lines = [sentence(frame)]
+    lines = [averaging_line(frame)]
     hits = leaks(found)
     if hits:
         lines.append(f"Warning: significantly better than the best possible, so the harness leaks: {'; '.join(hits)}.")

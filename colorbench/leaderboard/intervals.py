@@ -115,7 +115,7 @@ class SeedPrior:
 
 
 def seed_prior(variance: Float[np.ndarray, "n"], df: Float[np.ndarray, "n"]) -> SeedPrior:
-    """Fit the prior to the logarithms of the entries' variances by their mean and variance (Smyth 2004, eq. 6 to 8).
+    """Fit the prior to the logarithms of the entries' variances by their mean and variance (Smyth 2004, section 6.2).
 
     Two entries do not show how much variances differ: they are pooled for entries of one seed, as are any that differ by
     chance alone.
@@ -140,7 +140,7 @@ def seed_prior(variance: Float[np.ndarray, "n"], df: Float[np.ndarray, "n"]) -> 
 
 
 def _inverse_trigamma(value: float) -> float:
-    """The y > 0 with trigamma(y) = value; trigamma falls from inf to 0 between 1 / y and 1 / y + 1 / y^2."""
+    """The y > 0 with trigamma(y) = value. The bracket follows from 1 / y < trigamma(y) < 1 / y + 1 / y^2."""
     from scipy import optimize
     from scipy.special import polygamma
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from colorbench.data.mixtures import TRUTH
-from colorbench.leaderboard.ambiguity import BAYES, BOUNDS, leaks, read_ambiguity, sentence, table
+from colorbench.leaderboard.ambiguity import BAYES, BOUNDS, averaging_line, leaks, read_ambiguity, table
 from colorbench.leaderboard.entries import read_board
 from tests.leaderboard.scenes import SCENES, write_scenes
 
@@ -72,10 +72,10 @@ def test_honest_entries_do_not_leak_and_one_that_knows_the_answer_does(found, tm
 def test_the_sentence_names_both(found):
     frame = table(found, [entry.label for entry in found.entries])
     assert list(frame["label"]) == [entry.label for entry in found.entries]
-    said = sentence(frame)
+    said = averaging_line(frame)
     assert said.startswith("averager averages: ")
     assert "decider decides: " in said or "hedger decides: " in said
-    assert sentence(frame[frame["kind"] == "baseline"]) == ""
+    assert averaging_line(frame[frame["kind"] == "baseline"]) == ""
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_only_who_mostly_does_it_is_named(shares, said):
         {"label": label, "kind": "trained", "near_mean": mean, "near_mode": mode}
         for label, (mean, mode) in shares.items()
     ]
-    assert sentence(pd.DataFrame(rows)) == said
+    assert averaging_line(pd.DataFrame(rows)) == said
 
 
 def test_scenes_that_are_not_the_truths_are_refused(scenes, tmp_path):
