@@ -1,15 +1,23 @@
-"""`colorbench calibrate`: a bar, a table of times, and what to do with the file."""
+"""`colorbench calibrate`: a bar, a table of times, and what to do with the file; and the table that a run needs."""
 
+import shutil
+import time
 from pathlib import Path
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from colorbench.cell import Budget
+from colorbench.cell import Budget, Cell, Suite
 from colorbench.console import TimeLeft, fail, note, notes, progress, show, show_table, warn
-from colorbench.grid.calibrate import Calibration, Step, calibrate
+from colorbench.errors import WrongUsage
+from colorbench.files import STEP_TABLE
+from colorbench.grid.calibrate import Calibration, Step, calibrate, parts_folder
+from colorbench.grid.executors import find_devices
+from colorbench.grid.plan import Plan, refuse_other_protocol
 from colorbench.plugins import load_plugins
 from colorbench.suites import load_suite, override_suite
-from colorbench.suites.step_table import StepTable, steps_in
+from colorbench.suites.budget import count_step
+from colorbench.suites.load import suite_table
+from colorbench.suites.step_table import Conditions, StepTable, read_table, steps_in
 
 _STEADY = 1.2  # a step's slowest block over its fastest, on a device of one's own
 
@@ -30,19 +38,95 @@ def calibrate_suite(
     suite = override_suite(load_suite(name), source=source, **overrides)
     out = out or Path(f"{suite.name}-steps.json")
     note(f"{suite.name}: timing {len(suite.recipes)} recipes; parts are kept in {out}.parts/")
+    found = _calibrate(suite, out=out, source=source, device=device, warmup_steps=warmup_steps, block_steps=block_steps)
+    show_times(found.table, suite.protocol.budget)
+    _tell(found, name, suite.protocol.budget.kind == "reference-seconds")
+    return 1 if found.table.failures else 0
+
+
+def table_of_run(
+    name: str, suite: Suite, *, given: Path | None, source: str | None, device: str | None, out: Path
+) -> tuple[Suite, StepTable | None]:
+    """The step table of a run, and the suite that names it or none.
+
+    The given one, or that which the suite's file brings. A budget in reference seconds under other conditions (another size,
+    batch or precision) has none: then the recipes are timed on this GPU first, and that table is kept beside the cells.
+
+    Raises:
+        WrongUsage: it would have to be timed on a CPU.
+    """
+    if given is not None:
+        return suite, read_table(given)
+    protocol, brought = suite.protocol, suite_table(name)
+    if brought is not None and Conditions.of(protocol) == brought.conditions:
+        return suite, brought
+    suite = suite.model_copy(update={"protocol": protocol.model_copy(update={"table_sha256": None})})
+    own = out / suite.name / STEP_TABLE
+    if protocol.budget.kind != "reference-seconds":
+        return suite, None
+    if own.is_file():
+        return suite, read_table(own)
+    if find_devices(device)[0] == "cpu":
+        raise WrongUsage(
+            f"{name} counts {protocol.budget} (reference seconds) by a step table, none is shipped for "
+            f"{Conditions.of(protocol)}, and its recipes can be timed on a GPU alone: give --table FILE, another budget "
+            f"such as --budget 500steps, or run `{_small(source)}`, which is made for a CPU"
+        )
+    note(f"No step table is shipped for {Conditions.of(protocol)}: timing the recipes on this GPU first.")
+    refuse_other_protocol(suite, out)
+    found = _calibrate(suite, out=own, source=source, device=device)
+    shutil.rmtree(parts_folder(own))
+    note(f"Local table: {len(found.table.rows)} recipes on {found.table.reference.device}, kept in {own}.")
+    return suite, found.table
+
+
+def refuse_cpu(plan: Plan, name: str) -> None:
+    """Say what a suite for a GPU would cost on this CPU, and what to run instead.
+
+    Raises:
+        WrongUsage: always, but when nothing is left to train.
+    """
+    operations = sum(3 * _forward_flops(cell) * (cell.steps or 0) for cell in plan.todo)
+    if not operations:
+        return
+    days = operations / cpu_flops() / 86400
+    raise WrongUsage(
+        f"{name} is made for a GPU: on this CPU its {len(plan.todo)} cells would take about {days:,.0f} days. "
+        f"`{_small(plan.source)}` shows what losses do, in minutes; --device cpu starts {name} here all the same"
+    )
+
+
+def _forward_flops(cell: Cell) -> int:
+    counted = count_step(cell.recipe, cell.protocol)
+    return 2 * (counted.macs or 0) * cell.protocol.batch
+
+
+def cpu_flops() -> float:
+    """Floating-point operations per second of a usual convolution on this CPU, forward and backward, over half a second."""
+    import torch
+
+    layer, picture = torch.nn.Conv2d(64, 64, 3, padding=1), torch.rand(2, 64, 64, 64)
+    layer(picture).sum().backward()
+    began, runs = time.perf_counter(), 0
+    while (taken := time.perf_counter() - began) < 0.5:
+        layer(picture).sum().backward()
+        runs += 1
+    return runs * 3 * 2 * layer.weight.numel() * picture[:, 0].numel() / taken * 2 / 3  # no gradient of the picture
+
+
+def _small(source: str | None) -> str:
+    return "colorbench run mini" + (f" --data {source}" if source else "")
+
+
+def _calibrate(suite: Suite, **options) -> Calibration:
+    """Calibrate under a bar."""
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
         TextColumn("{task.completed}/{task.total} blocks"),
     )
     with progress(*columns, TimeElapsedColumn(), TimeLeft()) as bars:
-        found = calibrate(
-            suite, out=out, source=source, device=device, warmup_steps=warmup_steps, block_steps=block_steps,
-            on_step=_Watcher(bars),
-        )  # fmt: skip
-    show_times(found.table, suite.protocol.budget)
-    _tell(found, name, suite.protocol.budget.kind == "reference-seconds")
-    return 1 if found.table.failures else 0
+        return calibrate(suite, on_step=_Watcher(bars), **options)
 
 
 class _Watcher:
@@ -63,12 +147,12 @@ class _Watcher:
 def show_times(table: StepTable, budget: Budget | None = None) -> None:
     """Print the rows of a step table, and the steps that a budget in reference-seconds holds."""
     counted = budget if budget is not None and budget.kind == "reference-seconds" else None
-    heads = ["recipe", "ms per step", "blocks", "peak GB", "GMACs per picture", "GFLOPs per step"]
+    heads = ["recipe", "ms per step", "blocks", "ms to launch", "peak GB", "GMACs per picture", "GFLOPs per step"]
     rows = []
     for row in table.rows:
         spread = f"{1000 * min(row.blocks):.2f} - {1000 * max(row.blocks):.2f}"
-        facts = [row.label, f"{1000 * row.seconds:.2f}", spread, _scaled(row.peak_bytes, 1e9), _scaled(row.macs, 1e9)]
-        facts.append(_scaled(row.model_flops, 1e9))
+        facts = [row.label, f"{1000 * row.seconds:.2f}", spread, _scaled(row.enqueue_seconds, 1e-3)]
+        facts += [_scaled(row.peak_bytes, 1e9), _scaled(row.macs, 1e9), _scaled(row.model_flops, 1e9)]
         rows.append([*facts, *([_steps(counted, row.seconds)] if counted else [])])
     show_table([*heads, *([f"steps in {counted}"] if counted else [])], rows, title=str(table.conditions))
 
@@ -91,6 +175,13 @@ def _tell(found: Calibration, name: str, uses_table: bool) -> None:
         warn("Other processes computed on this GPU meanwhile: measure again when it is free.")
     if any(row.throttled for row in table.rows):
         warn("The GPU slowed itself down (heat or a power brake): cool it and measure again.")
+    if bound := [row.label for row in table.rows if row.is_host_bound]:
+        warn(
+            f"{len(bound)} of {len(table.rows)} rows (such as {bound[0]}) take as long as launching the step: they measure "
+            "this machine's CPU, not its GPU."
+        )
+    if eager := [row.label for row in table.rows if row.captured is False]:
+        warn(f"Not captured as CUDA graphs, so launched kernel by kernel: {', '.join(eager)}.")
     unsteady = [row.label for row in table.rows if max(row.blocks) > _STEADY * min(row.blocks)]
     if unsteady:
         warn(

@@ -10,7 +10,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_serializer, model_validator
 
@@ -36,6 +36,21 @@ class Strict(BaseModel):
             hint = did_you_mean(str(unknown[0]), cls.model_fields)
             raise ValueError(f"unknown field {names}; known fields: {known}{hint}")
         return values
+
+
+class Extended(Strict):
+    """A schema with fields that came later, named in `added`: they are left out while null, so that older files and the
+    hashes of their content stay as they are, byte for byte."""
+
+    added: ClassVar[tuple[str, ...]] = ()
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_unknown(self, write: Callable) -> dict:
+        facts = write(self)
+        for name in self.added:
+            if facts.get(name, 0) is None:
+                del facts[name]
+        return facts
 
 
 class Budget(Strict):

@@ -116,7 +116,8 @@ def run(
     jobs: Annotated[
         int | None,
         typer.Option(
-            min=1, help="Cells side by side on the CPU; default one per core for pictures of up to 64 px, else 1."
+            min=1,
+            help="Cells side by side on each device; default: what fits a GPU, a CPU core each up to 64 px, else 1.",
         ),
     ] = None,
     plugin: Plugins = None,

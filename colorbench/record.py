@@ -4,13 +4,12 @@ A record is written once, last, atomically, and never changed; a correction is a
 old one. Numbers are numbers; there are no host names and no paths in it.
 """
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
-from pydantic import Field, ValidationError, field_validator, model_serializer
+from pydantic import Field, ValidationError, field_validator
 
-from colorbench.cell import Cell, Strict
+from colorbench.cell import Cell, Extended, Strict
 from colorbench.files import write_atomically
 
 if TYPE_CHECKING:
@@ -50,11 +49,17 @@ class DataFacts(Strict):
     n_skipped: int = Field(default=0, ge=0)
 
 
-class Spent(Strict):
-    """How much of the budget was used. `model_flops` counts forward and backward of the generator; null when uncounted."""
+class Spent(Extended):
+    """How much of the budget was used. `model_flops` counts forward and backward of the generator; null when uncounted.
+
+    `table`: whether the step table is one that colorbench ships, or was measured elsewhere; null without a table.
+    """
+
+    added = ("table",)
 
     kind: str
     table_sha256: str | None = None
+    table: Literal["reference", "local"] | None = None
     provisional: bool = False
     steps: int = Field(ge=0)
     planned_steps: int | None = Field(default=None, ge=0)
@@ -63,8 +68,14 @@ class Spent(Strict):
     model_flops: float | None = Field(default=None, ge=0)
 
 
-class Cost(Strict):
-    """What it cost, over all attempts. `joules` is null, never 0, without a meter."""
+class Cost(Extended):
+    """What it cost, over all attempts. `joules` is null, never 0, without a meter.
+
+    `captured`: whether a GPU's steps were replayed as CUDA graphs; false when they were launched kernel by kernel, at the
+    speed of the CPU beside it. Null on a CPU.
+    """
+
+    added = ("captured",)
 
     train_seconds: float = Field(ge=0)
     evaluation_seconds: float = Field(default=0, ge=0)
@@ -75,13 +86,16 @@ class Cost(Strict):
     peak_bytes: int | None = Field(default=None, ge=0)
     exclusive: bool | None = None
     throttled: bool | None = None
+    captured: bool | None = None
 
 
-class Environment(Strict):
+class Environment(Extended):
     """Where it ran: versions and kinds of hardware, no names of machines. `processes` is in old records only.
 
     `float32`: how a GPU computed it in training; scores are always IEEE's. Null on a CPU, which has no other way.
     """
+
+    added = ("float32",)
 
     colorbench: str
     python: str
@@ -97,14 +111,6 @@ class Environment(Strict):
     git_dirty: bool | None = None
     deterministic: bool = False
     processes: None = None
-
-    @model_serializer(mode="wrap")
-    def _leave_out_what_is_unknown(self, write: Callable) -> dict:
-        """Records of CPUs, and those from before `float32`, stay as they are, byte for byte."""
-        facts = write(self)
-        if self.float32 is None:
-            facts.pop("float32", None)
-        return facts
 
 
 class Attempt(Strict):

@@ -6,20 +6,23 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from colorbench.cell import Suite
+from colorbench.calibrating import refuse_cpu, table_of_run
 from colorbench.console import duration, fail, note, notes, progress, show, show_json, show_table, warn
 from colorbench.grid.estimate import estimate
-from colorbench.grid.executors import Executor, LocalExecutor, make_executor
+from colorbench.grid.executors import (
+    Executor,
+    LocalExecutor,
+    check_device,
+    find_devices,
+    make_executor,
+    side_by_side,
+)
 from colorbench.grid.plan import Plan, plan_run
 from colorbench.grid.run import RunReport, adopt, run, worker_environment
 from colorbench.plugins import load_plugins
 from colorbench.run_bars import watch_cells
 from colorbench.suites import load_suite, override_suite
-from colorbench.suites.load import suite_table
-from colorbench.suites.step_table import read_table
 from colorbench.summary import read_summary, show_summary
-
-SMALL_PX, MOST_SIDE_BY_SIDE = 64, 8
 
 
 def run_suite(
@@ -45,10 +48,11 @@ def run_suite(
     load_plugins(plugins)
     suite = override_suite(load_suite(name), source=source, **overrides)
     began = time.monotonic()
-    steps = read_table(table) if table else suite_table(name)
+    check_device(device, numbered=executor == "local")
+    suite, steps = table_of_run(name, suite, given=table, source=source, device=device, out=out)
     options = {
         "device": device,
-        "jobs": jobs or side_by_side(suite),
+        "jobs": jobs or side_by_side(suite.protocol, find_devices(device)[0], steps),
         "environment": worker_environment(suite),
         "out": out,
     }
@@ -57,6 +61,8 @@ def run_suite(
     with notes.status("looking at the photos"):
         plan = plan_run(suite, out=out, source=source, table=steps)
     suite = plan.suite
+    if suite.protocol.budget.kind == "reference-seconds" and device in (None, "auto") and _on_cpu(runner):
+        refuse_cpu(plan, name)
     note(f"{suite.name}: {suite.title}", style="bold")
     note(f"{plan.photos}.")
     if suite.note:
@@ -84,6 +90,10 @@ def run_suite(
     return 1 if report.problems else 0
 
 
+def _on_cpu(runner: Executor) -> bool:
+    return isinstance(runner, LocalExecutor) and set(runner.devices) == {"cpu"}
+
+
 def _with_times(plan: Plan, runner: Executor) -> Plan:
     """The plan with the expected time on this device, by a few steps of each recipe; for other executors the plan as it is."""
     if not isinstance(runner, LocalExecutor):
@@ -101,15 +111,6 @@ def _with_times(plan: Plan, runner: Executor) -> Plan:
         more = f" and {len(labels) - 2} more" if len(labels) > 2 else ""
         note(f"Time unknown of {', '.join(labels[:2])}{more}: {reason}")
     return timed
-
-
-def side_by_side(suite: Suite) -> int:
-    """Cells at a time on this CPU: networks on small pictures gain nothing from a second thread, so each gets one core."""
-    return min(MOST_SIDE_BY_SIDE, _cores()) if suite.protocol.size_px <= SMALL_PX else 1
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _check_writable(out: Path) -> None:

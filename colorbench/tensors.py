@@ -66,16 +66,19 @@ Float32 = Literal["ieee", "tf32"]
 def float32_on_gpu(kind: Float32) -> Iterator[None]:
     """Inside, a GPU computes float32 by this kind: IEEE's, or TF32 in convolutions, as torch does by itself.
 
-    Matrix products are IEEE's either way, and so is everything on a CPU.
+    Matrix products are IEEE's either way, and so is everything on a CPU. Set where torch keeps them now: its older flags
+    cannot be read in a process that has used these.
     """
-    products, convolutions = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
-    torch.set_float32_matmul_precision("highest")
-    torch.backends.cudnn.allow_tf32 = kind == "tf32"
+    cudnn: Any = torch.backends.cudnn  # `conv` is not in its types
+    kinds = {torch.backends.cuda.matmul: "ieee", cudnn.conv: kind, cudnn.rnn: kind}
+    before = {part: part.fp32_precision for part in kinds}
+    for part, wanted in kinds.items():
+        part.fp32_precision = wanted
     try:
         yield
     finally:
-        torch.set_float32_matmul_precision(products)
-        torch.backends.cudnn.allow_tf32 = convolutions
+        for part, usual in before.items():
+            part.fp32_precision = usual
 
 
 class PictureTooSmall(ValueError):

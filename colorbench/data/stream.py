@@ -67,7 +67,9 @@ class RowStream:
         self._source.read_into(self._pinned.numpy(), rows)
         with torch.cuda.stream(copies):
             moved = self._pinned.to(self._device, non_blocking=True)
-        copies.synchronize()
+        copied = torch.cuda.Event()  # an event, not the stream: that counts as waiting in a step that is being captured
+        copied.record(copies)
+        copied.synchronize()
         return moved
 
 

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 BLOCKS = 5
 STEPS = {"cuda": (20, 30), "cpu": (2, 3)}  # warm-up, block
+_ENQUEUED = 5  # steps whose launching is timed
 _CPU_ROOM_BYTES = 4 * 2**30
 
 
@@ -52,6 +53,8 @@ class Part(Strict):
 
     kind: StepKind
     blocks: tuple[float, ...] = ()
+    enqueue_seconds: float | None = None
+    captured: bool | None = None
     peak_bytes: int | None = None
     model_flops: int | None = Field(default=None, ge=0)
     macs: int | None = None
@@ -125,6 +128,11 @@ def calibrate(
     return Calibration(table, Path(out), bench.rebuilt)
 
 
+def parts_folder(out: Path) -> Path:
+    """Where the parts of a table in this file are kept."""
+    return out.with_name(out.name + ".parts")
+
+
 def _cells(suite: Suite) -> list[Cell]:
     """One cell per kind of step: seeds and baselines aside."""
     cells = {
@@ -156,7 +164,7 @@ class _Bench:
         from colorbench.data import load_protocol_photos
         from colorbench.grid.executors import find_devices
 
-        self.suite, self.cells, self.folder = suite, cells, out.with_name(out.name + ".parts")
+        self.suite, self.cells, self.folder = suite, cells, parts_folder(out)
         self.device = torch.device(find_devices(device)[0])
         usual = STEPS.get(self.device.type, STEPS["cpu"])
         self.warmup_steps = usual[0] if warmup_steps is None else warmup_steps
@@ -216,6 +224,8 @@ class _Bench:
         counted = count_step(cell.recipe, cell.protocol)
         facts = {
             "blocks": (*part.blocks, seconds),
+            "enqueue_seconds": timer.enqueue(_ENQUEUED),
+            "captured": timer.captured,
             "peak_bytes": max(filter(None, (peak, part.peak_bytes)), default=None),
             "model_flops": counted.flops,
             "macs": counted.macs,
@@ -248,7 +258,7 @@ class _Bench:
 
         if self.device.type == "cuda":
             total = torch.cuda.get_device_properties(self.device).total_memory
-            return torch.cuda.memory_allocated(self.device) > total / 2
+            return torch.cuda.memory_reserved(self.device) > total / 2  # a graph's memory is reserved, not allocated
         return free_bytes(self.device) < _CPU_ROOM_BYTES
 
     def _drop(self) -> None:
@@ -291,6 +301,7 @@ class _Bench:
             cuda=here.cuda,
             driver=here.driver,
             colorbench=here.colorbench,
+            host=here.cpu if cuda else None,
             threads=None if cuda else here.threads,
             warmup_steps=self.warmup_steps,
             block_steps=self.block_steps,

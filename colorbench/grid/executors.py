@@ -7,12 +7,16 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
+from colorbench.cell import Protocol as CellProtocol
 from colorbench.errors import WrongUsage, did_you_mean, unknown_name
 from colorbench.grid.fork_server import ForkServer, can_fork
 from colorbench.grid.job import Job
 from colorbench.grid.supervisor import OnEvent, Supervisor, start_worker
+from colorbench.suites.step_table import StepTable
 
 EXECUTORS = ("local", "ray", "slurm")
+SMALL_PX, MOST_ON_CPU, MOST_ON_GPU = 64, 8, 4
+_CONTEXT_BYTES = 600 * 2**20  # what CUDA itself takes of a GPU for each process
 _RAY_SETTINGS = ("address", "cpus")
 
 
@@ -27,7 +31,7 @@ class LocalExecutor:
     """Runs jobs in processes of this machine.
 
     Args:
-        devices: one slot each: ["cuda:0", "cuda:1"], or ["cpu"] * n for n cells side by side.
+        devices: one slot each: ["cuda:0", "cuda:1"], or ["cpu"] * n for n cells side by side; a GPU may come twice too.
         environment: variables for the workers, over those of this process.
         spawn: starts the worker of a job; a simulation gives its own. By default a new process, or a fork of one that has
             imported everything where that is safe.
@@ -42,14 +46,13 @@ class LocalExecutor:
         if not devices:
             raise ValueError("a local executor needs at least one device, such as ['cpu']")
         self.devices, self.environment, self.spawn = list(devices), environment, spawn
-        cpu_slots = sum(device == "cpu" for device in devices)
         asked = os.environ.get("OMP_NUM_THREADS", "")
-        share = int(asked) if asked.isdigit() else (os.cpu_count() or 1) // max(1, cpu_slots)
+        share = int(asked) if asked.isdigit() else (os.cpu_count() or 1) // len(devices)
         self.threads = max(1, share)
 
     def execute(self, jobs: Sequence[Job], on_event: OnEvent = lambda event: None) -> list[str]:
         """Run all jobs; return the problems, one message each. KeyboardInterrupt stops workers, which save and can resume."""
-        forks = can_fork() and set(self.devices) == {"cpu"} and self.threads == 1
+        forks = can_fork() and (self.threads == 1 or "cpu" not in self.devices)
         with ForkServer() if self.spawn is None and forks else nullcontext(self.spawn or start_worker) as spawn:
             supervisor = Supervisor(
                 self.devices, self.environment, threads=self.threads, on_event=on_event, spawn=spawn
@@ -57,8 +60,28 @@ class LocalExecutor:
             return supervisor.run(jobs)
 
 
+def side_by_side(protocol: CellProtocol, device: str, table: StepTable | None = None) -> int:
+    """Cells at a time on one device, by default.
+
+    CPU: networks on small pictures gain nothing from a second thread, so each cell gets a core; larger ones run alone. GPU:
+    small networks leave much of it idle, and one cell's set-up and scores fit beside another's training; as many as the
+    table says fit into 80 % of its memory. One alone where the clock ends the training, which must be its own, and where
+    no table says what a cell needs.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if device == "cpu":
+        return min(MOST_ON_CPU, cores) if protocol.size_px <= SMALL_PX else 1
+    peak = max((row.peak_bytes or 0 for row in table.rows), default=0) if table else 0
+    if protocol.budget.kind == "seconds" or not peak:
+        return 1
+    import torch
+
+    memory = torch.cuda.get_device_properties(torch.device(device)).total_memory
+    return max(1, min(MOST_ON_GPU, cores // 2, int(0.8 * memory / (peak + _CONTEXT_BYTES))))
+
+
 def find_devices(device: str | None = None, jobs: int = 1) -> list[str]:
-    """Slots of this machine: every GPU, or the CPU `jobs` times; `device` names one instead."""
+    """Slots of this machine: every GPU, or the CPU, `jobs` times; `device` names one instead."""
     import torch
 
     check_device(device)
@@ -67,10 +90,10 @@ def find_devices(device: str | None = None, jobs: int = 1) -> list[str]:
     if device and device.startswith("cuda:"):
         if int(device.removeprefix("cuda:")) >= (count := torch.cuda.device_count()):
             raise WrongUsage(f"device {device!r}: this machine has {count} GPUs, cuda:0 to cuda:{count - 1}")
-        return [device]
+        return [device] * jobs
     if device != "cpu" and torch.cuda.is_available():
-        return [f"cuda:{index}" for index in range(torch.cuda.device_count())]
-    return ["cpu"] * max(1, jobs)
+        return [f"cuda:{index}" for index in range(torch.cuda.device_count())] * jobs
+    return ["cpu"] * jobs
 
 
 def check_device(device: str | None, numbered: bool = True) -> None:
@@ -98,7 +121,7 @@ def make_executor(
     Args:
         name: local, ray or slurm.
         device: auto, cpu, cuda or cuda:N.
-        jobs: cells side by side on the CPU of this machine (local).
+        jobs: cells side by side on each device of this machine (local).
         environment: variables for the workers.
         out: the output folder.
         settings: KEY=VALUE each; ray: address, cpus; slurm: partition, time, gpus, cpus, mem, parallel ...

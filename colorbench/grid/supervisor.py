@@ -136,7 +136,7 @@ class Supervisor:
     Args:
         devices: one slot each; None leaves a job the device that it names.
         environment: variables for the workers, over those of this process.
-        threads: of a worker on the CPU; None leaves a job its own.
+        threads: of a worker; None leaves a job its own.
         on_event: told about starts, progress and ends.
         spawn: starts the worker of a job; a simulation gives its own.
     """
@@ -206,7 +206,7 @@ class Supervisor:
         if device is not None:
             pinned, seen = _pin(device)
             environment = environment | pinned
-            task.job = replace(task.job, device=seen, threads=self.threads if device == "cpu" else None)
+            task.job = replace(task.job, device=seen, threads=self.threads)
         task.job.write()
         task.device, task.began, task.overstayed = device, time.monotonic(), False
         task.process = self.spawn(task.job, environment)

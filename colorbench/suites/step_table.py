@@ -12,8 +12,11 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError, field_validator
 
-from colorbench.cell import Budget, Protocol, Recipe, Strict, Value, canonical_json
+from colorbench.cell import Budget, Extended, Protocol, Recipe, Strict, Value, canonical_json
 from colorbench.files import write_atomically
+
+HOST_BOUND = 0.9
+"""A step whose launching takes at least this share of it is bound by the host."""
 
 _MAX_BYTES = 20_000_000
 
@@ -36,10 +39,14 @@ class Conditions(Strict):
         return f"{self.size_px} px, batch {self.batch}, {self.precision}, {', '.join(words)}"
 
 
-class Reference(Strict):
-    """Where a table was measured, and how: kinds of hardware and versions, no names of machines."""
+class Reference(Extended):
+    """Where a table was measured, and how: kinds of hardware and versions, no names of machines. `host` is the CPU beside a
+    GPU."""
+
+    added = ("host",)
 
     device: str
+    host: str | None = None
     torch: str
     cuda: str | None = None
     driver: str | None = None
@@ -49,7 +56,7 @@ class Reference(Strict):
     block_steps: int = Field(ge=1)
 
 
-class StepKind(Strict):
+class StepKind(Extended):
     """What decides how long a training step takes: names and numbers. `options` are all of the generator's, `size_px` is the
     side at which it works.
 
@@ -83,19 +90,29 @@ class StepKind(Strict):
 class StepRow(StepKind):
     """The measured cost of one kind of step.
 
-    `seconds` is the median of `blocks`, the mean seconds per step of each block. `peak_bytes`, `exclusive` and
+    `seconds` is the median of `blocks`, the mean seconds per step of each block. `enqueue_seconds` is what the host needs to
+    launch a step, as one CUDA graph when `captured`, else kernel by kernel. These two, `peak_bytes`, `exclusive` and
     `throttled` are null where nothing measures them (CPU). `model_flops` (forward and backward of one step), `macs` (of
     one picture) and `activations` are null when they cannot be counted.
     """
 
+    added = ("enqueue_seconds", "captured")
+
     seconds: float = Field(gt=0)
     blocks: tuple[float, ...] = Field(min_length=1)
+    enqueue_seconds: float | None = Field(default=None, ge=0)
+    captured: bool | None = None
     peak_bytes: int | None = Field(default=None, ge=0)
     model_flops: int | None = Field(default=None, ge=0)
     macs: int | None = Field(default=None, ge=0)
     activations: int | None = Field(default=None, ge=0)
     exclusive: bool | None = None
     throttled: bool | None = None
+
+    @property
+    def is_host_bound(self) -> bool:
+        """Whether the step takes as long as its launching: such a row measures the CPU beside the GPU."""
+        return self.enqueue_seconds is not None and self.enqueue_seconds > HOST_BOUND * self.seconds
 
 
 class Failure(Strict):

@@ -1,6 +1,7 @@
 """The device: seconds and joules on its clock, its memory and what to do when that runs out, what NVML says of it.
 
-On the clock: data, forward, backward, optimizer, critics, compilation. Off it: set-up, evaluation, checkpoints. What is
+On the clock: data, forward, backward, optimizer, critics; on a CPU also compilation. Off it: set-up (on a GPU with
+compiling and capturing the step), evaluation, checkpoints. What is
 not known (no GPU, no NVML library, no driver, no permission) is None, never 0 or "no".
 """
 

@@ -85,7 +85,13 @@ def train_loop(
 
             # Photos, then forward, loss, backward, optimizer, critics.
             others = loaders.others(step, share) if trainer.objective.needs == "unpaired" else None
-            parts = trainer.step(loaders.photos(step, share), share, others)
+            shown = loaders.photos(step, share)
+            if trainer.needs_preparing(shown, share):  # off the clock
+                clock.stop()
+                trainer.prepare(shown, share, others)
+                costs.captured = not trainer.captured.refused
+                clock.start()
+            parts = trainer.step(shown, share, others)
             step = trainer.step_count
             if step % block:
                 continue

@@ -15,7 +15,7 @@ def build_optimizer(
 ) -> torch.optim.Adam | torch.optim.AdamW:
     """Adam or AdamW over the parameters that train. Biases and norms decay like the rest: one rule for all generators."""
     trained = [parameter for parameter in parameters if parameter.requires_grad]
-    facts = {"lr": settings.lr, "betas": settings.betas, "fused": device.type == "cuda"}
+    facts = {"betas": settings.betas, **_on(device, settings.lr)}
     if settings.name == "adamw":
         return torch.optim.AdamW(trained, weight_decay=settings.weight_decay, **facts)
     return torch.optim.Adam(trained, **facts)
@@ -25,17 +25,24 @@ def build_critic_optimizer(
     parameters: Iterable[nn.Parameter], settings: dict, device: torch.device
 ) -> torch.optim.Adam:
     """The Adam of a critic, with its own settings."""
-    return torch.optim.Adam(parameters, **settings, fused=device.type == "cuda")
+    return torch.optim.Adam(parameters, **settings | _on(device, settings["lr"]))
+
+
+def _on(device: torch.device, lr: float) -> dict:
+    """On a GPU all parameters are updated in one launch, and the learning rate lies there: a captured step reads it anew."""
+    if device.type != "cuda":
+        return {"lr": lr, "fused": False}
+    return {"lr": torch.tensor(lr, device=device), "fused": True, "capturable": True}
 
 
 def load_optimizer(optimizer: torch.optim.Optimizer, saved: dict) -> None:
     """Continue from `saved`, its `state_dict`.
 
-    Whether it is fused stays as it is built: torch keeps the step counts of a fused one on the device and of any other on
-    the CPU, and a count in the wrong place makes every step wait for the device.
+    What belongs to the device stays as it is built: torch keeps the step counts of a fused optimizer on the device and of any
+    other on the CPU, and a count in the wrong place makes every step wait for the device.
     """
     groups = [
-        group | {"fused": own["fused"]}
+        group | {name: own[name] for name in ("lr", "fused", "capturable")}
         for group, own in zip(saved["param_groups"], optimizer.param_groups, strict=True)
     ]
     optimizer.load_state_dict(saved | {"param_groups": groups})
@@ -44,7 +51,10 @@ def load_optimizer(optimizer: torch.optim.Optimizer, saved: dict) -> None:
 def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
     """The learning rate of the next step."""
     for group in optimizer.param_groups:
-        group["lr"] = rate
+        if isinstance(group["lr"], torch.Tensor):
+            group["lr"].fill_(rate)
+        else:
+            group["lr"] = rate
 
 
 def rate(settings: Optimizer, share: float) -> float:

@@ -73,6 +73,7 @@ class Costs:
     streamed: bool = False
     exclusive: bool | None = None
     throttled: bool | None = None
+    captured: bool | None = None
     attempts: list[dict] = field(default_factory=list)
 
     def go_on_from(self, saved: "Costs") -> None:
@@ -100,4 +101,6 @@ class Costs:
 
     def as_cost(self, *, evaluation_seconds: float, setup_seconds: float) -> Cost:
         facts = {name: value for name, value in vars(self).items() if name in Cost.model_fields}
+        if self.exclusive is False:
+            facts["joules"] = None  # the meter is the card's, and others used the card
         return Cost(**facts, evaluation_seconds=evaluation_seconds, setup_seconds=setup_seconds)

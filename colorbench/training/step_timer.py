@@ -5,6 +5,7 @@ critics. Its share of the budget is 1: all parts of the loss, the full size, and
 """
 
 import time
+from statistics import median
 
 import torch
 
@@ -41,6 +42,23 @@ class StepTimer:
             for seed in seeds
         ]
 
+    @property
+    def captured(self) -> bool | None:
+        """Whether the steps are replayed as a CUDA graph; None on a CPU."""
+        return not self.trainer.captured.refused if self.device.type == "cuda" else None
+
+    def enqueue(self, steps: int) -> float | None:
+        """Seconds that the host needs to launch a step, the median of so many with nothing else in the queue; None on a CPU."""
+        if self.device.type != "cuda":
+            return None
+        taken = []
+        for _ in range(steps):
+            torch.cuda.synchronize(self.device)
+            began = time.perf_counter()
+            self._run(1)
+            taken.append(time.perf_counter() - began)
+        return median(taken)
+
     def take(self, steps: int) -> float:
         """Seconds per step, over this many steps: by device events on a GPU, by a synchronized clock elsewhere."""
         if self.device.type != "cuda":
@@ -58,13 +76,17 @@ class StepTimer:
         return first.elapsed_time(last) / 1000 / steps
 
     def warm_up(self, steps: int) -> int | None:
-        """Run steps that are not timed. Returns the peak memory of this recipe alone; None where there is no meter."""
+        """Capture the step on a GPU, and run steps that are not timed. Returns the peak memory of this recipe alone; None where
+        there is no meter."""
         if self.device.type != "cuda":
             self._run(steps)
             return None
         torch.cuda.synchronize(self.device)
         torch.cuda.reset_peak_memory_stats(self.device)
         before = _allocated(self.device)
+        with float32_on_gpu(self.float32):
+            first = self._batches()
+            self.trainer.prepare(first[0], _SHARE, *first[1:])
         self._run(steps)
         torch.cuda.synchronize(self.device)
         return torch.cuda.max_memory_allocated(self.device) - before + self.own_bytes
@@ -77,8 +99,11 @@ class StepTimer:
     def _run(self, steps: int) -> None:
         with float32_on_gpu(self.float32):
             for _ in range(steps):
-                batches = [loader.batch_at(self.trainer.step_count) for loader in self.loaders]
+                batches = self._batches()
                 self.trainer.step(batches[0], _SHARE, *batches[1:])
+
+    def _batches(self) -> list[torch.Tensor]:
+        return [loader.batch_at(self.trainer.step_count) for loader in self.loaders]
 
 
 def _allocated(device: torch.device) -> int:

@@ -1,7 +1,8 @@
 """Trainer: generator, objective and optimizers, and what one step does with them.
 
 A step is a pure function of (state, step, seed): order, crops and flips come from the loader, every random number inside the
-networks from a seed set at the step. So a resumed run repeats an undisturbed one bit for bit on the CPU.
+networks from a seed set at the step. So a resumed run repeats an undisturbed one bit for bit on the CPU. On a GPU its
+work is captured as a CUDA graph when `prepare` is called first.
 """
 
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from colorbench.batch import Batch, Output
 from colorbench.cell import Cell
 from colorbench.losses import Objective
 from colorbench.losses.critic import Critic, ImagePool
+from colorbench.training.captured import CapturedStep
 from colorbench.training.heads import Forward
 from colorbench.training.optimizer import (
     Average,
@@ -39,6 +41,9 @@ class Trainer:
         objective: the loss, on the same device, with its prior set.
         cell: optimizer settings, phases and seed.
         micro_batch: photos per forward pass; gradients add up to the batch's.
+
+    Attributes:
+        rate: the generator's learning rate at the last step.
     """
 
     def __init__(self, forward: Forward, objective: Objective, cell: Cell, micro_batch: int | None = None):
@@ -55,8 +60,24 @@ class Trainer:
         decay = self.recipe.optimizer.ema
         self.average = Average(self.model, decay) if decay else None
         self.healthy = torch.ones((), dtype=torch.bool, device=self.device)
-        self.step_count = 0
+        self.step_count, self.rate = 0, 0.0
+        self.captured = CapturedStep(self._work, self._changing)
         objective.attach(self.colorize)
+
+    def needs_preparing(self, photos: Tensor, share: float) -> bool:
+        """Whether a step on photos of this size, at this share of the budget, is to be prepared first."""
+        return self.device.type == "cuda" and self.captured.is_new(self._phase(share), photos)
+
+    def prepare(self, photos: Tensor, share: float, others: Tensor | None = None) -> None:
+        """Capture, on a GPU, the step that has these arguments. Changes nothing that trains.
+
+        `captured.refused` says why that was not possible; image pools, for one, decide on the host.
+        """
+        self.model.train()
+        if any(pool.size for pool in self._pools):
+            self.captured.refused = "its image pool decides on the host"
+        else:
+            self.captured.capture(self._phase(share), photos, others)
 
     def step(self, photos: Tensor, share: float, others: Tensor | None = None) -> dict[str, Tensor]:
         """One optimizer step on uint8 photos, at this share of the budget.
@@ -70,10 +91,17 @@ class Trainer:
             The parts of the loss, without their weights, on the device.
         """
         torch.manual_seed((self.seed * _STRIDE + self.step_count) % 2**63)
-        phase = phase_at(self.recipe.phases, share, bool(self.critics))
+        phase = self._phase(share)
         self._set_rates(rate(self.recipe.optimizer, share))
         self.model.train()
+        parts = self.captured(phase, photos, others)
+        if phase != "critic" and self.average is not None:
+            self.average.update(self.model)
+        self.step_count += 1
+        return parts
 
+    def _work(self, phase: str, photos: Tensor, others: Tensor | None) -> dict[str, Tensor]:
+        """What the device does in a step, all of it in place."""
         shown, parts = [], {}
         for weight, truth, compared in self._micro_batches(photos, others):
             with torch.set_grad_enabled(phase != "critic"):
@@ -90,8 +118,6 @@ class Trainer:
                 nn.utils.clip_grad_norm_(self.parameters, self.recipe.optimizer.clip_norm)
             self.optimizer.step()
             self.optimizer.zero_grad(set_to_none=True)
-            if self.average is not None:
-                self.average.update(self.model)
 
         if phase != "generator":
             for critic, optimizer in zip(self.critics, self.critic_optimizers):
@@ -101,9 +127,17 @@ class Trainer:
                     (loss * weight).backward()
                     self.healthy &= torch.isfinite(loss.detach())
                 optimizer.step()
-
-        self.step_count += 1
         return parts
+
+    def _changing(self) -> Iterator[Tensor]:
+        """Every tensor that a step changes."""
+        for module in (self.model, self.objective):
+            yield from module.parameters()
+            yield from module.buffers()
+        for optimizer in (self.optimizer, *self.critic_optimizers):
+            for state in optimizer.state.values():
+                yield from (value for value in state.values() if isinstance(value, Tensor))
+        yield self.healthy
 
     def colorize(self, gray: Tensor) -> Output:
         """The prediction for gray input `(b, 1, h, w)` in [-1, 1]: the way back through the generator of `cycle`."""
@@ -112,11 +146,6 @@ class Trainer:
         lightness = (gray + 1) * 50
         no_color = lightness.new_zeros(len(lightness), 2, *lightness.shape[-2:])
         return self.forward(Batch.from_rgb(lab_to_rgb(torch.cat([lightness, no_color], dim=1))))
-
-    @property
-    def rate(self) -> float:
-        """The generator's learning rate at the last step."""
-        return self.optimizer.param_groups[0]["lr"]
 
     def read_loss(self, parts: dict[str, Tensor]) -> dict:
         """`loss`, the weighted sum, and its `parts` as numbers. Reads from the device."""
@@ -175,7 +204,11 @@ class Trainer:
             truth = Batch.from_rgb(part)
             yield len(part) / len(photos), truth, truth if others is None else Batch.from_rgb(compared)
 
+    def _phase(self, share: float) -> str:
+        return phase_at(self.recipe.phases, share, bool(self.critics))
+
     def _set_rates(self, factor: float) -> None:
-        set_rate(self.optimizer, self.recipe.optimizer.lr * factor)
+        self.rate = self.recipe.optimizer.lr * factor
+        set_rate(self.optimizer, self.rate)
         for critic, optimizer in zip(self.critics, self.critic_optimizers):
             set_rate(optimizer, critic.optimizer["lr"] * factor)

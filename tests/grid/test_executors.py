@@ -1,10 +1,22 @@
 """Executors by name, their settings, and the devices of this machine."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 
+from colorbench.cell import Budget
 from colorbench.errors import WrongUsage
-from colorbench.grid.executors import Executor, LocalExecutor, check_device, find_devices, make_executor
+from colorbench.grid.executors import (
+    Executor,
+    LocalExecutor,
+    check_device,
+    find_devices,
+    make_executor,
+    side_by_side,
+)
+from tests.suites.test_step_table import row, table
+from tests.training.cells import small_cell
 
 
 @pytest.fixture
@@ -23,13 +35,13 @@ def gpus(monkeypatch):
     [
         (0, None, ["cpu", "cpu"]),
         (0, "auto", ["cpu", "cpu"]),
-        (2, None, ["cuda:0", "cuda:1"]),
-        (2, "cuda", ["cuda:0", "cuda:1"]),
-        (2, "cuda:1", ["cuda:1"]),
+        (2, None, ["cuda:0", "cuda:1", "cuda:0", "cuda:1"]),
+        (2, "cuda", ["cuda:0", "cuda:1", "cuda:0", "cuda:1"]),
+        (2, "cuda:1", ["cuda:1", "cuda:1"]),
         (2, "cpu", ["cpu", "cpu"]),
     ],
 )
-def test_a_slot_per_gpu_or_as_many_on_the_cpu_as_asked(gpus, count, device, slots):
+def test_as_many_slots_on_each_device_as_asked(gpus, count, device, slots):
     gpus(count)
     assert find_devices(device, jobs=2) == slots
 
@@ -54,6 +66,26 @@ def test_an_engine_hands_out_its_gpus_itself():
     check_device("cuda", numbered=False)
     with pytest.raises(WrongUsage, match="ray and slurm hand out the GPUs themselves; use --device cuda"):
         check_device("cuda:1", numbered=False)
+
+
+@pytest.mark.parametrize(
+    ("budget", "peak_gb", "cells"),
+    [("8rs", 30, 2), ("8rs", 5, 4), ("8rs", 90, 1), ("500steps", 5, 4), ("60s", 5, 1), ("8rs", None, 1)],
+)
+def test_a_gpu_gets_as_many_cells_as_its_memory_holds(monkeypatch, budget, peak_gb, cells):
+    monkeypatch.setattr("os.sched_getaffinity", lambda pid: set(range(16)), raising=False)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: SimpleNamespace(total_memory=80 * 10**9))
+    peaks = {} if peak_gb is None else {"peak_bytes": peak_gb * 10**9}
+    protocol = small_cell(budget=Budget.parse(budget)).protocol
+    assert side_by_side(protocol, "cuda:0", table(row(**peaks))) == cells
+    assert side_by_side(protocol, "cuda:0", None) == 1
+
+
+def test_small_pictures_get_a_core_each_and_large_ones_all(monkeypatch):
+    monkeypatch.setattr("os.sched_getaffinity", lambda pid: set(range(6)), raising=False)
+    protocol = small_cell().protocol
+    assert side_by_side(protocol, "cpu") == 6
+    assert side_by_side(protocol.model_copy(update={"size_px": 128}), "cpu") == 1
 
 
 def test_cpu_slots_share_the_cores(monkeypatch):

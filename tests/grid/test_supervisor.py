@@ -139,7 +139,7 @@ def test_side_by_side_on_each_device_with_events_once_each(tmp_path):
         events[event.kind, event.job.name] += 1
 
     assert Supervisor(["cpu", "cuda:0"], threads=3, on_event=count, spawn=spawn).run(jobs) == []
-    assert set(devices) == {("cpu", 3), ("cuda:0", None)}
+    assert set(devices) == {("cpu", 3), ("cuda:0", 3)}
     assert set(events.values()) == {1}
     assert Counter(kind for kind, _ in events) == {"start": 5, "end": 5}
 

@@ -120,14 +120,14 @@ def test_fp32_on_a_gpu_is_ieee_and_so_are_all_scores(tmp_path, monkeypatch, prec
     class Looking(OneConvolution):
         def forward(self, gray):
             if not gray.is_meta:
-                seen.add(("training" if self.training else "evaluation", torch.backends.cudnn.allow_tf32))
+                seen.add(("training" if self.training else "evaluation", torch.backends.cudnn.conv.fp32_precision))
             return super().forward(gray)
 
     monkeypatch.setitem(GENERATORS, "looking", as_row("looking", Looking))
-    before = torch.backends.cudnn.allow_tf32
+    before = torch.backends.cudnn.conv.fp32_precision
     record = train(small_cell(recipe=Recipe(generator="looking", loss="l1"), precision=precision), tmp_path)
-    assert seen == {("training", kind == "tf32"), ("evaluation", False)}
-    assert torch.backends.cudnn.allow_tf32 is before
+    assert seen == {("training", kind), ("evaluation", "ieee")}
+    assert torch.backends.cudnn.conv.fp32_precision == before
     assert record.environment.float32 is None  # on a CPU there is no choice
 
 

@@ -73,7 +73,13 @@ def _lead(board: Board) -> str:
     trained, photos = len(board.ranked), record.data.n_test
     seeds = max((len(entry.runs) for entry in board.ranked), default=0)
     parts = [f"{trained} entries", f"up to {seeds} seeds" if seeds > 1 else "one seed", f"{photos} test photos"]
-    return f"{', '.join(parts)}; budget {record.cell.protocol.budget}; primary metric {heading(board, board.primary)}."
+    return f"{', '.join(parts)}; budget {_budget(record)}; primary metric {heading(board, board.primary)}."
+
+
+def _budget(record: Record) -> str:
+    """With the kind of step table that counts it: a local one has other steps than everybody else's."""
+    table = {"local": " by a local step table", "reference": " by the reference step table"}
+    return f"{record.cell.protocol.budget}{table.get(record.spent.table or '', '')}"
 
 
 def _has_chart(board: Board) -> bool:
@@ -114,7 +120,7 @@ def _fact(entry: Entry, column: str) -> str:
 
 def _protocol(board: Board) -> list[tuple[str, str]]:
     record = board.runs[0].record if board.runs else board.skipped[0].record
-    facts = record.cell.protocol.model_dump(mode="json") | {"budget": str(record.cell.protocol.budget)}
+    facts = record.cell.protocol.model_dump(mode="json") | {"budget": _budget(record)}
     facts |= {"photos": record.data.id, "photos hash": record.data.hash[:16], "training photos": record.data.n_train}
     return [(name.replace("_", " "), str(value)) for name, value in facts.items() if value not in (None, "")]
 
