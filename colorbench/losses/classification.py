@@ -162,7 +162,7 @@ class ClassificationTerm(nn.Module):
         return {"": _mean_of_colored(rebalanced, target), "unweighted": _mean_of_colored(plain.detach(), target)}
 
     def _weigh(self) -> None:
-        self.prior_known = not bool(self.prior.isnan().any())
+        self.prior_known = bool(self.prior.isfinite().all())
         if self.prior_known:
             self.class_weights.copy_(class_weights(self.prior, self.lam))
 

@@ -36,7 +36,7 @@ def build_trainer(cell: Cell, photos: Photos, device: torch.device, micro_batch:
     model = build_network(recipe, head).to(device)
     objective.to(device)
     if objective.needs_prior:
-        objective.set_prior(split_statistics(photos.train, device).prior.to(device))
+        objective.set_prior(split_statistics(photos.train, device).prior)  # checked on the CPU, then copied
     return Trainer(Forward(model, head, cell, compile=cell.protocol.compile), objective, cell, micro_batch)
 
 

@@ -1,8 +1,8 @@
 """Run Python on a CUDA device that is not there: torch's whole host side works, and kernels are counted, not computed.
 
 So a test without a GPU can prove paths, statuses, launches, waits and allocations, also those inside CUDA graphs; never
-values, which are zeros. The device is one library that gcc makes from the C files beside this one (`runtime.c` says how
-it behaves); it is preloaded in front of PyPI's torch, its workers included.
+values, which mean nothing. The device is one library that gcc makes from the C files beside this one: `streams.c` says
+what captures refuse, `memory.c` what copies read. It is preloaded in front of PyPI's torch, in workers too.
 """
 
 import atexit
@@ -22,7 +22,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 _DEVICES = 8
-_COUNTER = struct.Struct("24sq")  # Counter in runtime.c
+_COUNTER = struct.Struct("24sq")  # Counter in devices.c
 
 
 @dataclass(frozen=True)
