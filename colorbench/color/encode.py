@@ -6,7 +6,8 @@ used 10. (A common copy divides by 2 sigma instead: targets off by .77 of 2 in m
 
 The bins are points of a lattice, so where none of the k neighbors is missing (nearly everywhere in photos) they
 follow from the residual to the nearest point: `near_plan`. The other pixels are searched among the few bins that
-can be near their lattice cell.
+can be near their lattice cell. A GPU, which must not be asked how many those are, searches so for every pixel: a sort of 22
+candidates is a handful of kernels, where the plan is hundreds.
 """
 
 from collections.abc import Sequence
@@ -26,6 +27,7 @@ from colorbench.tensors import Ab, BinIndices, BinWeights, checked_floats
 MARGIN = 4  # lattice points around the grid that the table of bins covers
 CELLS_A_STEP = 2  # of the table of candidates
 CHUNK = 1 << 14
+DEVICE_CHUNK = 1 << 18  # pixels searched at a time on a GPU: 46 MB for each float64 of every candidate
 TILE_PIXELS = 1 << 16  # encoded at a time on a CPU
 
 
@@ -35,7 +37,7 @@ def soft_encode(ab: Ab, k: int = 10, sigma: float = 5.0, step: int = 10) -> tupl
     A target: it carries no gradient. The nearest bin comes first, the others in no order. NaN has weights of NaN.
 
     Args:
-        ab: `(b, 2, h, w)` in Lab units.
+        ab: `(b, 2, h, w)` in Lab units. On a GPU values beyond the grid by more than 4 steps (150) count as there.
         k: neighbors; 10 as the authors' code, 5 as the paper.
         sigma: of the Gaussian, in Lab units.
         step: of the grid; 10 gives the 313 bins.
@@ -51,12 +53,11 @@ def soft_encode(ab: Ab, k: int = 10, sigma: float = 5.0, step: int = 10) -> tupl
     if not 1 <= k <= len(bins):
         raise ValueError(f"expected k between 1 and the {len(bins)} bins of step {step}, got {k}")
     with torch.no_grad():
-        if k > MOST_NEIGHBOURS:
+        if k > MOST_NEIGHBOURS or ab.device.type != "cpu":
             return _search_picture(ab, k, float(sigma), step)
-        table = _point_table_on(step, ab.device)
-        settings = table, near_plan(k), float(sigma), int(step)
-        on_cpu = ab.device.type == "cpu" and not torch.compiler.is_compiling()
-        tiles = ab.split(max(1, TILE_PIXELS // max(1, ab.shape[2] * ab.shape[3]))) if on_cpu else (ab,)
+        settings = _point_table(step), near_plan(k), float(sigma), int(step)
+        whole = torch.compiler.is_compiling()
+        tiles = (ab,) if whole else ab.split(max(1, TILE_PIXELS // max(1, ab.shape[2] * ab.shape[3])))
         indices, weights, missing = _encode_tiles(tiles, k, settings) if len(tiles) > 1 else _encode(ab, *settings)
         return _mend(ab, indices.long(), weights, missing, float(sigma), step)
 
@@ -143,6 +144,7 @@ def _nearest_varying(u: Tensor, v: Tensor, plan: NearPlan, step: int) -> list[tu
 
 
 @lru_cache(maxsize=8)
+@torch.inference_mode(False)
 def _point_table(step: int) -> Tensor:
     """Index of the bin at each lattice point, -1 where there is none; a margin all around."""
     bins = ab_bins(step)
@@ -153,21 +155,10 @@ def _point_table(step: int) -> Tensor:
     return table
 
 
-@lru_cache(maxsize=8)
-@torch.inference_mode(False)
-def _point_table_on(step: int, device: torch.device) -> Tensor:
-    """Copied to a device once: a copy from the host waits for it."""
-    return _point_table(step).to(device)
-
-
 def _mend(
     ab: Tensor, indices: Tensor, weights: Tensor, missing: Tensor, sigma: float, step: int
 ) -> tuple[Tensor, Tensor]:
     """Replace what was found at pixels with a missing neighbor."""
-    if ab.device.type != "cpu":  # how many they are is unknown until the device has finished: search for all pixels
-        found, found_weights = _search_picture(ab, indices.shape[1], sigma, step)
-        missing = missing[:, None]
-        return found.where(missing, indices), found_weights.to(weights.dtype).where(missing, weights)
     picture, row, column = missing.nonzero(as_tuple=True)
     if len(picture):
         found, squared = _search(ab[picture, :, row, column], indices.shape[1], step)
@@ -189,8 +180,8 @@ def _search(pixels: Tensor, k: int, step: int) -> tuple[Tensor, Tensor]:
     outside the gamut the distances are large and their differences, which make the weights, small."""
     pixels = precise(pixels)
     if pixels.device.type != "cpu":
-        return _search_all(pixels, k, step)
-    candidates, places = (table.to(pixels.device) for table in _cell_candidates(k, step))
+        return _search_on_device(pixels, k, step)
+    candidates, places = _cell_candidates(k, step)
     side = round(len(candidates) ** 0.5)
     cells = torch.round((pixels - START) * (CELLS_A_STEP / step)) + MARGIN * CELLS_A_STEP
     near = ((cells >= 0) & (cells < side)).all(1)
@@ -207,20 +198,30 @@ def _search(pixels: Tensor, k: int, step: int) -> tuple[Tensor, Tensor]:
     return indices, squared
 
 
-def _search_all(pixels: Tensor, k: int, step: int) -> tuple[Tensor, Tensor]:
-    """`_search` among all bins, which never waits for a device."""
-    places = _bins_on(step, pixels.device).to(pixels.dtype)[None]
-    everything = torch.arange(places.shape[2], device=pixels.device)
-    found = [_nearest_of(some, everything.expand(len(some), -1), places, k) for some in pixels.split(CHUNK)]
+def _search_on_device(pixels: Tensor, k: int, step: int) -> tuple[Tensor, Tensor]:
+    """`_search` without a question to the device: positions outside the table count as the nearest ones inside."""
+    candidates, places = _cell_candidates_on(k, step, pixels.device)
+    side = round(len(candidates) ** 0.5)
+    lowest = START - MARGIN * step
+    pixels = pixels.clamp(lowest, lowest + (side - 1) * step / CELLS_A_STEP)
+    cells = ((pixels - lowest) * (CELLS_A_STEP / step)).round().nan_to_num(0).long()
+    rows = cells[:, 0] * side + cells[:, 1]
+    found = []
+    for points, some in zip(pixels.split(DEVICE_CHUNK), rows.split(DEVICE_CHUNK)):
+        # a sort of 32 or fewer is one warp's work, `topk` a block's
+        squared, order = (places[some] - points[:, :, None]).square_().sum(1).sort(dim=1)
+        at = some[:, None] * candidates.shape[1] + order[:, :k]
+        found.append((candidates.take(at), squared[:, :k]))
     indices, squared = (torch.cat(parts) for parts in zip(*found))
     return indices, squared
 
 
 @lru_cache(maxsize=8)
 @torch.inference_mode(False)
-def _bins_on(step: int, device: torch.device) -> Tensor:
-    """The bins `(2, n)` float32, which are whole numbers."""
-    return ab_bins(step).T.to(device)
+def _cell_candidates_on(k: int, step: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Copied to a device once: a copy from the host waits for it. The places are whole numbers, so float32 has them."""
+    candidates, places = _cell_candidates(k, step)
+    return candidates.to(device), places.float().to(device)
 
 
 def _nearest_of(pixels: Tensor, candidates: Tensor, places: Tensor, k: int) -> tuple[Tensor, Tensor]:

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from sklearn.neighbors import NearestNeighbors
 
 from colorbench.color import ab_bins, densify, nearest_bin, rgb_to_lab, soft_encode
-from colorbench.color.encode import _search, _search_all
+from colorbench.color.encode import _search, _search_on_device
 
 
 def colors(spread: float = 130.0) -> torch.Tensor:
@@ -141,11 +141,22 @@ def test_wrong_pictures_are_refused(unchecked):
         densify(torch.zeros(1, 5, 2, 2, dtype=torch.int64), torch.zeros(1, 5, 2, 3))
 
 
-@pytest.mark.parametrize("k", [1, 5, 10])
-def test_the_search_that_never_waits_for_a_device_finds_the_same(k):
-    """It replaces the cells' candidates where the values cannot be looked at, as on a GPU."""
+@pytest.mark.parametrize("step", [10, 5, 20])
+@pytest.mark.parametrize("k", [1, 5, 10, 20])
+def test_the_search_that_never_waits_for_a_device_finds_the_same(k, step):
+    """It finds the bins of every pixel where the values cannot be looked at, as on a GPU."""
     pixels = colors().movedim(1, -1).reshape(-1, 2)
-    (indices, squared), (expected, distances) = _search_all(pixels.double(), k, 10), _search(pixels, k, 10)
+    (indices, squared), (expected, distances) = _search_on_device(pixels.double(), k, step), _search(pixels, k, step)
     torch.testing.assert_close(squared, distances)
     apart = distances.diff(dim=1).gt(1e-9).all(1)  # where no two bins are equally far
     assert torch.equal(indices[apart], expected[apart])
+
+
+def test_the_device_search_takes_what_is_no_color_for_the_nearest_inside():
+    """NaN stays NaN in the distances, where a loss shows it."""
+    wild = torch.tensor([[1e9, 3.0], [-torch.inf, 3.0], [torch.nan, 0.0]], dtype=torch.float64)
+    indices, squared = _search_on_device(wild, 10, 10)
+    assert ((indices >= 0) & (indices < 313)).all()
+    assert squared[:2].isfinite().all()
+    assert squared[2].isnan().all()
+    assert torch.equal(indices[0], _search(torch.tensor([[150.0, 3.0]]), 10, 10)[0][0])

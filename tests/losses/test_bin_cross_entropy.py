@@ -3,7 +3,7 @@ import torch
 import torch.nn.functional as F
 
 from colorbench.color import densify, soft_encode
-from colorbench.losses.bin_cross_entropy import cross_entropy, sparse_log_softmax
+from colorbench.losses.bin_cross_entropy import _SparseLogSoftmaxOnDevice, cross_entropy, sparse_log_softmax
 
 
 def example(dtype=torch.float32, side=6):
@@ -87,3 +87,15 @@ def test_a_large_gradient_is_contiguous_whatever_the_layout_of_the_logits():
     between.register_hook(lambda gradient: seen.append(gradient.is_contiguous()))
     cross_entropy(between, indices, torch.ones(4, 1, 32, 32)).sum().backward()
     assert seen == [True]
+
+
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
+def test_the_form_for_a_device_gives_the_same_in_the_layout_of_the_logits(memory_format):
+    logits, indices, _ = example()
+    logits = logits.detach().contiguous(memory_format=memory_format).requires_grad_()
+    towards = torch.randn(indices.shape, generator=torch.Generator().manual_seed(2))
+    found, expected = _SparseLogSoftmaxOnDevice.apply(logits, indices), sparse_log_softmax(logits, indices)
+    torch.testing.assert_close(found, expected)
+    (gradient,) = torch.autograd.grad(found, logits, towards)
+    torch.testing.assert_close(gradient, torch.autograd.grad(expected, logits, towards)[0], atol=1e-6, rtol=1e-4)
+    assert gradient.is_contiguous(memory_format=memory_format)
