@@ -3,6 +3,7 @@ two initializations.
 """
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 NORMS = ("batch", "instance", "group", "none")
@@ -19,6 +20,18 @@ def make_norm(norm: str, channels: int) -> nn.Module:
     if norm == "none":
         return nn.Identity()
     raise ValueError(f"unknown norm {norm!r}; known norms: {', '.join(NORMS)}")
+
+
+class FloatWeightConv2d(nn.Conv2d):
+    """A convolution whose weight is computed in float32 inside any autocast: for `spectral_norm`.
+
+    In bf16 the norm is off by up to 1/256, and each of its three products first converts the whole weight.
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        with torch.autocast(input.device.type, enabled=False):
+            weight = self.weight
+        return F.conv2d(input, weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
 
 
 def conv3x3(inputs: int, outputs: int, norm: str = "batch", stride: int = 1, dilation: int = 1) -> nn.Sequential:

@@ -21,12 +21,15 @@ ICNR; boards recorded with it say so or say nothing.
 """
 
 import math
+from functools import lru_cache
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import avg_pool2d
 from torch.nn.utils.parametrizations import spectral_norm
 
+from colorbench.blocks import FloatWeightConv2d
 from colorbench.generators.pretrained import describe_weights, gray_as_rgb, imagenet, on_meta
 from colorbench.generators.sizes import cropped, padded
 from colorbench.tensors import Gray, Raw
@@ -56,7 +59,12 @@ class Shuffle(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.shuffle(self.widen(x))
+        x = self.widen(x)
+        if not x.is_cuda:
+            return self.shuffle(x)
+        # the same mean without the padded copy, whose backward adds atomically; the CPU keeps its last bits
+        enlarged = self.shuffle[:2](x)
+        return avg_pool2d(enlarged, 2, 1, padding=1, count_include_pad=False)[..., :-1, :-1]
 
 
 class Join(nn.Module):
@@ -109,9 +117,10 @@ class ColorDecoder(nn.Module):
 
     def forward(self, scales: list[Tensor], every_layer: bool = False) -> list[Tensor]:
         seen, where = [], []
+        positions = sine_positions if torch.compiler.is_compiling() else _known_positions
         for level, (lead_in, x) in enumerate(zip(self.inputs, scales)):
             seen.append((lead_in(x) + self.scale.weight[level][:, None, None]).flatten(2).transpose(1, 2))
-            where.append(sine_positions(x.shape[-2], x.shape[-1], self.norm.normalized_shape[0], x.device).to(x.dtype))
+            where.append(positions(x.shape[-2], x.shape[-1], self.norm.normalized_shape[0], x.device, x.dtype))
         place = self.place.weight.expand(len(scales[0]), -1, -1)
         query, answers = self.query.weight.expand(len(scales[0]), -1, -1), []
         for number, layer in enumerate(self.layers):
@@ -122,7 +131,7 @@ class ColorDecoder(nn.Module):
         return answers
 
 
-def sine_positions(h: int, w: int, width: int, device: torch.device) -> Tensor:
+def sine_positions(h: int, w: int, width: int, device: torch.device, dtype: torch.dtype = torch.float32) -> Tensor:
     """DETR's fixed sines of the normalized row and column: `(1, h * w, width)`, first half rows."""
     quarter = width // 4
     rates = 10000 ** (-torch.arange(quarter, device=device, dtype=torch.float32) / quarter)
@@ -132,7 +141,11 @@ def sine_positions(h: int, w: int, width: int, device: torch.device) -> Tensor:
     )
     rows, columns = (torch.cat([angle.sin(), angle.cos()], dim=1) for angle in (rows, columns))
     both = torch.cat([rows[:, None].expand(-1, w, -1), columns[None].expand(h, -1, -1)], dim=-1)
-    return both.reshape(1, h * w, width)
+    return both.reshape(1, h * w, width).to(dtype)
+
+
+_known_positions = lru_cache(maxsize=24)(torch.inference_mode(False)(sine_positions))
+"""Computed once for each size: two dozen kernels, three times a step."""
 
 
 class DDColor(nn.Module):
@@ -215,7 +228,7 @@ def _conv(
     inputs: int, outputs: int, kernel: int, norm: bool = True, active: bool = False, repeated: int = 1
 ) -> nn.Sequential:
     """Spectral-normalized convolution, ReLU if `active`, batch norm if `norm`; every filter starts `repeated` times."""
-    convolution = nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, bias=not norm)
+    convolution = FloatWeightConv2d(inputs, outputs, kernel, padding=kernel // 2, bias=not norm)
     nn.init.kaiming_normal_(convolution.weight, a=math.sqrt(5))
     if repeated > 1:
         with torch.no_grad():

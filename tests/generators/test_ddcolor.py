@@ -3,9 +3,10 @@ import math
 import pytest
 import torch
 from torch import nn
+from torch.nn.functional import avg_pool2d
 
 from colorbench.generators import build_generator
-from colorbench.generators.ddcolor import ChannelNorm, ColorDecoder, DDColor, Shuffle, sine_positions
+from colorbench.generators.ddcolor import ChannelNorm, ColorDecoder, DDColor, Shuffle, _known_positions, sine_positions
 
 SMALL = {"encoder": "convnext_atto", "width": 16, "depth": 3, "queries": 4}
 
@@ -76,3 +77,18 @@ def test_one_answer_per_layer_or_the_last_alone():
     answers = decoder(scales, every_layer=True)
     assert [answer.shape for answer in answers] == [(2, 5, 16)] * 4
     assert torch.equal(decoder(scales)[0], answers[-1])
+
+
+def test_positions_are_computed_once_for_a_size():
+    first, again = (_known_positions(3, 5, 16, torch.device("cpu"), torch.bfloat16) for _ in range(2))
+    assert first is again
+    assert torch.equal(first, sine_positions(3, 5, 16, torch.device("cpu")).bfloat16())
+    with torch.inference_mode():
+        assert not _known_positions(5, 3, 16, torch.device("cpu"), torch.float32).is_inference()
+
+
+def test_a_mean_of_what_is_there_is_that_of_repeated_pixels():
+    """A GPU takes the first: it needs no padded copy."""
+    x = torch.rand(2, 3, 5, 7)
+    found = avg_pool2d(x, 2, 1, padding=1, count_include_pad=False)[..., :-1, :-1]
+    torch.testing.assert_close(found, Shuffle(3, 5, 4).shuffle[2:](x))
