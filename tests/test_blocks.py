@@ -1,8 +1,19 @@
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils.parametrizations import spectral_norm
 
-from colorbench.blocks import NORMS, Residual, conv3x3, double_conv, make_norm, start_kaiming, start_normal, up_conv
+from colorbench.blocks import (
+    NORMS,
+    FloatWeightConv2d,
+    Residual,
+    conv3x3,
+    double_conv,
+    make_norm,
+    start_kaiming,
+    start_normal,
+    up_conv,
+)
 
 
 @pytest.mark.parametrize("norm", NORMS)
@@ -47,3 +58,14 @@ def test_a_residual_block_adds_to_what_it_was_given():
         block.body[5].bias.zero_()
     x = torch.rand(1, 4, 8, 8)
     assert torch.equal(block(x), x)
+
+
+def test_spectral_norm_is_computed_in_float32_inside_autocast():
+    torch.manual_seed(0)
+    layer = spectral_norm(FloatWeightConv2d(4, 8, 3, padding=1)).eval()
+    x, seen = torch.rand(1, 4, 6, 6), []
+    weight = layer.weight
+    layer.parametrizations.weight[0].register_forward_hook(lambda module, inputs, value: seen.append(value))
+    with torch.autocast("cpu", torch.bfloat16):
+        assert layer(x).dtype == torch.bfloat16
+    assert torch.equal(seen[0], weight)

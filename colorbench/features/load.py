@@ -1,6 +1,8 @@
 """`load_features(name)`: one frozen network a name, its weights found or fetched, kept for the life of the process."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -86,6 +88,19 @@ FEATURES = {
 }
 
 
+_in_bf16: ContextVar[bool] = ContextVar("_in_bf16", default=False)
+
+
+@contextmanager
+def bf16_features(wanted: bool = True) -> Iterator[None]:
+    """Inside, `load_features` gives FeatureMaps that compute in bf16 and channels_last; their maps are float32 all the same."""
+    token = _in_bf16.set(wanted)
+    try:
+        yield
+    finally:
+        _in_bf16.reset(token)
+
+
 def load_features(name: str, device: torch.device | str | None = None) -> nn.Module:
     """The frozen network of this name on this device. The same object at every call; do not train it.
 
@@ -101,15 +116,18 @@ def load_features(name: str, device: torch.device | str | None = None) -> nn.Mod
     if name not in FEATURES:
         raise unknown_name("network", name, FEATURES)
     path = find_weights(FEATURES[name].file())
-    return _loaded(name, path, str(torch.device(device or "cpu")))
+    return _loaded(name, path, str(torch.device(device or "cpu")), _in_bf16.get() and name != "inception")
 
 
 @cache
 @torch.inference_mode(False)  # what is loaded while scoring must serve a loss later
-def _loaded(name: str, path: Path, device: str) -> nn.Module:
+def _loaded(name: str, path: Path, device: str, in_bf16: bool) -> nn.Module:
     network = FEATURES[name].build()
     state = read_state(path)
     fill(network, state, path)
+    for layer in network.modules() if in_bf16 else ():
+        if isinstance(layer, nn.Conv2d):  # norms take bf16 as well, and keep their statistics
+            layer.to(torch.bfloat16).to(memory_format=torch.channels_last)
     return network.to(device)
 
 

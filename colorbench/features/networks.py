@@ -73,17 +73,24 @@ class FeatureMaps(nn.Module):
         return super().train(False)
 
     def forward(self, rgb: Rgb, layers: Sequence[str] | None = None) -> dict[str, Tensor]:
-        """The maps of these layers (default: LPIPS's), in the order asked for; RGB in [0, 1], float32."""
+        """The maps of these layers (default: LPIPS's), in the order asked for; RGB in [0, 1]. Float32, whatever the layers."""
         wanted = self.default_layers if layers is None else tuple(layers)
         stops = {self._index(name): name for name in wanted}
         with torch.autocast(rgb.device.type, enabled=False):
             x = (rgb.float() - self.mean) / self.std
+            if self.weight.dtype == torch.bfloat16:
+                x = x.to(torch.bfloat16, memory_format=torch.channels_last)
             found = {}
             for index in range(max(stops) + 1):
                 x = self.features[index](x)
                 if index in stops:
-                    found[stops[index]] = x
+                    found[stops[index]] = x.float()
         return {name: found[name] for name in wanted}
+
+    @property
+    def weight(self) -> Tensor:
+        """Of the first convolution."""
+        return next(self.features.parameters())
 
     def _index(self, name: str) -> int:
         if name not in self.layers:

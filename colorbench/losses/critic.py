@@ -7,6 +7,7 @@ generator's graph. A critic may be shown past fakes too (Shrivastava 2017; Cycle
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -16,11 +17,12 @@ from colorbench.batch import Batch, Output
 from colorbench.losses.adversarial import (
     PENALIZED,
     PENALTY,
+    PatchLogits,
     discriminator_loss,
     generator_loss,
     penalty,
 )
-from colorbench.losses.inputs import full_precision
+from colorbench.losses.inputs import bf16_autocast, full_precision
 from colorbench.tensors import PerImage, Scalar
 
 ADAM = {"lr": 2e-4, "betas": (0.5, 0.999)}  # pix2pix, CycleGAN
@@ -79,12 +81,34 @@ class Critic(nn.Module):
 
     Attributes:
         optimizer: the settings of its Adam.
+        in_bf16: whether the network runs under bf16 autocast; logits, losses and penalties are float32 all the same.
     """
 
     def __init__(self, network: nn.Module, show: Show, mode: str, penalty: float = PENALTY, pool: int = 0):
         super().__init__()
         self.network, self.show, self.mode, self.penalty = network, show, mode, penalty
         self.pool, self.optimizer = ImagePool(pool), dict(ADAM)
+        self.in_bf16 = False
+
+    def use_bf16(self) -> None:
+        """From here on run the network in bf16 and channels_last; not for the modes with a penalty, whose gradient is what is
+        penalized. Call it before the optimizer is made."""
+        if self.mode not in PENALIZED:
+            self.in_bf16 = True
+            self.network.to(memory_format=torch.channels_last)
+
+    def judge(self, pictures: Tensor) -> PatchLogits:
+        """The network's logits, in float32."""
+        with bf16_autocast(pictures, self.in_bf16):
+            logits = self.network(pictures)
+        return logits.float()
+
+    def features(self, pictures: Tensor) -> list[Tensor]:
+        """What the network's layers make of pictures, in float32."""
+        network: Any = self.network
+        with bf16_autocast(pictures, self.in_bf16):
+            maps = network.features(pictures)
+        return [each.float() for each in maps]
 
     def critic_parameters(self) -> Iterator[nn.Parameter]:
         """What the critic's optimizer trains."""
@@ -94,14 +118,14 @@ class Critic(nn.Module):
     def generator_loss(self, fake: Tensor) -> PerImage:
         """The generator's loss for these fakes."""
         with frozen(self.network):
-            return generator_loss(self.network(fake), mode=self.mode)
+            return generator_loss(self.judge(fake), mode=self.mode)
 
     @full_precision
     def critic_loss(self, output: Output, batch: Batch) -> Scalar:
         """The critic's loss: averaged over real and fake, plus the penalty of wgan-gp and r1."""
         real, fake = (pictures.detach() for pictures in self.show(output, batch))
         fake = self.pool(fake)
-        loss = discriminator_loss(self.network(real), self.network(fake), mode=self.mode).mean()
+        loss = discriminator_loss(self.judge(real), self.judge(fake), mode=self.mode).mean()
         added = penalty(self.network, real, fake, self.mode)
         return loss if added is None else loss + self.penalty * added.mean()
 

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from colorbench.batch import Batch, Output
 from colorbench.blocks import resnet
 from colorbench.losses.critic import Critic
-from colorbench.losses.inputs import takes_pictures
+from colorbench.losses.inputs import bf16_autocast, takes_pictures
 from colorbench.losses.patchgan import PatchGan, gray_picture
 from colorbench.tensors import Gray, PerImage, Scalar
 
@@ -69,6 +69,11 @@ class CycleTerm(nn.Module):
         """The second generator's."""
         return self.to_gray.parameters()
 
+    def use_bf16(self) -> None:
+        """Run the second generator as the first is run under a bf16 protocol."""
+        self.to_gray.in_bf16 = True
+        self.to_gray.to(memory_format=torch.channels_last)
+
     def attach(self, colorize: Callable[[Gray], Output]) -> None:
         """The generator with its head: gray `(b, 1, h, w)` in [-1, 1] -> Output."""
         self.colorize = colorize
@@ -109,13 +114,16 @@ class ColorToGray(nn.Module):
         if width < 1 or blocks < 0:
             raise ValueError(f"a second generator needs width >= 1 and blocks >= 0, got {width} and {blocks}")
         self.layers = resnet(3, 1, width, blocks, "instance")
+        self.in_bf16 = False
 
     def forward(self, color: Tensor) -> Gray:
         height, width = color.shape[-2:]
         if min(height, width) < 8:
             raise ValueError(f"the second generator of cycle needs pictures of 8 px a side, got {height} x {width}")
         padded = F.pad(color, (0, -width % 4, 0, -height % 4), mode="reflect")
-        return self.layers(padded).tanh()[..., :height, :width]
+        with bf16_autocast(padded, self.in_bf16):
+            raw = self.layers(padded)
+        return raw.float().tanh()[..., :height, :width]
 
 
 def _sum(first: Tensor, second: Tensor) -> Scalar:

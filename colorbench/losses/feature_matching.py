@@ -4,8 +4,6 @@ Sum over the layers before the logits of the mean abs(difference), times 4 / (nu
 their weight is 10. Range: >= 0, 0 for equal pictures.
 """
 
-from typing import Any
-
 from torch import Tensor, nn
 
 from colorbench.batch import Batch, Output
@@ -60,5 +58,4 @@ class FeatureMatchingTerm(nn.Module):
         critic = self._shared[0] if self.own is None else self.own.critic
         real, fake = critic.show(output, batch)
         with frozen(critic.network):
-            network: Any = critic.network
-            return feature_matching(network.features(fake), network.features(real))
+            return feature_matching(critic.features(fake), critic.features(real))

@@ -82,6 +82,11 @@ def full_precision(function: Callable) -> Callable:
     return precise
 
 
+def bf16_autocast(tensor: Tensor, wanted: bool) -> torch.autocast:
+    """On the tensor's device, bf16 autocast, or none inside any other."""
+    return torch.autocast(tensor.device.type, torch.bfloat16, enabled=wanted)
+
+
 def _picture(value: object, name: str, channels: int | None, eight_bit: bool) -> Tensor:
     if eight_bit and isinstance(value, Tensor) and value.dtype == torch.uint8:
         value = value.float() / 255

@@ -2,8 +2,8 @@
 
 A *term* is a module `forward(output, batch) -> (b,) | scalar | {part: value}`; the first part of a dict is minimized, the
 others are only logged. Pure functions become terms through `PlainTerm`; losses with weights or state bring their own,
-which may have `critics`, `trainable_parameters()`, `needs_prior` with `set_prior(prior)`, `attach(colorize)` and
-`share(critic)`.
+which may have `critics`, `trainable_parameters()`, `needs_prior` with `set_prior(prior)`, `attach(colorize)`,
+`share(critic)` and `use_bf16()`.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from colorbench.batch import Batch, Output
+from colorbench.features import bf16_features
 from colorbench.losses.expression import Term, canonical, parse
 from colorbench.losses.inputs import full_precision
 from colorbench.losses.row import LossRow
@@ -82,6 +83,7 @@ class Objective(nn.Module):
         self.names, self.weights = _names(terms), [term.weight for term in terms]
         self.terms = nn.ModuleList(map(_build, terms, rows))
         self.needs_head = next((row.needs_head for row in rows if row.needs_head), None)
+        self.networks_in_bf16 = False
         self.needs = next((row.needs for row in rows if row.needs == "unpaired"), None)
         _share_critics(self._every_term())
 
@@ -114,6 +116,17 @@ class Objective(nn.Module):
             if hasattr(term, "attach"):
                 term.attach(colorize)
 
+    def use_bf16_networks(self) -> None:
+        """From here on run critics, feature networks and the second generator of `cycle` in bf16 and channels_last.
+
+        The arithmetic around them stays float32, and so do critics with a gradient penalty and the classifier of `class-kl`.
+        For bf16 protocols on a GPU; call it before the optimizers are made.
+        """
+        self.networks_in_bf16 = True
+        for module in (*self._every_term(), *self.critics):
+            if hasattr(module, "use_bf16"):
+                module.use_bf16()
+
     @full_precision
     def forward(self, output: Output | Tensor, batch: Batch | Tensor, adversarial: bool = True) -> Losses:
         """The losses of a prediction; with auxiliary outputs (`extras['deep']`) the mean over it and them.
@@ -127,7 +140,8 @@ class Objective(nn.Module):
             TypeError, ValueError: pictures that do not fit each other, or a loss that needs more than RGB pictures.
         """
         output, batch = self._pair(output, batch)
-        every = [self._one(each, batch, adversarial) for each in (output, *output.extras.get("deep", ()))]
+        with bf16_features(self.networks_in_bf16):
+            every = [self._one(each, batch, adversarial) for each in (output, *output.extras.get("deep", ()))]
         parts = {name: torch.stack([losses.parts[name] for losses in every]).mean() for name in every[0].parts}
         return Losses(torch.stack([losses.total for losses in every]).mean(), parts)
 

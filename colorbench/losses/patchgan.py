@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from colorbench.batch import Batch, Output
-from colorbench.blocks import make_norm, start_normal
+from colorbench.blocks import FloatWeightConv2d, make_norm, start_normal
 from colorbench.color import lab_to_rgb
 from colorbench.losses.adversarial import PENALTY, check_mode
 from colorbench.losses.critic import Critic, fitting_norm
@@ -131,7 +131,8 @@ def gray_picture(lightness: Tensor) -> Tensor:
 
 
 def _convolution(inputs: int, outputs: int, stride: int, bias: bool, spectral: bool) -> nn.Module:
-    convolution = nn.Conv2d(inputs, outputs, 4, stride, padding=1, bias=bias)
+    kind = FloatWeightConv2d if spectral else nn.Conv2d
+    convolution = kind(inputs, outputs, 4, stride, padding=1, bias=bias)
     return nn.utils.parametrizations.spectral_norm(convolution) if spectral else convolution
 
 

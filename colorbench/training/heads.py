@@ -103,7 +103,7 @@ class Forward:
     Args:
         model: on its device; its weights are put into the protocol's memory format.
         head: `ab`, `luv`, `rgb` or `bins`.
-        cell: whose working size, precision and memory format hold. bf16 runs the generator (and nothing else) under autocast.
+        cell: whose working size, precision and memory format hold. bf16 runs the generator under autocast, never the head.
         compile: run the generator through torch.compile.
     """
 

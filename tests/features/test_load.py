@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from colorbench.features import FEATURES, WeightsMissing, load_classifier, load_features
+from colorbench.features import FEATURES, WeightsMissing, bf16_features, load_classifier, load_features
 from colorbench.features.load import fill
 
 
@@ -12,6 +12,26 @@ def test_the_network_of_a_name(weights, name):
     maps = network(torch.rand(1, 3, 64, 64))
     assert list(maps) == list(network.default_layers)
     assert all(x.isfinite().all() and x.min() >= 0 for x in maps.values())
+
+
+@pytest.mark.parametrize("name", ["alexnet", "squeezenet1_1"])
+def test_in_bf16_it_is_another_network_with_maps_in_float32(weights, name):
+    plain, rgb = load_features(name), torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    with bf16_features():
+        network = load_features(name)
+    assert load_features(name) is plain
+    assert (plain.weight.dtype, network.weight.dtype) == (torch.float32, torch.bfloat16)
+    for layer, found in network(rgb).items():
+        assert found.dtype == torch.float32
+        assert found.is_contiguous(memory_format=torch.channels_last)
+        expected = plain(rgb)[layer]
+        assert 0 < (found - expected).norm() < 0.05 * expected.norm()
+
+
+def test_inception_is_for_scores_and_stays_in_float32(weights):
+    with bf16_features():
+        network = load_features("inception")
+    assert network is load_features("inception")
 
 
 def test_inception(weights):

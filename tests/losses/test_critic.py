@@ -117,3 +117,25 @@ def test_pictures_of_another_size_are_dropped():
     pool(torch.zeros(3, 1, 8, 8))
     assert pool(torch.ones(2, 1, 16, 16)).shape == (2, 1, 16, 16)
     assert [picture.shape[-1] for picture in pool.kept] == [16, 16]
+
+
+def test_in_bf16_the_network_is_coarse_and_what_it_says_float32():
+    critic, seen = Critic(nn.Conv2d(3, 1, 1), lambda o, b: (b.rgb, o.rgb), "lsgan"), []
+    critic.network.register_forward_hook(lambda network, inputs, logits: seen.append(logits.dtype))
+    pictures = torch.rand(2, 3, 8, 8)
+    plain = critic.judge(pictures)
+    critic.use_bf16()
+    logits = critic.judge(pictures)
+    assert seen == [torch.float32, torch.bfloat16]
+    assert logits.dtype == torch.float32
+    torch.testing.assert_close(logits, plain, atol=0.01, rtol=0.01)
+    pictures.requires_grad_()
+    critic.generator_loss(pictures).sum().backward()
+    assert pictures.grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize("mode", PENALIZED)
+def test_a_critic_with_a_penalty_stays_in_float32(mode):
+    critic = Critic(nn.Conv2d(3, 1, 1), lambda o, b: (b.rgb, o.rgb), mode)
+    critic.use_bf16()
+    assert not critic.in_bf16

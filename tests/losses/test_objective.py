@@ -121,3 +121,37 @@ def test_a_default_that_changed_is_stated_and_recorded_text_keeps_its_meaning(ou
         assert build_loss(text).expression == build_loss(text, recorded=True).expression == text
     expected = l1(output.ab / 110, batch.ab / 110).mean() + 0.01 * (1 - colorfulness(output.rgb) / 100).mean()
     torch.testing.assert_close(then(output, batch).total, expected)
+
+
+@pytest.mark.parametrize(
+    "expression",
+    ["perceptual", "lpips(net='alex')", "patchgan(width=8, layers=2)", "feature-matching(width=8, layers=2)"],
+)
+def test_networks_in_bf16_move_a_loss_by_less_than_a_hundredth(pretrained, batch, output, expression):
+    objective = build_loss(expression)
+    keys, plain = list(objective.state_dict()), objective(output, batch).total
+    objective.use_bf16_networks()
+    total = objective(output, batch).total
+    assert list(objective.state_dict()) == keys
+    assert total.dtype == torch.float32
+    assert total != plain
+    torch.testing.assert_close(total, plain, atol=0, rtol=0.01)
+    assert torch.autograd.grad(total, output.ab)[0].isfinite().all()
+
+
+def test_losses_without_networks_are_the_same_in_bf16(batch, output):
+    objective = build_loss("l1 + ssim + delta-e-2000")
+    plain = objective(output, batch).total
+    objective.use_bf16_networks()
+    assert torch.equal(objective(output, batch).total, plain)
+
+
+def test_the_second_generator_of_cycle_runs_in_bf16_too(batch):
+    torch.manual_seed(0)
+    objective = build_loss("cycle(width=8, blocks=1, layers=1)")
+    term = objective.terms[0]
+    plain = term.to_gray(batch.rgb)
+    objective.use_bf16_networks()
+    assert [critic.in_bf16 for critic in objective.critics] == [True, True]
+    assert term.to_gray(batch.rgb).dtype == torch.float32
+    assert 0 < (term.to_gray(batch.rgb) - plain).abs().max() < 0.05
