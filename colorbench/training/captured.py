@@ -67,7 +67,7 @@ class CapturedStep:
             Whatever the step itself raises when it is called, such as out of memory.
         """
         device, shown = photos.device, _Inputs(photos.clone(), None if others is None else others.clone())
-        with _kept(self._state) as restore:
+        with torch.cuda.device(device), _kept(self._state) as restore:  # a capture waits for the current device
             side = torch.cuda.Stream(device)  # beside the usual one, as torch's notes on graphs ask
             side.wait_stream(torch.cuda.current_stream(device))
             with torch.cuda.stream(side):
@@ -87,7 +87,7 @@ class CapturedStep:
             torch.cuda.current_stream(device).wait_stream(side)
             graph = torch.cuda.CUDAGraph()
             try:
-                with torch.cuda.graph(graph, pool=_shared_pool(), capture_error_mode="thread_local"):
+                with torch.cuda.graph(graph, _shared_pool(), side, capture_error_mode="thread_local"):
                     parts = self._step(phase, *shown)
             except torch.OutOfMemoryError:
                 raise
@@ -111,7 +111,8 @@ class CapturedStep:
         captured.inputs.photos.copy_(photos)
         if captured.inputs.others is not None and others is not None:
             captured.inputs.others.copy_(others)
-        captured.graph.replay()
+        with torch.cuda.device(photos.device):
+            captured.graph.replay()
         return captured.parts
 
 

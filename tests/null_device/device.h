@@ -17,7 +17,7 @@ extern size_t null_memory_bytes;   /* of each device */
 extern int null_broken;            /* a sticky error: nothing works any more in this process */
 int null_devices(void);            /* how many this process may use */
 int null_attribute(int attribute); /* of a device, by the number that runtime and driver share */
-void null_count(Counted what, long more);
+void null_count(int device, Counted what, long more);
 int null_ending(int error); /* how a call ends: keeps the error for cudaGetLastError */
 
 /* streams.c */

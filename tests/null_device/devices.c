@@ -64,8 +64,8 @@ __attribute__((constructor)) static void start(void) {
   read_visible();
 }
 
-void null_count(Counted what, long more) {
-  atomic_fetch_add(&counts[visible[null_current]][what].value, more);
+void null_count(int device, Counted what, long more) {
+  atomic_fetch_add(&counts[visible[device]][what].value, more);
   if (what != KERNELS && what != GRAPH_KERNELS) return;
   long now = atomic_fetch_add(all_kernels, more) + more;
   if (now >= fail_after && now - more < fail_after) null_broken = 1;

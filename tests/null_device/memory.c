@@ -66,7 +66,7 @@ static cudaError_t release(void *start) {
   return null_ending(block ? cudaSuccess : cudaErrorInvalidValue);
 }
 EXPORT cudaError_t cudaMalloc(void **start, size_t bytes) {
-  null_count(ALLOCATIONS, 1);
+  null_count(null_current, ALLOCATIONS, 1);
   return take(start, bytes, null_current, null_memory_bytes);
 }
 EXPORT cudaError_t cudaFree(void *start) { return release(start); }
@@ -96,8 +96,8 @@ EXPORT cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, enu
   int captured;
   TRY(null_work(s, &captured));
   if (captured) return cudaSuccess;
-  null_count(!on_device(to) ? FROM_DEVICE : !on_device(from) ? TO_DEVICE : ON_DEVICE, 1);
-  if (place_of(to) == HOST || place_of(from) == HOST) null_count(PAGEABLE, 1);
+  null_count(null_current, !on_device(to) ? FROM_DEVICE : !on_device(from) ? TO_DEVICE : ON_DEVICE, 1);
+  if (place_of(to) == HOST || place_of(from) == HOST) null_count(null_current, PAGEABLE, 1);
   if (!on_device(to) && !on_device(from)) memmove(to, from, bytes);
   else if (!on_device(to))
     for (size_t i = 0; i < bytes; i++) ((char *)to)[i] = i % 8 == 0;
@@ -115,7 +115,7 @@ EXPORT cudaError_t cudaMemcpyPeerAsync(void *to, int target, const void *from, i
 EXPORT cudaError_t cudaMemsetAsync(void *start, int value, size_t bytes, cudaStream_t s) {
   int captured;
   TRY(null_work(s, &captured));
-  if (!captured) null_count(FILLS, 1);
+  if (!captured) null_count(null_current, FILLS, 1);
   return cudaSuccess;
 }
 EXPORT cudaError_t cudaMemset(void *start, int value, size_t bytes) { return cudaMemsetAsync(start, value, bytes, 0); }

@@ -25,7 +25,7 @@ typedef struct {
 } Capture;
 typedef struct Stream {
   Capture *capture;
-  int unjoined;
+  int device, unjoined;
 } Stream;
 typedef struct {
   double milliseconds;
@@ -42,6 +42,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static __thread enum cudaStreamCaptureMode thread_mode = cudaStreamCaptureModeGlobal;
 
 static Stream *stream_of(cudaStream_t handle) {
+  legacy[null_current].device = null_current;
   return (uintptr_t)handle <= 2 ? &legacy[null_current] : (Stream *)handle;
 }
 
@@ -76,13 +77,13 @@ int null_unsafe(void) {
 }
 
 static cudaError_t synchronize(Stream *stream) {
-  null_count(SYNCS, 1);
+  null_count(stream->device, SYNCS, 1);
   return null_ending(stream->capture ? refuse(stream->capture) : cudaSuccess);
 }
 
 EXPORT cudaError_t cudaStreamSynchronize(cudaStream_t s) { return synchronize(stream_of(s)); }
 EXPORT cudaError_t cudaDeviceSynchronize(void) {
-  null_count(SYNCS, 1);
+  null_count(null_current, SYNCS, 1);
   for (int i = 0; i < MOST_CAPTURES; i++)
     if (capturing[i] && capturing[i]->device == null_current) return refuse(capturing[i]);
   return null_ending(cudaSuccess);
@@ -104,7 +105,7 @@ EXPORT cudaError_t cudaStreamBeginCapture(cudaStream_t handle, enum cudaStreamCa
   *capture = (Capture){calloc(1, sizeof(Graph)), stream, mode, pthread_self(), null_current, 0, ++capture_ids};
   capturing[free_place] = stream->capture = capture;
   pthread_mutex_unlock(&lock);
-  null_count(CAPTURES, 1);
+  null_count(stream->device, CAPTURES, 1);
   return cudaSuccess;
 }
 
@@ -195,23 +196,26 @@ EXPORT cudaError_t cudaGraphRetainUserObject(cudaGraph_t graph, cudaUserObject_t
 
 EXPORT cudaError_t cudaGraphLaunch(cudaGraphExec_t graph, cudaStream_t s) {
   Graph *outer, *inner = (Graph *)graph;
-  TRY(work(stream_of(s), &outer));
+  Stream *stream = stream_of(s);
+  TRY(work(stream, &outer));
   if (outer) {
     outer->kernels += inner->kernels;
     return cudaSuccess;
   }
-  null_count(GRAPH_LAUNCHES, 1);
-  null_count(GRAPH_KERNELS, inner->kernels);
+  null_count(stream->device, GRAPH_LAUNCHES, 1);
+  null_count(stream->device, GRAPH_KERNELS, inner->kernels);
   return null_ending(cudaSuccess);
 }
 int null_kernel(void *handle) {
   Graph *graph;
-  TRY(work(stream_of(handle), &graph));
+  Stream *stream = stream_of(handle);
+  if (stream->device != null_current) return null_ending(cudaErrorInvalidResourceHandle);
+  TRY(work(stream, &graph));
   if (graph) {
     graph->kernels++;
     return cudaSuccess;
   }
-  null_count(KERNELS, 1);
+  null_count(null_current, KERNELS, 1);
   return null_ending(cudaSuccess);
 }
 
@@ -243,6 +247,7 @@ int null_work(void *handle, int *captured) {
 static cudaError_t new_stream(cudaStream_t *made) {
   int place = atomic_fetch_add(&stream_count, 1);
   if (place >= MOST_STREAMS) abort();
+  streams[place].device = null_current;
   *made = (cudaStream_t)&streams[place];
   return null_ending(cudaSuccess);
 }
@@ -280,9 +285,10 @@ EXPORT cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t s) { return c
 EXPORT cudaError_t cudaEventQuery(cudaEvent_t event) {
   return null_ending(((Event *)event)->capture_id ? cudaErrorCapturedEvent : null_unsafe());
 }
-EXPORT cudaError_t cudaEventSynchronize(cudaEvent_t event) {
-  null_count(SYNCS, 1);
-  return null_ending(((Event *)event)->capture_id ? cudaErrorCapturedEvent : null_unsafe());
+EXPORT cudaError_t cudaEventSynchronize(cudaEvent_t handle) {
+  Event *event = (Event *)handle;
+  null_count(event->recorded ? event->stream->device : null_current, SYNCS, 1);
+  return null_ending(event->capture_id ? cudaErrorCapturedEvent : null_unsafe());
 }
 EXPORT cudaError_t cudaEventElapsedTime(float *milliseconds, cudaEvent_t from, cudaEvent_t to) {
   Event *first = (Event *)from, *second = (Event *)to;
