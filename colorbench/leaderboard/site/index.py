@@ -19,6 +19,7 @@ from colorbench.leaderboard.table import Link, cell, footnotes, heading, place, 
 from colorbench.leaderboard.tiers import ALPHA, Ranking, Results
 from colorbench.leaderboard.untrusted import plain_file
 from colorbench.leaderboard.verdict import ABOUT, verdict
+from colorbench.record import Record
 
 _MOST_FILTER_VALUES = 200
 _FACTS = ("kind", "generator", "loss", "head")
