@@ -11,7 +11,7 @@ candidates is a handful of kernels, where the plan is hundreds.
 """
 
 from collections.abc import Sequence
-from functools import lru_cache, reduce
+from functools import cache, lru_cache, reduce
 from operator import add
 
 import torch
@@ -216,10 +216,12 @@ def _search_on_device(pixels: Tensor, k: int, step: int) -> tuple[Tensor, Tensor
     return indices, squared
 
 
-@lru_cache(maxsize=8)
+@cache
 @torch.inference_mode(False)
 def _cell_candidates_on(k: int, step: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Copied to a device once: a copy from the host waits for it. The places are whole numbers, so float32 has them."""
+    """Copied to a device once, since a copy from the host waits for it, and never dropped, since a captured step reads them.
+
+    The places are whole numbers, so float32 has them."""
     candidates, places = _cell_candidates(k, step)
     return candidates.to(device), places.float().to(device)
 

@@ -21,7 +21,6 @@ ICNR; boards recorded with it say so or say nothing.
 """
 
 import math
-from functools import lru_cache
 from typing import Any
 
 import torch
@@ -35,6 +34,7 @@ from colorbench.generators.sizes import cropped, padded
 from colorbench.tensors import Gray, Raw
 
 HEADS, FEED_FORWARD = 8, 2048
+MOST_TABLES = 24  # of positions that a network keeps
 ENCODERS = {"convnext_tiny": "fb_in1k", "convnext_atto": "d2_in1k"}
 
 
@@ -114,13 +114,13 @@ class ColorDecoder(nn.Module):
         self.answer = nn.Sequential(
             nn.Linear(width, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU(), nn.Linear(width, width)
         )
+        self._tables: dict[tuple, Tensor] = {}
 
     def forward(self, scales: list[Tensor], every_layer: bool = False) -> list[Tensor]:
         seen, where = [], []
-        positions = sine_positions if torch.compiler.is_compiling() else _known_positions
         for level, (lead_in, x) in enumerate(zip(self.inputs, scales)):
             seen.append((lead_in(x) + self.scale.weight[level][:, None, None]).flatten(2).transpose(1, 2))
-            where.append(positions(x.shape[-2], x.shape[-1], self.norm.normalized_shape[0], x.device, x.dtype))
+            where.append(self.positions(x))
         place = self.place.weight.expand(len(scales[0]), -1, -1)
         query, answers = self.query.weight.expand(len(scales[0]), -1, -1), []
         for number, layer in enumerate(self.layers):
@@ -130,8 +130,21 @@ class ColorDecoder(nn.Module):
                 answers.append(self.answer(self.norm(query)))
         return answers
 
+    def positions(self, x: Tensor) -> Tensor:
+        """`sine_positions` of a map, two dozen kernels once for its size: never replaced, since a captured step reads them."""
+        key = *x.shape[-2:], x.device, x.dtype
+        if torch.compiler.is_compiling() or (key not in self._tables and len(self._tables) == MOST_TABLES):
+            return self._new_positions(x)
+        if key not in self._tables:
+            with torch.inference_mode(False):
+                self._tables[key] = self._new_positions(x)
+        return self._tables[key]
 
-def sine_positions(h: int, w: int, width: int, device: torch.device, dtype: torch.dtype = torch.float32) -> Tensor:
+    def _new_positions(self, x: Tensor) -> Tensor:
+        return sine_positions(*x.shape[-2:], self.norm.normalized_shape[0], x.device).to(x.dtype)
+
+
+def sine_positions(h: int, w: int, width: int, device: torch.device) -> Tensor:
     """DETR's fixed sines of the normalized row and column: `(1, h * w, width)`, first half rows."""
     quarter = width // 4
     rates = 10000 ** (-torch.arange(quarter, device=device, dtype=torch.float32) / quarter)
@@ -141,11 +154,7 @@ def sine_positions(h: int, w: int, width: int, device: torch.device, dtype: torc
     )
     rows, columns = (torch.cat([angle.sin(), angle.cos()], dim=1) for angle in (rows, columns))
     both = torch.cat([rows[:, None].expand(-1, w, -1), columns[None].expand(h, -1, -1)], dim=-1)
-    return both.reshape(1, h * w, width).to(dtype)
-
-
-_known_positions = lru_cache(maxsize=24)(torch.inference_mode(False)(sine_positions))
-"""Computed once for each size: two dozen kernels, three times a step."""
+    return both.reshape(1, h * w, width)
 
 
 class DDColor(nn.Module):

@@ -6,7 +6,7 @@ from torch import nn
 from torch.nn.functional import avg_pool2d
 
 from colorbench.generators import build_generator
-from colorbench.generators.ddcolor import ChannelNorm, ColorDecoder, DDColor, Shuffle, _known_positions, sine_positions
+from colorbench.generators.ddcolor import MOST_TABLES, ChannelNorm, ColorDecoder, DDColor, Shuffle, sine_positions
 
 SMALL = {"encoder": "convnext_atto", "width": 16, "depth": 3, "queries": 4}
 
@@ -80,11 +80,22 @@ def test_one_answer_per_layer_or_the_last_alone():
 
 
 def test_positions_are_computed_once_for_a_size():
-    first, again = (_known_positions(3, 5, 16, torch.device("cpu"), torch.bfloat16) for _ in range(2))
-    assert first is again
-    assert torch.equal(first, sine_positions(3, 5, 16, torch.device("cpu")).bfloat16())
+    decoder, small = ColorDecoder([8], 16, queries=5, depth=1), torch.rand(1, 8, 3, 5).bfloat16()
     with torch.inference_mode():
-        assert not _known_positions(5, 3, 16, torch.device("cpu"), torch.float32).is_inference()
+        first = decoder.positions(small)
+    assert decoder.positions(small) is first
+    assert not first.is_inference()
+    assert torch.equal(first, sine_positions(3, 5, 16, torch.device("cpu")).bfloat16())
+    assert decoder.positions(small.float()).dtype == torch.float32
+    assert not any("tables" in key for key in decoder.state_dict())
+
+
+def test_of_many_sizes_the_first_are_kept():
+    decoder = ColorDecoder([8], 16, queries=5, depth=1)
+    maps = [torch.rand(1, 8, 1, side) for side in range(1, MOST_TABLES + 2)]
+    first, *_, last = (decoder.positions(x) for x in maps)
+    assert decoder.positions(maps[0]) is first
+    assert decoder.positions(maps[-1]) is not last
 
 
 def test_a_mean_of_what_is_there_is_that_of_repeated_pixels():
