@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -12,6 +12,7 @@ from colorbench.errors import WrongUsage, did_you_mean, unknown_name
 from colorbench.grid.fork_server import ForkServer, can_fork
 from colorbench.grid.job import Job
 from colorbench.grid.supervisor import OnEvent, Supervisor, start_worker
+from colorbench.grid.warm_workers import WarmWorkers
 from colorbench.suites.step_table import StepTable
 
 EXECUTORS = ("local", "ray", "slurm")
@@ -33,8 +34,8 @@ class LocalExecutor:
     Args:
         devices: one slot each: ["cuda:0", "cuda:1"], or ["cpu"] * n for n cells side by side; a GPU may come twice too.
         environment: variables for the workers, over those of this process.
-        spawn: starts the worker of a job; a simulation gives its own. By default a new process, or a fork of one that has
-            imported everything where that is safe.
+        spawn: starts the worker of a job; a simulation gives its own. By default a process that stays for further cells
+            on a GPU, a fork of one that has imported everything on the CPU where that is safe, else a new process.
     """
 
     def __init__(
@@ -52,12 +53,19 @@ class LocalExecutor:
 
     def execute(self, jobs: Sequence[Job], on_event: OnEvent = lambda event: None) -> list[str]:
         """Run all jobs; return the problems, one message each. KeyboardInterrupt stops workers, which save and can resume."""
-        forks = can_fork() and (self.threads == 1 or "cpu" not in self.devices)
-        with ForkServer() if self.spawn is None and forks else nullcontext(self.spawn or start_worker) as spawn:
+        with self._starter() as spawn:
             supervisor = Supervisor(
                 self.devices, self.environment, threads=self.threads, on_event=on_event, spawn=spawn
             )
             return supervisor.run(jobs)
+
+    def _starter(self) -> AbstractContextManager[Callable[[Job, Mapping[str, str]], Any]]:
+        """What starts workers here in the least time."""
+        if self.spawn is not None:
+            return nullcontext(self.spawn)
+        if "cpu" not in self.devices:
+            return WarmWorkers()
+        return ForkServer() if can_fork() and self.threads == 1 else nullcontext(start_worker)
 
 
 def side_by_side(protocol: CellProtocol, device: str, table: StepTable | None = None) -> int:

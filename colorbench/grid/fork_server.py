@@ -1,7 +1,6 @@
 """Workers forked from one process that has imported everything: a cell starts at once instead of after seconds of imports.
 
-On Linux, for cells on a GPU and for those on the CPU with one thread each: the server imports, computes nothing and opens no
-GPU, so nothing is lost in a fork.
+For cells on the CPU with one thread each, on Linux: the server imports and computes nothing, so no thread is lost in a fork.
 It reads one line of JSON per worker to start, and answers with a line when one has started and when one has ended. When its
 input closes, because the harness ended or was killed, it ends too; its workers notice, save and stop.
 """

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
+from weakref import WeakSet
 
 import torch
 from torch import Tensor
@@ -27,7 +28,7 @@ Step = Callable[[str, Tensor, Tensor | None], Parts]
 _WARM_UP = 3  # eager steps before a capture: libraries choose their kernels and make their workspaces in them
 _SAME = 0.02  # relative: how far a replay's loss may be from the eager step's; atomics and TF32 stay well below
 
-_pool: Any = None
+_living: "WeakSet[torch.cuda.CUDAGraph]" = WeakSet()
 
 
 class _Inputs(NamedTuple):
@@ -100,8 +101,13 @@ class CapturedStep:
             found = _numbers(parts)
         if _alike(wanted, found):
             self._graphs[_key(phase, photos)] = _Graph(graph, shown, parts)
+            _living.add(graph)
         else:
             self.refused = f"the captured step has the loss {found} where the step itself has {wanted}"
+
+    def release(self) -> None:
+        """Forget the graphs, so that their memory is free for other things."""
+        self._graphs.clear()
 
     def __call__(self, phase: str, photos: Tensor, others: Tensor | None) -> Parts:
         """Take a step. The parts of a replayed one hold until the next."""
@@ -121,11 +127,9 @@ def _key(phase: str, photos: Tensor) -> tuple:
 
 
 def _shared_pool() -> Any:
-    """One for all graphs of the process: they are replayed one after another, so that they can use the same memory."""
-    global _pool
-    if _pool is None:
-        _pool = torch.cuda.graph_pool_handle()
-    return _pool
+    """That of the graphs of this process that are alive: they are replayed one after another, so that they can use the same
+    memory. It ends with the last of them."""
+    return next((graph.pool() for graph in _living), None)
 
 
 @contextmanager

@@ -127,7 +127,10 @@ def train_loop(
         costs.close_attempt(first, trainer.step_count, clock.seconds - before.train_seconds, ended)
         loaders.close()
         log.close_curve()
-        if ended in ("interrupted", "done") and trainer.is_healthy:
+        short = (
+            ended == "done" and time.monotonic() - saved_at < checkpoint_seconds
+        )  # sooner trained again than written
+        if ended in ("interrupted", "done") and not short and trainer.is_healthy:
             costs.checkpoint_seconds += save_state(folder, cell, trainer.state(), costs)
 
 

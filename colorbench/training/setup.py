@@ -35,6 +35,8 @@ def build_trainer(cell: Cell, photos: Photos, device: torch.device, micro_batch:
     head = head_of(recipe)
     model = build_network(recipe, head).to(device)
     objective.to(device)
+    if device.type == "cuda" and cell.protocol.precision == "bf16":
+        objective.use_bf16_networks()
     if objective.needs_prior:
         objective.set_prior(split_statistics(photos.train, device).prior)  # checked on the CPU, then copied
     return Trainer(Forward(model, head, cell, compile=cell.protocol.compile), objective, cell, micro_batch)

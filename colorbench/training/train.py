@@ -22,6 +22,7 @@ from colorbench.training.device import free_memory, is_out_of_memory, with_small
 from colorbench.training.environment import describe_environment
 from colorbench.training.evaluate import Predict, baseline_predict, evaluate, forward_predict, save_evaluation
 from colorbench.training.failure import fail_on_cpu
+from colorbench.training.heads import Forward
 from colorbench.training.loop import TimedOut, train_loop
 from colorbench.training.run_log import Costs, RunLog
 from colorbench.training.setup import data_facts, generator_facts, split_statistics, unbuilt_generator
@@ -164,9 +165,19 @@ class _Run:
         return self._write(status, message, self._baseline_predict("gray"), costs, steps=costs.end_step)
 
     def _done(self, trainer: Trainer, costs: Costs) -> Record:
-        self.model = trainer.model
+        self.model, forward, steps = trainer.model, trainer.forward, trainer.step_count
         self.model.load_state_dict(trainer.final_state())
-        return self._write("done", "", forward_predict(trainer.forward, self.cell), costs, steps=trainer.step_count)
+        trainer.captured.release()
+        free_memory()
+        try:
+            return self._write("done", "", forward_predict(forward, self.cell), costs, steps=steps)
+        except Exception as error:
+            if self.device.type == "cpu" or not is_out_of_memory(error):
+                raise
+        free_memory()  # outside the handler, so that the traceback's tensors are gone
+        self.device = torch.device("cpu")  # training is over, and scores are the same there
+        forward = Forward(self.model.to(self.device), forward.head, self.cell)
+        return self._write("done", "", forward_predict(forward, self.cell), costs, steps=steps)
 
     def _baseline_predict(self, key: str) -> Predict:
         mean_ab = split_statistics(self.photos.train, torch.device("cpu")).mean_ab

@@ -1,0 +1,131 @@
+"""Workers that stay: a process that has opened its GPU runs one cell after another.
+
+Opening a GPU, loading its libraries and choosing their kernels takes longer than a small cell trains. A worker is used again
+for the next cell on the same GPU while all goes well; after anything but a record that is done a new one takes its place.
+It reads the folder of a job on standard input, and answers with the exit status of `grid.worker` and whether it stays.
+"""
+
+import gc
+import os
+import select
+import subprocess
+import sys
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from colorbench.files import LOG, RECORD
+from colorbench.grid.job import Job
+from colorbench.grid.worker import ALLOCATOR, DONE, PARENT_VARIABLE, main
+from colorbench.record import read_record
+
+_POLL_SECONDS = 0.02
+
+
+class WarmWorkers:
+    """Starts workers as `start_worker` does: `workers(job, environment)`. A context manager, which ends those that wait."""
+
+    def __init__(self):
+        self._waiting: list[tuple[dict[str, str], subprocess.Popen]] = []
+
+    def __enter__(self) -> "WarmWorkers":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for _, process in self._waiting:
+            process.communicate()  # closes its input, which ends it
+        self._waiting.clear()
+
+    def __call__(self, job: Job, environment: Mapping[str, str]) -> "WarmWorker":
+        wanted = dict(environment)
+        at = next(
+            (i for i, (own, process) in enumerate(self._waiting) if own == wanted and process.poll() is None), None
+        )
+        process = _start(wanted) if at is None else self._waiting.pop(at)[1]
+        assert process.stdin is not None
+        process.stdin.write(f"{job.folder}\n".encode())
+        process.stdin.flush()
+        return WarmWorker(process, lambda: self._waiting.append((wanted, process)))
+
+
+class WarmWorker:
+    """One job of a process, with what a supervisor asks of a `subprocess.Popen`."""
+
+    def __init__(self, process: subprocess.Popen, give_back: Callable[[], None]):
+        self._process, self._give_back, self.pid = process, give_back, process.pid
+        self.returncode: int | None = None
+
+    def poll(self) -> int | None:
+        if self.returncode is None:
+            answers = self._process.stdout
+            assert answers is not None
+            if select.select([answers], [], [], 0)[0] and (line := answers.readline()):
+                status, stays = line.split()
+                self.returncode = int(status)
+                if stays == b"stays":
+                    self._give_back()
+                else:
+                    self._process.communicate()
+            elif (status := self._process.poll()) is not None:
+                self._process.communicate()  # closes its pipes
+                self.returncode = status
+        return self.returncode
+
+    def wait(self, timeout: float | int | None = None) -> int:
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while (status := self.poll()) is None:
+            if deadline is not None and time.monotonic() > deadline:
+                raise subprocess.TimeoutExpired(f"worker {self.pid}", timeout or 0.0)
+            time.sleep(_POLL_SECONDS)
+        return status
+
+    def terminate(self) -> None:
+        if self.poll() is None:
+            self._process.terminate()
+
+    def kill(self) -> None:
+        if self.poll() is None:
+            self._process.kill()
+
+
+def _start(environment: Mapping[str, str]) -> subprocess.Popen:
+    return subprocess.Popen(
+        [sys.executable, "-c", f"from {__name__} import serve; serve()"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**ALLOCATOR, **os.environ, **environment, PARENT_VARIABLE: str(os.getpid())},
+        start_new_session=True,  # Ctrl-C reaches the harness alone
+    )
+
+
+def serve() -> None:
+    """Run the jobs whose folders come on standard input, until it closes or one of them does not end well."""
+    answers = os.fdopen(os.dup(1), "w", buffering=1)
+    while line := sys.stdin.readline():
+        folder = Path(line.rstrip("\n"))
+        log = os.open(folder / LOG, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+        for number in (1, 2):
+            os.dup2(log, number)
+        os.close(log)
+        try:
+            status = main(folder)
+        except BaseException:
+            traceback.print_exc()
+            status = 1
+        sys.stdout.flush()
+        sys.stderr.flush()
+        stays = status == DONE and read_record(folder / RECORD).status == "done"
+        answers.write(f"{status} {'stays' if stays else 'ends'}\n")
+        if not stays:
+            return
+        _clean_up()
+
+
+def _clean_up() -> None:
+    """Leave nothing of a cell to the next one but libraries and their kernels."""
+    import torch
+
+    gc.collect()
+    if torch.cuda.is_initialized():
+        torch.cuda.empty_cache()
