@@ -141,7 +141,7 @@ class ColorDecoder(nn.Module):
         return self._tables[key]
 
     def _new_positions(self, x: Tensor) -> Tensor:
-        return sine_positions(*x.shape[-2:], self.norm.normalized_shape[0], x.device).to(x.dtype)
+        return sine_positions(x.shape[-2], x.shape[-1], self.norm.normalized_shape[0], x.device).to(x.dtype)
 
 
 def sine_positions(h: int, w: int, width: int, device: torch.device) -> Tensor:
