@@ -17,7 +17,7 @@ from types import SimpleNamespace
 
 from tests.null_device.harness import Counts, missing, read_counts, run_on_null_device
 
-STEPS = 4
+STEPS = 2
 
 
 @dataclass
@@ -82,9 +82,9 @@ def measure_here(suite_name: str, words: list[str]) -> Iterator[Row]:
         row = Row(label)
         try:
             timer = StepTimer(cell, photos, device)
-            timer.take(2)
+            timer.take(1)
             row.eager = _counted(timer)
-            timer.warm_up(2)
+            timer.warm_up(1)
             row.usual = _counted(timer)
             with _waiting_lines() as found:
                 timer.take(STEPS)

@@ -1,6 +1,8 @@
-"""Cells in one process with two GPUs: calibrated on the second, out of memory, stopped and resumed."""
+"""Cells on a machine with two GPUs: side by side, with a recipe that breaks its device; calibrated on the second one; out of
+memory; stopped and resumed."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -16,24 +18,40 @@ from pathlib import Path
 
 from colorbench.cell import Recipe
 from colorbench.grid.calibrate import calibrate
+from colorbench.grid.executors import make_executor
+from colorbench.grid.run import run
+from colorbench.plugins import load_plugins
+from colorbench.record import read_record
 from colorbench.suites import load_suite
 from colorbench.training.train import train
 from tests.null_device.harness import read_counts
 from tests.training.cells import small_cell
 
-out = Path(sys.argv[1])
+suite_file, plugin = map(Path, sys.argv[1:])
+out, suite = suite_file.parent, load_suite(suite_file)
 
-def ended(name, cell, steps=10, **options):
-    record = train(cell.model_copy(update={"steps": steps}), out / name, metrics=["psnr"], **options)
-    return {"status": record.status, "message": record.message, "gpu": record.environment.gpu,
-            "scored": bool(record.scores), "written": (out / name / "record.json").is_file(),
-            "steps": record.spent.steps, "micro_batch": record.spent.micro_batch, "captured": record.cost.captured,
+def counts():
+    return [asdict(read_counts(device)) for device in (0, 1)]
+
+def facts(record):
+    return {"recipe": record.cell.recipe.label, "status": record.status, "message": record.message,
+            "gpu": record.environment.gpu, "scored": bool(record.scores), "steps": record.spent.steps,
+            "micro_batch": record.spent.micro_batch, "captured": record.cost.captured,
             "endings": [attempt.ended for attempt in record.attempts]}
 
+def ended(name, cell, steps=10, **options):
+    train(cell.model_copy(update={"steps": steps}), out / name, metrics=["psnr"], **options)
+    return facts(read_record(out / name / "record.json"))
+
 found = {}
-table = calibrate(load_suite(out / "two.toml"), out=out / "table.json", device="cuda:1", warmup_steps=1, block_steps=1).table
-found["calibrated"] = {"rows": [row.captured for row in table.rows], "device": table.reference.device}
-found["devices"] = [asdict(read_counts(device)) for device in (0, 1)]
+load_plugins([plugin])
+workers = make_executor("local", device="cuda", environment={"COLORBENCH_COMPILE": "0"})
+report = run(suite, out=out / "run", executor=workers, plugins=[str(plugin)], build=False)
+found["run"] = {"problems": report.problems, "counts": counts(), "records": [facts(each) for each in report.records]}
+
+unet_only = suite.model_copy(update={"recipes": suite.recipes[1:]})
+table = calibrate(unet_only, out=out / "table.json", device="cuda:1", warmup_steps=1, block_steps=1).table
+found["calibrated"] = {"device": table.reference.device, "captured": [row.captured for row in table.rows], "counts": counts()}
 
 large = Recipe(generator="unet", loss="l1", options={"width": 128, "depth": 3})
 found["too large"] = ended("large", small_cell(recipe=large))
@@ -57,19 +75,51 @@ print(json.dumps(found))
 """
 
 
-@pytest.fixture(scope="module")
-def found(tmp_path_factory):
-    out = tmp_path_factory.mktemp("null")
-    write_suite(out, matrix='[[recipes]]\ngenerator = "unet"\nloss = "l1"\noptions = { width = 4, depth = 2 }')
-    return json.loads(run_on_null_device(SCRIPT, str(out), gib=0.15, devices=2).stdout.splitlines()[-1])
+RECIPES = """
+[[recipes]]
+generator = "breaks-the-device"
+loss = "l1"
 
+[[recipes]]
+generator = "unet"
+loss = "l1"
+options = { width = 4, depth = 2 }
 
+[[recipes]]
+generator = "unet"
+loss = "mse"
+options = { width = 4, depth = 2 }
+"""
 GPU = "Null H100"
 
 
+@pytest.fixture(scope="module")
+def found(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("null")
+    suite = write_suite(folder, head="seeds = 1\nbaselines = []", matrix=RECIPES)
+    plugin, cache = Path(__file__).with_name("breaking.py"), {"COLORBENCH_CACHE": str(folder / "cache")}
+    done = run_on_null_device(SCRIPT, str(suite), str(plugin), gib=0.15, devices=2, env=cache)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def test_workers_share_the_gpus_and_a_broken_one_ends_with_its_cell(found):
+    assert found["run"]["problems"] == []
+    broken, *whole = sorted(found["run"]["records"], key=lambda record: record["recipe"])
+    assert broken["message"] == "AcceleratorError: CUDA error: an illegal memory access was encountered"
+    assert ended(broken) == ("crash", GPU, True)
+    assert broken["endings"] == ["crash"]
+    assert [ended(record) for record in whole] == [("done", GPU, True)] * 2
+    devices = [Counts(**counts) for counts in found["run"]["counts"]]
+    assert all(device.kernels for device in devices)
+    assert sum(device.graph_launches for device in devices) == 2 * (4 + 1)  # the steps, and the check of each capture
+
+
 def test_calibration_stays_on_its_device(found):
-    first, second = (Counts(**counts) for counts in found["devices"])
-    assert found["calibrated"] == {"rows": [True], "device": GPU}
+    calibrated = found["calibrated"]
+    first, second = (
+        Counts(**now) - Counts(**before) for now, before in zip(calibrated["counts"], found["run"]["counts"])
+    )
+    assert (calibrated["device"], calibrated["captured"]) == (GPU, [True, True])
     assert first == Counts()
     assert second.graph_launches > 0
     assert second.graph_kernels > second.graph_launches
@@ -78,16 +128,16 @@ def test_calibration_stays_on_its_device(found):
 def test_a_cell_that_does_not_fit_leaves_a_record_and_the_memory_to_the_next(found):
     large, small = found["too large"], found["after it"]
     assert large["message"].startswith("CUDA out of memory")
-    assert ended(large) == ("out-of-memory", GPU, True, True)
+    assert ended(large) == ("out-of-memory", GPU, True)
     assert large["micro_batch"] == 1
-    assert ended(small) == ("done", GPU, True, True)
+    assert ended(small) == ("done", GPU, True)
     assert (small["steps"], small["captured"]) == (10, True)
 
 
 def test_a_resumed_adversarial_cell_asks_no_more_of_the_device_than_before(found):
     (nothing, before), (resumed, after) = found["stopped"], found["resumed"]
     assert nothing is None
-    assert ended(resumed) == ("done", GPU, True, True)
+    assert ended(resumed) == ("done", GPU, True)
     assert (resumed["steps"], resumed["endings"]) == (60, ["interrupted", "done"])
     blocks = [Counts(**block) for block in (*before[1:], *after[1:])]  # without the first, which has the set-up
     assert len(set(blocks)) == 1
@@ -96,4 +146,4 @@ def test_a_resumed_adversarial_cell_asks_no_more_of_the_device_than_before(found
 
 
 def ended(cell):
-    return cell["status"], cell["gpu"], cell["scored"], cell["written"]
+    return cell["status"], cell["gpu"], cell["scored"]
