@@ -15,17 +15,11 @@ from tests.null_device.harness import missing, read_counts, variables
 if reason := missing():
     sys.exit(reason)
 with tempfile.TemporaryDirectory() as folder:
-    given = variables(Path(folder) / "counts")
-    os.environ.update(
-        given | {name: os.environ[name] for name in given if name in os.environ and "NULL_DEVICE" in name}
-    )
-    os.environ["NULL_DEVICE_COUNTS"] = given["NULL_DEVICE_COUNTS"]
+    devices = int(os.environ.get("NULL_DEVICE_COUNT", 1))
+    gib, fail_after = float(os.environ.get("NULL_DEVICE_GIB", 80)), int(os.environ.get("NULL_DEVICE_FAIL_AFTER", 0))
+    os.environ.update(variables(Path(folder) / "counts", gib=gib, devices=devices, fail_after=fail_after))
     code = subprocess.run([sys.executable, *sys.argv[1:]]).returncode
-    for device in range(int(os.environ["NULL_DEVICE_COUNT"])):
-        used = {name: count for name, count in asdict(read_counts(device)).items() if count}
-        print(
-            f"null device {device}:",
-            ", ".join(f"{count} {name}" for name, count in used.items()) or "unused",
-            file=sys.stderr,
-        )
+    for device in range(devices):
+        used = [f"{count} {name}" for name, count in asdict(read_counts(device)).items() if count]
+        print(f"null device {device}:", ", ".join(used) or "unused", file=sys.stderr)
 sys.exit(code)

@@ -5,6 +5,7 @@ graphs, and what should be zero: waits for the device, copies between it and the
 the lines of code that wait for the device. Needs no photos: their values play no part.
 """
 
+import gc
 import json
 import sys
 import traceback
@@ -90,8 +91,12 @@ def measure_here(suite_name: str, words: list[str]) -> Iterator[Row]:
                 timer.take(STEPS)
             row.waits, row.refused = dict(found), timer.trainer.captured.refused
             timer.close()
+            del timer
         except Exception as error:
             row.failure = f"{type(error).__name__}: {str(error).splitlines()[0]}"
+        if torch.cuda.memory_reserved() > 20 * 2**30:
+            gc.collect()
+            torch.cuda.empty_cache()
         yield row
 
 

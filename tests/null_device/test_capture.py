@@ -85,3 +85,8 @@ def test_a_step_becomes_a_graph_and_what_waits_is_refused():
         "unjoined": "CUDA error: capturing stream has unjoined work",
         **dict.fromkeys(["joined", "step"]),
     }
+
+
+def test_without_a_compiler_it_says_so(monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    assert missing() == "the null device needs gcc"
