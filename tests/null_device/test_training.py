@@ -40,7 +40,7 @@ def facts(record):
             "endings": [attempt.ended for attempt in record.attempts]}
 
 def ended(name, cell, steps=10, **options):
-    train(cell.model_copy(update={"steps": steps}), out / name, metrics=["psnr"], **options)
+    train(cell.model_copy(update={"steps": steps}), out / name, metrics=["psnr"], checkpoint_seconds=3600, **options)
     return facts(read_record(out / name / "record.json"))
 
 found = {}
@@ -93,16 +93,19 @@ options = { width = 4, depth = 2 }
 GPU = "Null H100"
 
 
-@pytest.fixture(scope="module")
-def found(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("null")
-    suite = write_suite(folder, head="seeds = 1\nbaselines = []", matrix=RECIPES)
-    plugin, cache = Path(__file__).with_name("breaking.py"), {"COLORBENCH_CACHE": str(folder / "cache")}
-    done = run_on_null_device(SCRIPT, str(suite), str(plugin), gib=0.15, devices=2, env=cache)
-    return json.loads(done.stdout.splitlines()[-1])
+def test_cells_on_two_gpus(tmp_path):
+    """One test, because one process does it all."""
+    suite = write_suite(tmp_path, head="seeds = 1\nbaselines = []", matrix=RECIPES)
+    plugin = Path(__file__).with_name("breaking.py")
+    done = run_on_null_device(SCRIPT, str(suite), str(plugin), gib=0.15, devices=2)
+    found = json.loads(done.stdout.splitlines()[-1])
+    workers_share_the_gpus_and_a_broken_one_ends_with_its_cell(found)
+    calibration_stays_on_its_device(found)
+    a_cell_that_does_not_fit_leaves_a_record_and_the_memory_to_the_next(found)
+    a_resumed_adversarial_cell_asks_no_more_of_the_device_than_before(found)
 
 
-def test_workers_share_the_gpus_and_a_broken_one_ends_with_its_cell(found):
+def workers_share_the_gpus_and_a_broken_one_ends_with_its_cell(found):
     assert found["run"]["problems"] == []
     broken, *whole = sorted(found["run"]["records"], key=lambda record: record["recipe"])
     assert broken["message"] == "AcceleratorError: CUDA error: an illegal memory access was encountered"
@@ -114,7 +117,7 @@ def test_workers_share_the_gpus_and_a_broken_one_ends_with_its_cell(found):
     assert sum(device.graph_launches for device in devices) == 2 * (4 + 1)  # the steps, and the check of each capture
 
 
-def test_calibration_stays_on_its_device(found):
+def calibration_stays_on_its_device(found):
     calibrated = found["calibrated"]
     first, second = (
         Counts(**now) - Counts(**before) for now, before in zip(calibrated["counts"], found["run"]["counts"])
@@ -125,7 +128,7 @@ def test_calibration_stays_on_its_device(found):
     assert second.graph_kernels > second.graph_launches
 
 
-def test_a_cell_that_does_not_fit_leaves_a_record_and_the_memory_to_the_next(found):
+def a_cell_that_does_not_fit_leaves_a_record_and_the_memory_to_the_next(found):
     large, small = found["too large"], found["after it"]
     assert large["message"].startswith("CUDA out of memory")
     assert ended(large) == ("out-of-memory", GPU, True)
@@ -134,7 +137,7 @@ def test_a_cell_that_does_not_fit_leaves_a_record_and_the_memory_to_the_next(fou
     assert (small["steps"], small["captured"]) == (10, True)
 
 
-def test_a_resumed_adversarial_cell_asks_no_more_of_the_device_than_before(found):
+def a_resumed_adversarial_cell_asks_no_more_of_the_device_than_before(found):
     (nothing, before), (resumed, after) = found["stopped"], found["resumed"]
     assert nothing is None
     assert ended(resumed) == ("done", GPU, True)
