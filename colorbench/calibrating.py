@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from colorbench.cell import Budget, Cell, Suite
-from colorbench.console import TimeLeft, fail, note, notes, progress, show, show_table, warn
+from colorbench.console import TimeLeft, duration, fail, note, notes, progress, show, show_table, warn
 from colorbench.errors import WrongUsage
 from colorbench.files import STEP_TABLE
 from colorbench.grid.calibrate import Calibration, Step, calibrate, parts_folder
@@ -17,7 +17,7 @@ from colorbench.plugins import load_plugins
 from colorbench.suites import load_suite, override_suite
 from colorbench.suites.budget import count_step
 from colorbench.suites.load import suite_table
-from colorbench.suites.step_table import Conditions, StepTable, read_table, steps_in
+from colorbench.suites.step_table import Conditions, StepTable, kind_of, read_table, steps_in
 
 _STEADY = 1.2  # a step's slowest block over its fastest, on a device of one's own
 
@@ -58,7 +58,7 @@ def table_of_run(
     if given is not None:
         return suite, read_table(given)
     protocol, brought = suite.protocol, suite_table(name)
-    if brought is not None and Conditions.of(protocol) == brought.conditions:
+    if brought is not None and brought.fits(protocol):
         return suite, brought
     suite = suite.model_copy(update={"protocol": protocol.model_copy(update={"table_sha256": None})})
     own = out / suite.name / STEP_TABLE
@@ -86,19 +86,21 @@ def refuse_cpu(plan: Plan, name: str) -> None:
     Raises:
         WrongUsage: always, but when nothing is left to train.
     """
-    operations = sum(3 * _forward_flops(cell) * (cell.steps or 0) for cell in plan.todo)
+    operations = sum(_flops(cell, plan.table) * cell.steps for cell in plan.todo if cell.steps)
     if not operations:
         return
-    days = operations / cpu_flops() / 86400
+    seconds = operations / cpu_flops()
     raise WrongUsage(
-        f"{name} is made for a GPU: on this CPU its {len(plan.todo)} cells would take about {days:,.0f} days. "
+        f"{name} is made for a GPU: on this CPU its {len(plan.todo)} cells would train for about {duration(seconds)}. "
         f"`{_small(plan.source)}` shows what losses do, in minutes; --device cpu starts {name} here all the same"
     )
 
 
-def _forward_flops(cell: Cell) -> int:
-    counted = count_step(cell.recipe, cell.protocol)
-    return 2 * (counted.macs or 0) * cell.protocol.batch
+def _flops(cell: Cell, table: StepTable | None) -> int:
+    """Of a training step of the generator: the table's, counted where it has none."""
+    row = table and table.find(kind_of(cell.recipe, cell.protocol))
+    macs = row.macs if row else count_step(cell.recipe, cell.protocol).macs
+    return 3 * 2 * (macs or 0) * cell.protocol.batch
 
 
 def cpu_flops() -> float:

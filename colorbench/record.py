@@ -49,17 +49,11 @@ class DataFacts(Strict):
     n_skipped: int = Field(default=0, ge=0)
 
 
-class Spent(Extended):
-    """How much of the budget was used. `model_flops` counts forward and backward of the generator; null when uncounted.
-
-    `table`: whether the step table is one that colorbench ships, or was measured elsewhere; null without a table.
-    """
-
-    added = ("table",)
+class Spent(Strict):
+    """How much of the budget was used. `model_flops` counts forward and backward of the generator; null when uncounted."""
 
     kind: str
     table_sha256: str | None = None
-    table: Literal["reference", "local"] | None = None
     provisional: bool = False
     steps: int = Field(ge=0)
     planned_steps: int | None = Field(default=None, ge=0)

@@ -166,7 +166,7 @@ def test_status_of_a_finished_run(colorbench, board):
         (["colorize", "none.safetensors", "photo.png"], 1, "no checkpoint at none.safetensors"),
         (["score", "photoos", "empty"], 1, "photoos does not exist"),
         (["status", "rnus"], 1, "rnus does not exist"),
-        (["run", "nano", "--data", "./empty"], 1, "run `colorbench calibrate nano --data ...` on the reference GPU"),
+        (["run", "losses", "--data", "./empty"], 2, "none is shipped for 128 px, batch 16, bf16, channels last, eager"),
         (["run", "mini", "--table", "none.json"], 1, "there is no step table none.json"),
         (["run", "ade20k", "--data", "./empty"], 1, "put (or link) its training photos into train/"),
         (["calibrate", "mini", "--generator", "unett"], 2, "unknown generator 'unett'"),

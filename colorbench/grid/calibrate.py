@@ -212,9 +212,9 @@ class _Bench:
             self._drop()  # again, alone on the device
             return self._timed(cell, part)
         except Exception as error:
-            reason = (
-                f"out of memory at batch {cell.protocol.batch}" if is_out_of_memory(error) else one_line(error)[:300]
-            )
+            reason = one_line(error)[:300]
+            if is_out_of_memory(error):
+                reason = f"out of memory at batch {cell.protocol.batch}: {reason}"
         self._drop()
         return part.model_copy(update={"failure": reason})
 
@@ -233,6 +233,7 @@ class _Bench:
             "exclusive": False if part.exclusive is False else timer.watch.exclusive,
             "throttled": True if part.throttled else timer.watch.throttled,
         }
+        del timer  # it must not outlive the others
         if self._is_crowded():
             self._drop()
         return part.model_copy(update=facts)

@@ -2,7 +2,8 @@
 
 A file has the fields of Suite, a [protocol] table whose budget is text ("500steps"), [optimizer] and [phases] that all its
 recipes start from, and recipes as [[recipes]] or as a [matrix] of generators x losses x heads. `extends` names a shipped
-suite whose fields hold where the file says nothing; `table` is the file of a step table, beside the suite's.
+suite whose fields hold where the file says nothing; `table` is the file of a step table, beside the suite's, and "" leaves
+out that of the suite it extends.
 """
 
 import itertools
@@ -45,13 +46,13 @@ def read_suite(path: Path) -> Suite:
     """The suite in a TOML file."""
     try:
         fields = _fields(path)
-        table = _table(path, fields.pop("table", None))
-        if table is not None:
-            fields["protocol"] = {"table_sha256": table.sha256, **fields.get("protocol", {})}
-        suite = parse_suite(path.stem, fields)
-        if table is not None:
-            table.check(suite.protocol)
-        return suite
+        file = fields.pop("table", None)
+        suite, table = parse_suite(path.stem, fields), _table(path, file)
+        if table is None or (Path(file).is_absolute() and not table.fits(suite.protocol)):  # an inherited one
+            return suite
+        table.check(suite.protocol)
+        named = suite.protocol.model_copy(update={"table_sha256": table.sha256})
+        return suite.model_copy(update={"protocol": named})
     except tomllib.TOMLDecodeError as error:
         raise WrongUsage(f"suite {path.name} is not TOML: {error}") from None
     except ValidationError as error:
@@ -66,7 +67,7 @@ def suite_table(name: str | Path) -> "StepTable | None":
 
 
 def _table(path: Path, file: str | None) -> "StepTable | None":
-    if file is None:
+    if not file:
         return None
     from colorbench.suites.step_table import read_table
 
@@ -82,6 +83,8 @@ def _fields(path: Path) -> dict[str, Any]:
     if start not in SUITES or SUITES[start] == path:
         raise ValueError(f"suite {path.name} extends {start!r}; known suites: {', '.join(SUITES)}")
     before = _fields(SUITES[start])
+    if before.get("table"):
+        before["table"] = str(SUITES[start].parent / before["table"])
     return {**before, **fields, "protocol": {**before.get("protocol", {}), **fields.get("protocol", {})}}
 
 

@@ -148,11 +148,15 @@ class StepTable(Strict):
         """The row of this kind of step; None when it was not measured."""
         return next((row for row in self.rows if row.id == kind.id), None)
 
+    def fits(self, protocol: Protocol) -> bool:
+        """Whether it was measured under the conditions of this protocol."""
+        return Conditions.of(protocol) == self.conditions
+
     def check(self, protocol: Protocol) -> None:
         """Raises ValueError when the table was measured under other conditions, or is not the one the suite names."""
-        if (wanted := Conditions.of(protocol)) != self.conditions:
+        if not self.fits(protocol):
             raise ValueError(
-                f"step table {self.sha256[:12]} was measured at {self.conditions}; the suite needs {wanted}: "
+                f"step table {self.sha256[:12]} was measured at {self.conditions}; the suite needs {Conditions.of(protocol)}: "
                 "calibrate the suite as it is (colorbench calibrate), or run it at the table's settings"
             )
         if protocol.table_sha256 not in (None, self.sha256):
@@ -241,6 +245,13 @@ def read_table(path: Path | str) -> StepTable:
 def write_table(table: StepTable, path: Path | str) -> None:
     """Write atomically."""
     write_atomically(Path(path), (table.model_dump_json(indent=1) + "\n").encode())
+
+
+def name_of_table(sha256: str) -> str:
+    """What to call the table of this name: the reference's, which colorbench ships, or a local one, whose cells train other
+    steps than everybody else's."""
+    shipped = find_table(sha256)
+    return f"the step table of {shipped.reference.device}" if shipped else f"a local step table ({sha256[:12]})"
 
 
 def find_table(sha256: str, *folders: Path) -> StepTable | None:

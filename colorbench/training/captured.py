@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from colorbench.errors import one_line
+from colorbench.training.device import free_memory
 
 Parts = dict[str, Tensor]
 Step = Callable[[str, Tensor, Tensor | None], Parts]
@@ -28,6 +29,7 @@ Step = Callable[[str, Tensor, Tensor | None], Parts]
 _WARM_UP = 3  # eager steps before a capture: libraries choose their kernels and make their workspaces in them
 _SAME = 0.02  # relative: how far a replay's loss may be from the eager step's; atomics and TF32 stay well below
 
+_streams: dict[torch.device, torch.cuda.Stream] = {}
 _living: "WeakSet[torch.cuda.CUDAGraph]" = WeakSet()
 
 
@@ -69,7 +71,7 @@ class CapturedStep:
         """
         device, shown = photos.device, _Inputs(photos.clone(), None if others is None else others.clone())
         with torch.cuda.device(device), _kept(self._state) as restore:  # a capture waits for the current device
-            side = torch.cuda.Stream(device)  # beside the usual one, as torch's notes on graphs ask
+            side = _stream(device)
             side.wait_stream(torch.cuda.current_stream(device))
             with torch.cuda.stream(side):
                 for _ in range(_WARM_UP):
@@ -86,10 +88,8 @@ class CapturedStep:
                 restore()
                 shown.photos.copy_(photos)
             torch.cuda.current_stream(device).wait_stream(side)
-            graph = torch.cuda.CUDAGraph()
             try:
-                with torch.cuda.graph(graph, _shared_pool(), side, capture_error_mode="thread_local"):
-                    parts = self._step(phase, *shown)
+                graph, parts = _captured(lambda: self._step(phase, *shown), side)
             except torch.OutOfMemoryError:
                 raise
             except Exception as error:
@@ -122,8 +122,36 @@ class CapturedStep:
         return captured.parts
 
 
+def _captured(step: Callable[[], Parts], side: torch.cuda.Stream) -> tuple[torch.cuda.CUDAGraph, Parts]:
+    """The graph of a step, and what it returned.
+
+    Inside a capture torch cannot give unused memory back to the device: when that runs out, it is done outside, and the step
+    captured again.
+    """
+    try:
+        return _graph_of(step, side)
+    except torch.OutOfMemoryError:
+        pass
+    free_memory()  # outside the handler, so that the traceback's tensors are gone
+    return _graph_of(step, side)
+
+
+def _graph_of(step: Callable[[], Parts], side: torch.cuda.Stream) -> tuple[torch.cuda.CUDAGraph, Parts]:
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph, _shared_pool(), side, capture_error_mode="thread_local"):
+        parts = step()
+    return graph, parts
+
+
 def _key(phase: str, photos: Tensor) -> tuple:
     return phase, tuple(photos.shape)
+
+
+def _stream(device: torch.device) -> torch.cuda.Stream:
+    """Beside the usual one, as torch's notes on graphs ask; one for all captures, because memory belongs to a stream."""
+    if device not in _streams:
+        _streams[device] = torch.cuda.Stream(device)
+    return _streams[device]
 
 
 def _shared_pool() -> Any:

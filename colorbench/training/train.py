@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Literal
 
 import torch
 
@@ -15,7 +14,7 @@ from colorbench.files import CHECKPOINT, RECORD, TRAINING_STATE
 from colorbench.generators.flops import Arithmetic
 from colorbench.record import Environment, GeneratorFacts, Record, Score, Spent, Status, write_record
 from colorbench.suites.budget import count_step, with_steps
-from colorbench.suites.step_table import find_table, head_of
+from colorbench.suites.step_table import head_of
 from colorbench.tensors import float32_on_gpu
 from colorbench.training.checkpoint import load_state, save_weights
 from colorbench.training.device import free_memory, is_out_of_memory, with_smaller_batches
@@ -229,7 +228,6 @@ class _Run:
         return Spent(
             kind=protocol.budget.kind,
             table_sha256=protocol.table_sha256,
-            table=_kind_of_table(protocol.table_sha256),
             provisional=self.cell.provisional,
             steps=steps,
             planned_steps=self.cell.steps,
@@ -237,10 +235,6 @@ class _Run:
             micro_batch=costs.micro_batch,
             model_flops=None if flops_per_step is None else float(steps * flops_per_step),
         )
-
-
-def _kind_of_table(sha256: str | None) -> Literal["reference", "local"] | None:
-    return None if sha256 is None else "reference" if find_table(sha256) else "local"
 
 
 def _ending(error: Exception) -> tuple[Status, str]:

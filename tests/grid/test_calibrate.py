@@ -116,7 +116,8 @@ def test_a_recipe_that_fails_is_left_out_with_its_reason(tmp_path, monkeypatch):
     found = calibrate(suite_of(hungry, L1, broken), out=tmp_path / "t.json", **QUICK)
     assert [row.generator for row in found.table.rows] == ["unet"]
     reasons = {failure.label.split("+")[0]: failure.reason for failure in found.table.failures}
-    assert reasons == {"hungry": "out of memory at batch 4", "broken": "a line that helps"}
+    words = "out of memory at batch 4: CUDA out of memory. Tried to allocate 2 TiB"
+    assert reasons == {"hungry": words, "broken": "a line that helps"}
     with pytest.raises(ValueError, match="no recipe could be timed: hungry"):
         calibrate(suite_of(hungry), out=tmp_path / "u.json", **QUICK)
     monkeypatch.setattr(Hungry, "forward", TwoConvolutions.forward)

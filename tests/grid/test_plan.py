@@ -11,6 +11,7 @@ from colorbench.grid.plan import choose_table, plan_run
 from colorbench.grid.run import run
 from colorbench.suites import load_suite, override_suite
 from colorbench.suites.budget import count_step
+from colorbench.suites.expand import expand_suite
 from colorbench.suites.step_table import Conditions, Reference, StepRow, StepTable, kind_of, write_table
 from tests.generators.test_flops import Stubborn
 from tests.grid.noop import NoProcess, many_cells
@@ -112,11 +113,16 @@ def test_the_table_beside_the_cells_is_found_again(tmp_path):
     assert override_suite(named, budget="9rs").protocol.table_sha256 == table.sha256
 
 
-@pytest.mark.parametrize("tier", ["nano", "s", "m", "l"])
-def test_tiers_need_a_table_and_say_so(tier, tmp_path):
-    suite = load_suite(tier)
+@pytest.mark.parametrize("name", ["nano", "s", "m", "l", "generators"])
+def test_shipped_tables_have_every_generator_on_one_card_and_none_waits_for_the_cpu(name, tmp_path):
+    suite = load_suite(name)
     assert suite.protocol.budget.kind == "reference-seconds"
-    assert "colorbench calibrate s" in suite.note
-    assert len({recipe.generator for recipe in suite.recipes}) == len(GENERATORS)
-    with pytest.raises(ValueError, match=f"calibrate {tier} --data"):
-        plan_run(suite, out=tmp_path, source=tmp_path)
+    assert {recipe.generator for recipe in suite.recipes} == set(GENERATORS)
+    table = choose_table(suite, None, tmp_path)
+    assert table is not None
+    assert table.reference.device == "NVIDIA H100 80GB HBM3"
+    assert table.reference.host
+    kinds = {kind_of(cell.recipe, suite.protocol).id for cell in expand_suite(suite, HASH) if not cell.is_baseline}
+    rows = [row for row in table.rows if row.id in kinds]
+    assert len(rows) >= len(suite.recipes) - 1  # siggraph17 with classification is estimated
+    assert all(row.captured and not row.is_host_bound for row in rows)

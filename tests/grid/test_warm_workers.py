@@ -1,5 +1,6 @@
 """Workers that stay: the next cell runs in the same process, with its own log, after a good end only."""
 
+import os
 import signal
 import time
 from dataclasses import replace
@@ -28,38 +29,30 @@ def job_in(folder, **changes) -> Job:
 
 def test_cells_follow_each_other_and_equal_those_of_their_own_process(tmp_path):
     jobs = [job_in(tmp_path / name, seed=seed) for seed, name in enumerate(("zero", "one"))]
-    own = replace(jobs[1], folder=job_in(tmp_path / "own", seed=1).folder)
+    own = start_worker(alone := job_in(tmp_path / "own", seed=1), {})
     with WarmWorkers() as workers:
         first = workers(jobs[0], {})
+        other = workers(job_in(tmp_path / "elsewhere"), {"CUDA_VISIBLE_DEVICES": "1"})
         assert first.wait(120) == DONE
         second = workers(jobs[1], {})
-        assert second.pid == first.pid
-        other = workers(job_in(tmp_path / "elsewhere"), {"CUDA_VISIBLE_DEVICES": "1"})
-        assert other.pid != first.pid
-        assert [second.wait(120), other.wait(120)] == [DONE, DONE]
-    assert start_worker(own, {}).wait(120) == DONE
-    records = [read_record(job.folder / RECORD).model_dump(exclude={"cost", "attempts"}) for job in (jobs[1], own)]
+        assert second.pid == first.pid != other.pid
+        assert [worker.wait(120) for worker in (second, other, own)] == [DONE] * 3
+    records = [read_record(job.folder / RECORD).model_dump(exclude={"cost", "attempts"}) for job in (jobs[1], alone)]
     assert records[0] == records[1]
 
 
-def test_a_worker_that_failed_does_not_stay_and_says_why_in_its_log(tmp_path):
-    broken = replace(job_in(tmp_path / "broken"), source="/nowhere", cell=small_cell(dataset="folder"))
+def test_a_worker_ends_when_a_cell_does_not_end_well(tmp_path):
+    broken, stopped, killed = (job_in(tmp_path / name, budget=ENDLESS) for name in ("broken", "stopped", "killed"))
+    broken = replace(broken, source="/nowhere", cell=small_cell(dataset="folder"))
     broken.write()
     with WarmWorkers() as workers:
-        first = workers(broken, {})
-        assert first.wait(120) == PROBLEM
-        assert "/nowhere" in (broken.folder / LOG).read_text()
-        second = workers(job_in(tmp_path / "next"), {})
-        assert second.pid != first.pid
-        assert second.wait(120) == DONE
-
-
-@pytest.mark.parametrize(("end", "status"), [("terminate", STOPPED), ("kill", -signal.SIGKILL)])
-def test_it_ends_as_it_is_asked_to(tmp_path, end, status):
-    job = job_in(tmp_path / "cell", budget=ENDLESS)
-    with WarmWorkers() as workers:
-        worker = workers(job, {})
-        while not training_workers(job.folder):
+        first, second, third = (workers(job, {}) for job in (broken, stopped, killed))
+        while not (training_workers(stopped.folder) and training_workers(killed.folder)):
             time.sleep(0.02)
-        getattr(worker, end)()
-        assert worker.wait(60) == status
+        second.terminate()
+        third.kill()
+        assert [worker.wait(60) for worker in (first, second, third)] == [PROBLEM, STOPPED, -signal.SIGKILL]
+        assert "/nowhere" in (broken.folder / LOG).read_text()
+        for worker in (first, second, third):
+            with pytest.raises(ProcessLookupError):
+                os.kill(worker.pid, 0)

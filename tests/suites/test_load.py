@@ -90,6 +90,11 @@ def test_a_file_extends_a_shipped_suite(tmp_path):
     suite, before = load_suite(path), load_suite("s")
     assert (suite.name, suite.title, suite.recipes) == ("mine", "t", before.recipes)
     assert suite.protocol.model_dump(exclude={"budget"}) == before.protocol.model_dump(exclude={"budget"})
+    assert suite_table(path) == suite_table("s")
+    path.write_text('extends = "s"\ntitle = "t"\n[protocol]\nsize_px = 64\n')
+    assert load_suite(path).protocol.table_sha256 is None  # that of s was measured at another size
+    path.write_text('extends = "s"\ntitle = "t"\ntable = ""\n')
+    assert load_suite(path).protocol.table_sha256 is suite_table(path) is None
     path.write_text('extends = "nimi"')
     with pytest.raises(ValueError, match="extends 'nimi'; known suites: "):
         load_suite(path)

@@ -20,6 +20,7 @@ from colorbench.leaderboard.tiers import ALPHA, Ranking, Results
 from colorbench.leaderboard.untrusted import plain_file
 from colorbench.leaderboard.verdict import ABOUT, verdict
 from colorbench.record import Record
+from colorbench.suites.step_table import name_of_table
 
 _MOST_FILTER_VALUES = 200
 _FACTS = ("kind", "generator", "loss", "head")
@@ -78,9 +79,8 @@ def _lead(board: Board) -> str:
 
 
 def _budget(record: Record) -> str:
-    """With the kind of step table that counts it: a local one has other steps than everybody else's."""
-    table = {"local": " by a local step table", "reference": " by the reference step table"}
-    return f"{record.cell.protocol.budget}{table.get(record.spent.table or '', '')}"
+    protocol = record.cell.protocol
+    return f"{protocol.budget}{f' by {name_of_table(protocol.table_sha256)}' if protocol.table_sha256 else ''}"
 
 
 def _has_chart(board: Board) -> bool:

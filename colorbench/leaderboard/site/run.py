@@ -13,6 +13,7 @@ from colorbench.leaderboard.plots.pictures import gray_of, prediction, reduced, 
 from colorbench.leaderboard.reproduce import code_of, command, papers
 from colorbench.leaderboard.site.page import asset, file_name, picture_uri, render
 from colorbench.leaderboard.table import heading, significant
+from colorbench.suites.step_table import find_table, name_of_table
 
 
 def page_names(board: Board) -> dict[str, str]:
@@ -90,6 +91,8 @@ def _badges(entry: Entry, run: Run, badges: list[str]) -> list[tuple[str, str]]:
         marks.append(("warn", "baseline" if entry.kind == "baseline" else "outside the budget"))
     if run.record.spent.provisional:
         marks.append(("warn", "provisional-budget"))
+    if table := run.record.spent.table_sha256:
+        marks.append(("good" if find_table(table) else "warn", name_of_table(table).removeprefix("the ")))
     return marks + [("good", name) for name in badges]
 
 
