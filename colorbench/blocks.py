@@ -29,8 +29,11 @@ class FloatWeightConv2d(nn.Conv2d):
     """
 
     def forward(self, input: Tensor) -> Tensor:
-        with torch.autocast(input.device.type, enabled=False):
+        if input.is_meta:  # where sizes are counted; it has no autocast
             weight = self.weight
+        else:
+            with torch.autocast(input.device.type, enabled=False):
+                weight = self.weight
         return F.conv2d(input, weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
 
 

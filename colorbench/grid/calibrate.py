@@ -120,7 +120,7 @@ def calibrate(
             in `FILE.parts/`; or no recipe that could be timed.
     """
     os.environ["COLORBENCH_COMPILE"] = "1" if suite.protocol.compile else "0"  # as in a worker
-    cells = _cells(suite)
+    cells = cells_to_time(suite)
     bench = _Bench(suite, cells, Path(out), source, device, warmup_steps, block_steps, on_photos)
     bench.measure(on_step)
     table = bench.table()
@@ -133,7 +133,7 @@ def parts_folder(out: Path) -> Path:
     return out.with_name(out.name + ".parts")
 
 
-def _cells(suite: Suite) -> list[Cell]:
+def cells_to_time(suite: Suite) -> list[Cell]:
     """One cell per kind of step: seeds and baselines aside."""
     cells = {
         kind_of(cell.recipe, cell.protocol).id: cell

@@ -20,10 +20,10 @@ def test_every_step_is_one_graph_and_waits_for_nothing():
     assert len(stepped) > 30, table
     for row in stepped:
         used = row.usual
-        wanted = (used.syncs, used.to_device, used.from_device, used.pageable, used.allocations, row.waits)
-        assert wanted == (0, 0, 0, 0, 0, {}), table
+        assert (used.syncs, used.from_device, row.waits) == (0, 0, {}), table
         assert row.refused == (ON_THE_HOST if "cycle" in row.label else ""), table
         if not row.refused:
+            assert (used.to_device, used.pageable, used.allocations) == (0, 0, 0), table
             assert used.graph_launches == STEPS, table
             assert used.kernels < MOST_LAUNCHES * STEPS, table
             assert used.kernels + used.graph_kernels >= row.eager.kernels, table
