@@ -6,6 +6,7 @@ import torch
 
 from colorbench.cell import Phases
 from colorbench.data import Photos, PhotoSet
+from colorbench.data.load import Report
 from colorbench.features import WeightsMissing
 from colorbench.grid.calibrate import cells_to_time
 from colorbench.suites import load_suite
@@ -37,7 +38,9 @@ def pixels() -> torch.Tensor:
 def trainer_on(device: str, cell, pixels, micro_batch=None) -> Trainer:
     photos = PhotoSet.from_pixels(pixels.numpy())
     try:
-        return build_trainer(cell, Photos(photos, photos, "0" * 64, None), torch.device(device), micro_batch)
+        return build_trainer(
+            cell, Photos(photos, photos, "0" * 64, Report(32, 32, 32)), torch.device(device), micro_batch
+        )
     except WeightsMissing as error:
         pytest.skip(str(error).split(":")[0])
 
