@@ -178,7 +178,9 @@ def status(
 
 @app.command()
 def score(
-    predictions: Annotated[Path, typer.Argument(help="Folder of a colorizer's pictures.")],
+    predictions: Annotated[
+        Path, typer.Argument(help="Folder of a colorizer's pictures, or of a folder of samples per photo.")
+    ],
     references: Annotated[Path, typer.Argument(help="Folder of the true photos; matched by file name without ending.")],
     metrics: Metrics = None,
     out: Annotated[

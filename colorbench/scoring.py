@@ -24,9 +24,13 @@ def score_and_print(
     plugins: list[Path],
     as_json: bool = False,
 ) -> None:
-    """Score a folder, print the means, write the rows. After a stop the same call continues."""
+    """Score a folder, print the means, write the rows. After a stop the same call continues.
+
+    A folder of folders holds several samples per photo, which are scored by `score_samples`, anew at each call.
+    """
     from colorbench.grid.executors import find_devices
     from colorbench.leaderboard.scoring import forget_parts, score_folders_in_parts
+    from colorbench.metrics.samples import holds_samples, score_samples
 
     if out is not None and out.suffix not in (".csv", ".parquet"):
         raise WrongUsage(f"--out {out} ends in {out.suffix!r}; write .csv or .parquet")
@@ -40,9 +44,12 @@ def score_and_print(
         def watch(done: int, total: int) -> None:
             bars.update(task, completed=done, total=total)
 
-        frame = score_folders_in_parts(
-            predictions, references, metrics, parts, resize=resize, device=device, on_progress=watch
-        )
+        if holds_samples(predictions):
+            frame = score_samples(predictions, references, metrics, resize=resize, device=device, on_progress=watch)
+        else:
+            frame = score_folders_in_parts(
+                predictions, references, metrics, parts, resize=resize, device=device, on_progress=watch
+            )
     rows = mean_rows(frame)
     if as_json:
         show_json({"metrics": rows, **{key: frame.attrs[key] for key in _FACTS if key in frame.attrs}})
@@ -57,7 +64,7 @@ def score_and_print(
     forget_parts(parts)
 
 
-_FACTS = ("missing", "notes", "identical", "unreadable", "unmatched", "versions")
+_FACTS = ("missing", "notes", "samples", "identical", "unreadable", "unmatched", "versions")
 
 
 def check_folder(folder: Path) -> None:
@@ -78,6 +85,7 @@ def parts_folder(*request) -> Path:
 def mean_rows(frame) -> list[dict]:
     """Mean, spread over pictures, count, direction and unit of every metric."""
     from colorbench.metrics import METRICS
+    from colorbench.metrics.samples import metric_of
     from colorbench.metrics.score import mean_scores
 
     words = {True: "higher", False: "lower", None: None}
@@ -88,8 +96,9 @@ def mean_rows(frame) -> list[dict]:
     for key, value in frame.attrs["set"].items():
         rows.append({"metric": key, "mean": value, "sd": None, "pictures": len(frame)})
     for row in rows:
-        known = METRICS[row["metric"]]
-        row |= {"better": words[known.higher_is_better], "unit": known.unit or None}
+        known = METRICS[metric_of(row["metric"])]
+        better = None if row["metric"].startswith("diversity-") else words[known.higher_is_better]
+        row |= {"better": better, "unit": known.unit or None}
     return rows
 
 

@@ -49,6 +49,29 @@ def test_means_and_what_was_left_out(folders, capsys):
     assert not list((cache_folder() / "scores").glob("*"))  # what a stopped call would have gone on from
 
 
+def test_folders_of_samples_get_best_mean_and_diversity(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("COLORBENCH_WEIGHTS", str(tmp_path / "none"))
+    monkeypatch.setenv("COLORBENCH_DOWNLOAD_MB", "0")
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "hub"))
+    for name in ("0", "1"):
+        (tmp_path / "made" / name).mkdir(parents=True)
+        (tmp_path / "true").mkdir(exist_ok=True)
+        true = np.full((16, 16, 3), (100, 120, 140), np.uint8)
+        Image.fromarray(true).save(tmp_path / "true" / f"{name}.png")
+        for off in (10, 20):
+            Image.fromarray(true + np.uint8(off)).save(tmp_path / "made" / name / f"{off}.png")
+    score_and_print(tmp_path / "made", tmp_path / "true", ["psnr"], as_json=True, **OPTIONS)
+    printed = capsys.readouterr()
+    facts = json.loads(printed.out)
+    rows = {row["metric"]: row for row in facts["metrics"]}
+    assert rows["best-psnr"]["mean"] == pytest.approx(20 * np.log10(25.5), abs=1e-4)
+    assert rows["mean-psnr"]["mean"] == pytest.approx(10 * np.log10(25.5 * 12.75), abs=1e-4)
+    assert (rows["best-psnr"]["better"], rows["diversity-delta-e-2000"]["better"]) == ("higher", None)
+    assert facts["samples"] == 2
+    assert "diversity-lpips-alex is empty" in printed.err
+    assert "it improves with K" in printed.err
+
+
 @pytest.mark.parametrize("ending", [".csv", ".parquet"])
 def test_rows_in_a_file(folders, tmp_path, capsys, ending):
     out = tmp_path / f"rows{ending}"

@@ -24,7 +24,8 @@ _RANGES = {
     "psnr": (0, 120), "psnr-ab": (0, 120), "ssim": (-1, 1), "ms-ssim": (-1, 1), "lpips-alex": (0, 5), "lpips-vgg": (0, 5),
     "lpips-squeeze": (0, 5), "delta-e-76": (0, 300), "delta-e-2000": (0, 200), "ab-auc": (0, 1), "colorfulness": (0, 300),
     "ab-auc-rebalanced": (0, 1), "out-of-gamut": (0, 1), "top1-agreement": (0, 1), "fid": (0, 1e4), "lightness-error": (0, 100),
-    "colorfulness-error": (0, 300), "colorfulness-abs": (0, 300), "kid": (-1, 1e3),
+    "colorfulness-error": (0, 300), "colorfulness-abs": (0, 300), "kid": (-1, 1e3), "color-bleeding": (-200, 200),
+    "hue-bias": (-180, 180), "fid-hue-invariant": (0, 1e4), "delta-cf": (0, 300), "cdc": (0, 1),
 }  # fmt: skip
 _METRIC = re.compile(r"[a-z0-9][a-z0-9-]{0,59}")
 _PRIVATE = re.compile(r"(?:^|[\s'\"=(])(?:/(?:home|root|Users|mnt|work|data|tmp|scratch)/\S+|[A-Za-z]:\\\\?\S+)")

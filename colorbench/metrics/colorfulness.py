@@ -3,13 +3,16 @@ photos are below 100.
 
 Hasler & Suesstrunk 2003, M3: rg = R - G, yb = (R + G) / 2 - B on 0..255; sqrt(var rg + var yb) + 0.3 sqrt(mean rg^2 +
 mean yb^2), signed differences, population variance. `colorfulness_abs` takes abs(R - G) and abs(yb), as CT2 and DDColor
-report it; on the same photos it reads about a tenth lower, so the two are never mixed.
+report it; on the same photos it reads about a tenth lower, so the two are never mixed. `delta_cf` is their difference of
+the means of two sets, of that variant.
 """
 
+import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from colorbench.color.fused import fused
-from colorbench.tensors import PerImage, Rgb, Rgb8, checked_pair, checked_rgb
+from colorbench.tensors import PerImage, Rgb, Rgb8, Scalar, checked_pair, checked_rgb
 
 MEAN_WEIGHT = 0.3
 
@@ -39,6 +42,25 @@ def colorfulness_bias(pred: Rgb | Rgb8, target: Rgb | Rgb8) -> PerImage:
 def colorfulness_error(pred: Rgb | Rgb8, target: Rgb | Rgb8) -> PerImage:
     """abs(colorfulness_bias): another photo's colors score 15.9 here, 2.4 by the difference of the set means."""
     return colorfulness_bias(pred, target).abs()
+
+
+def delta_cf(pred: Rgb | Rgb8, target: Rgb | Rgb8) -> Scalar:
+    """Delta CF of the tables of CT2 and DDColor: abs(mean `colorfulness_abs` of the predictions - that of the photos).
+
+    One number per set, and a blind one: errors of opposite sign cancel, and another photo's colors score 2.4. Prefer
+    `colorfulness_error`, whose mean over pictures sees both. Cost: that of two `colorfulness_abs`.
+
+    >>> import torch
+    >>> red_and_green = torch.eye(3)[:2].T.reshape(1, 3, 1, 2)
+    >>> round(delta_cf(torch.zeros(1, 3, 1, 2), red_and_green).item(), 3)
+    85.53
+    """
+    return torch.tensor(delta_cf_of(colorfulness_abs(pred), colorfulness_abs(target)))
+
+
+def delta_cf_of(pred: Float[Tensor, "m ..."], target: Float[Tensor, "n ..."]) -> float:
+    """`delta_cf` from the colorfulness of the pictures of both sets."""
+    return (pred.double().mean() - target.double().mean()).abs().item()
 
 
 @fused

@@ -15,7 +15,9 @@ from colorbench.color import rgb_to_lab
 from colorbench.features import load_features
 from colorbench.metrics.ab_auc import pixel_weights, prior_of, rebalancing
 from colorbench.metrics.agreement import top1
-from colorbench.metrics.colorfulness import colorfulness
+from colorbench.metrics.bleeding import near_edges
+from colorbench.metrics.colorfulness import colorfulness, colorfulness_abs
+from colorbench.metrics.delta_e import delta_e_2000_lab
 from colorbench.metrics.lpips import lpips_features, lpips_to
 from colorbench.metrics.ssim import structure
 from colorbench.tensors import checked_pair
@@ -62,6 +64,10 @@ class Reference:
         return self.keep("colorfulness", lambda: colorfulness(self.rgb))
 
     @property
+    def colorfulness_abs(self) -> Tensor:
+        return self.keep("colorfulness abs", lambda: colorfulness_abs(self.rgb))
+
+    @property
     def bin_weights(self) -> Tensor:
         """1 / p of each color bin, over the whole reference set when there is one, else over these photos."""
         return self._bin_weights() if self._bin_weights else rebalancing(prior_of(self.lab))
@@ -74,6 +80,11 @@ class Reference:
     @property
     def labels(self) -> Tensor:
         return self.keep("labels", lambda: top1(self.rgb))
+
+    @property
+    def near_edges(self) -> Tensor:
+        """Whether a pixel is near a strong edge of lightness, `(b, h, w)`."""
+        return self.keep("near edges", lambda: near_edges(self.lab))
 
     def lpips_features(self, net: str) -> dict[str, Tensor]:
         return self.keep(("lpips", net), lambda: lpips_features(self.rgb, net))
@@ -97,6 +108,11 @@ class Pair:
     @property
     def target_lab(self) -> Tensor:
         return self.reference.lab
+
+    @cached_property
+    def delta_e_2000(self) -> Tensor:
+        """CIEDE2000 of every pixel, `(b, h, w)`."""
+        return delta_e_2000_lab(self.pred_lab, self.target_lab)
 
     @cached_property
     def structure(self) -> tuple[Tensor, Tensor]:

@@ -6,9 +6,26 @@ from typing import Literal
 
 from torch import Tensor
 
+from colorbench.features.inception import INCEPTION_WIDTH
 from colorbench.metrics.pair import Pair
 
 INPUTS = ("pair", "single", "set")
+
+
+@dataclass(frozen=True)
+class SetFeatures:
+    """What a set metric keeps of every picture.
+
+    Args:
+        of_pair: the features `(b, width)` of a batch of predictions, and those of their photos.
+        width: of one picture's features.
+    """
+
+    of_pair: Callable[[Pair], tuple[Tensor, Tensor]]
+    width: int
+
+
+INCEPTION = SetFeatures(lambda pair: (pair.inception, pair.reference.inception), INCEPTION_WIDTH)
 
 
 @dataclass(frozen=True)
@@ -30,6 +47,7 @@ class MetricRow:
         on_pair: the same value from a `Pair`, which shares color conversions and reference features; None uses
             `function`.
         on_features: for a set metric, its value from the features of both sets.
+        features: for a set metric, what they are; rows that share one object share what is kept.
         differentiable: False when it has no gradient, or one that is 0 everywhere.
     """
 
@@ -45,6 +63,7 @@ class MetricRow:
     default: bool = True
     on_pair: Callable[[Pair], Tensor] | None = None
     on_features: Callable[[Tensor, Tensor], float] | None = None
+    features: SetFeatures = INCEPTION
     differentiable: bool = True
 
     def __post_init__(self):

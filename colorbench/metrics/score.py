@@ -9,11 +9,11 @@ from torch import Tensor
 
 from colorbench.errors import unknown_name
 from colorbench.features import WeightsMissing
-from colorbench.metrics.fid import INDICATIVE_BELOW, TooFewPictures
+from colorbench.metrics.fid import INDICATIVE_BELOW, TooFewPictures, fid_of
 from colorbench.metrics.pair import Pair, Reference
 from colorbench.metrics.pictures import Pictures, pictures_of
 from colorbench.metrics.references import References, as_float
-from colorbench.metrics.row import MetricRow
+from colorbench.metrics.row import MetricRow, SetFeatures
 from colorbench.metrics.table import METRICS
 from colorbench.photo import PhotoError
 from colorbench.tensors import PictureTooSmall, float32_on_gpu
@@ -86,7 +86,7 @@ def score_folders(
 
 
 def set_score(pred: Any, target: Any, key: str) -> float:
-    """The value of a set metric (`fid`, `kid`) between all these pictures and the photos.
+    """The value of a set metric (`fid`, `kid`, `delta-cf` ...) between all these pictures and the photos.
 
     Raises:
         WeightsMissing: the Inception weights are unavailable.
@@ -208,17 +208,19 @@ class _Tally:
         self.values: dict[str, list[Tensor]] = {row.key: [] for row in image_rows}
         self.missing: dict[str, str] = {}
         self.without_weights: set[str] = set()
-        self.features: list[tuple[Tensor, Tensor]] = []
+        self.sets: dict[SetFeatures, list[MetricRow]] = {}
+        for row in set_rows:
+            self.sets.setdefault(row.features, []).append(row)
+        self.features: dict[SetFeatures, list[tuple[Tensor, Tensor]]] = {kind: [] for kind in self.sets}
 
     def add(self, names: list[str], pair: Pair) -> None:
         self.names += names
         for row in self.image_rows:
             values = self._attempt([row.key], lambda row=row: row.of_pair(pair))
             self.values[row.key].append(_nan(pair) if values is None else values)
-        if self.set_rows:
-            keys = [row.key for row in self.set_rows]
-            features = self._attempt(keys, lambda: (pair.inception, pair.reference.inception))
-            self.features += [] if features is None else [features]
+        for kind, rows in self.sets.items():
+            features = self._attempt([row.key for row in rows], lambda kind=kind: kind.of_pair(pair))
+            self.features[kind] += [] if features is None else [features]
 
     def _attempt(self, keys: list[str], compute: Callable[[], Any]) -> Any:
         """The value, or None and the reason under `missing`; weights that were not found are not asked for again."""
@@ -235,16 +237,17 @@ class _Tally:
     def set_values(self) -> dict[str, float]:
         """The set metrics that can be given; the others, and why not, are under `missing`."""
         values = {}
-        if self.features:
-            pred, target = (torch.cat(features) for features in zip(*self.features))
-        for row in self.set_rows:
-            try:
-                if self.features:
-                    values[row.key] = row.of_features(pred, target)
-                else:
+        for kind, rows in self.sets.items():
+            if not self.features[kind]:
+                for row in rows:
                     self.missing.setdefault(row.key, "no picture was scored")
-            except TooFewPictures as error:
-                self.missing[row.key] = str(error)
+                continue
+            pred, target = (torch.cat(features) for features in zip(*self.features[kind]))
+            for row in rows:
+                try:
+                    values[row.key] = row.of_features(pred, target)
+                except TooFewPictures as error:
+                    self.missing[row.key] = str(error)
         return values
 
     def frame(self, references: References, predictions: _Aligned) -> "pandas.DataFrame":
@@ -268,9 +271,10 @@ class _Tally:
 
     def _notes(self) -> dict[str, str]:
         count = len(self.names)
-        if count >= INDICATIVE_BELOW or "fid" not in (row.key for row in self.set_rows):
+        if count >= INDICATIVE_BELOW:
             return {}
-        return {"fid": f"indicative: {count} pictures, fewer than {INDICATIVE_BELOW}; read kid instead"}
+        note = f"indicative: {count} pictures, fewer than {INDICATIVE_BELOW}; read kid instead"
+        return {row.key: note for row in self.set_rows if row.on_features is fid_of}
 
 
 def _nan(pair: Pair) -> Tensor:

@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 from torchmetrics import Metric
 
-from colorbench.features.inception import INCEPTION_WIDTH
 from colorbench.metrics.fid import inception_features
-from colorbench.metrics.row import MetricRow
+from colorbench.metrics.pair import Pair
+from colorbench.metrics.row import INCEPTION, MetricRow
 from colorbench.metrics.table import METRICS
 
 
@@ -57,7 +57,7 @@ class SetDistance(Metric):
 
     full_state_update = False
     row: MetricRow
-    width = INCEPTION_WIDTH
+    width: int
     pred_features: list[Tensor]
     target_features: list[Tensor]
 
@@ -68,8 +68,16 @@ class SetDistance(Metric):
 
     def update(self, pred: Tensor, target: Tensor) -> None:
         """Add the features of a batch of predictions and of their photos."""
-        self.pred_features.append(inception_features(pred))
-        self.target_features.append(inception_features(target))
+        if self.row.features is INCEPTION:  # whose sets may differ in length and size
+            pred_features, target_features = inception_features(pred), inception_features(target)
+        else:
+            pred_features, target_features = self._of_pair(pred, target)
+        self.pred_features.append(pred_features)
+        self.target_features.append(target_features)
+
+    @torch.inference_mode()
+    def _of_pair(self, pred: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        return self.row.features.of_pair(Pair(pred, target))
 
     def sync(self, *args: Any, **kwargs: Any) -> None:
         """Gather the features of all processes; one without pictures takes part with none, of the same width."""
@@ -101,6 +109,7 @@ def class_of(key: str) -> type[Metric]:
         "__module__": __name__,
         "__doc__": f"{key} ({row.source}), {'the mean over pictures' if row.per_image else 'between two sets'}.",
         "row": row,
+        "width": row.features.width,
         "higher_is_better": row.higher_is_better,
         "is_differentiable": row.differentiable,
     }

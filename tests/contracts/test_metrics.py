@@ -30,8 +30,12 @@ GOLDEN = {
     ("ab-auc-rebalanced", "1"): [0.905101, 0.904613],
     ("lightness-error", "1"): [4.48824, 4.6252],
     ("out-of-gamut", "1"): [0.0326059, 0.0384491],
+    ("hue-bias", "1"): [0.172579, 0.292154],
     ("fid", "1"): 12.5928,
     ("kid", "2"): 14.8937,
+    ("fid-hue-invariant", "1"): 12.5928,
+    ("delta-cf", "1"): 1.13854,
+    ("cdc", "1"): 0.417998,
 }
 
 
@@ -159,6 +163,8 @@ def test_an_empty_batch_gives_no_values(row):
 def test_golden_value(row):
     if row.key == "top1-agreement":
         pytest.skip("0 or 1")
+    if row.key == "color-bleeding":
+        pytest.skip("these pictures have no edges; its own test has values")
     torch.testing.assert_close(
         value(row, *pictures()), torch.tensor(GOLDEN[row.key, row.version]), atol=1e-4, rtol=2e-5
     )

@@ -5,7 +5,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from colorbench.metrics import colorfulness, colorfulness_abs, colorfulness_bias, colorfulness_error
+from colorbench.metrics import (
+    colorfulness,
+    colorfulness_abs,
+    colorfulness_bias,
+    colorfulness_error,
+    delta_cf,
+    score,
+)
 
 
 def line(rgb, absolute=False):
@@ -59,6 +66,21 @@ def test_per_image_error_sees_what_the_difference_of_means_does_not():
     pred, target = torch.cat([gray, vivid]), torch.cat([vivid, gray])
     assert colorfulness_bias(pred, target).mean().abs().item() < 1e-4
     assert colorfulness_error(pred, target).min().item() > 50
+
+
+def test_delta_cf_is_the_difference_of_the_means_of_the_absolute_variant(pair):
+    means = [np.mean([line(picture, absolute=True) for picture in pictures]) for pictures in pair]
+    expected = abs(means[0] - means[1])
+    assert expected > 0.1
+    assert delta_cf(*pair).item() == pytest.approx(expected, rel=1e-4)
+    assert score(*pair, ["delta-cf"]).attrs["set"]["delta-cf"] == pytest.approx(expected, rel=1e-4)
+
+
+def test_delta_cf_is_blind_to_errors_that_cancel():
+    """Two photos with each other's colors."""
+    gray = torch.full((1, 3, 8, 8), 0.5)
+    vivid = torch.rand(1, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    assert delta_cf(torch.cat([gray, vivid]), torch.cat([vivid, gray])).item() < 1e-4
 
 
 def test_gray_and_constant_pictures_have_zero_and_a_finite_gradient():
