@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from colorbench import __version__, board_commands
+from colorbench.errors import WrongUsage
 from colorbench.options import (
     Batch,
     Device,
@@ -18,6 +19,7 @@ from colorbench.options import (
     Metrics,
     Out,
     Plugins,
+    Protocols,
     Resize,
     Size,
     Source,
@@ -46,7 +48,7 @@ app = typer.Typer(
 )
 app.add_typer(board_commands.app, name="leaderboard")
 
-_TABLES = ("generators", "losses", "metrics", "datasets", "suites")
+_TABLES = ("generators", "losses", "metrics", "datasets", "suites", "protocols")
 _EXECUTORS = ("local", "ray", "slurm")
 
 
@@ -80,7 +82,7 @@ def list_tables(
     as_json: Json = False,
     plugin: Plugins = None,
 ) -> None:
-    """List the generators, losses, metrics, datasets and suites."""
+    """List the generators, losses, metrics, datasets, suites and protocols."""
     from colorbench.listing import list_tables
 
     list_tables(kind, plugin or [], as_json)
@@ -183,17 +185,40 @@ def score(
     ],
     references: Annotated[Path, typer.Argument(help="Folder of the true photos; matched by file name without ending.")],
     metrics: Metrics = None,
+    protocol: Protocols = None,
     out: Annotated[
-        Path | None, typer.Option("--out", help="Write one row per picture to this .csv or .parquet file.")
+        Path | None,
+        typer.Option(
+            "--out", help="Write one row per picture to this .csv or .parquet file; with --protocol one per measure."
+        ),
     ] = None,
     resize: Resize = False,
     device: Device = None,
     plugin: Plugins = None,
     as_json: Json = False,
 ) -> None:
-    """Score any colorizer's pictures, folder against folder."""
-    from colorbench.scoring import score_and_print
+    """Score any colorizer's pictures, folder against folder.
 
+    With --protocol: by the rules of papers' own scripts, one column per protocol.
+    """
+    from colorbench.scoring import protocols_and_print, score_and_print
+
+    if protocol:
+        if metrics:
+            raise WrongUsage("--metrics and --protocol: a protocol has its own measures; leave out one of the two")
+        try:
+            protocols_and_print(
+                predictions,
+                references,
+                split_names(protocol),
+                out=out,
+                resize=resize,
+                device=device,
+                as_json=as_json,
+            )
+        except KeyboardInterrupt:
+            raise Stopped("score --protocol") from None  # which keeps nothing to go on from
+        return
     score_and_print(
         predictions,
         references,

@@ -8,7 +8,7 @@ from colorbench.console import results, show, show_json, show_table
 from colorbench.errors import unknown_name
 from colorbench.plugins import KINDS, load_plugins
 
-TABLES = (*KINDS, "suites")
+TABLES = (*KINDS, "suites", "protocols")
 GROUPS = {
     "First steps": ("mini", "ambiguity", "smoke"),
     "Boards on the CPU": ("generators-cpu", "losses-cpu", "scenery-cpu", "color-space-cpu"),
@@ -30,6 +30,7 @@ def list_tables(kind: str | None, plugins: list[Path], as_json: bool = False) ->
         "metrics": metrics,
         "datasets": datasets,
         "suites": suites,
+        "protocols": protocols,
     }
     kinds = [kind] if kind else list(TABLES)
     found = {each: makers[each]() for each in kinds}
@@ -144,6 +145,24 @@ def suites() -> list[dict]:
             }
         )
     return rows
+
+
+def protocols() -> list[dict]:
+    """Every protocol of `score --protocol`, with the script it follows and what the rules rest on."""
+    from colorbench.metrics import PROTOCOLS
+
+    return [
+        {
+            "protocol": key,
+            "measures": ", ".join(row.measures),
+            "pictures": row.size.text,
+            "source": row.source,
+            "traps": row.traps or None,
+            "evidence": row.evidence,
+            "code": row.code or None,
+        }
+        for key, row in PROTOCOLS.items()
+    ]
 
 
 def _show_suites(rows: list[dict]) -> None:

@@ -49,6 +49,13 @@ TableFile = Annotated[
 Device = Annotated[str | None, typer.Option("--device", help="auto, cpu, cuda or cuda:N; default auto.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Metrics = Annotated[list[str] | None, typer.Option("--metrics", help="Names, repeatable or with commas.")]
+Protocols = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--protocol",
+        help="The numbers that a paper's script gives: a name of `colorbench list protocols`, or all; repeatable.",
+    ),
+]
 Resize = Annotated[bool, typer.Option("--resize", help="Bring predictions of another size to the photo's size.")]
 Size = Annotated[int | None, typer.Option("--size", min=16, help="Side of the pictures in pixels.")]
 Batch = Annotated[int | None, typer.Option("--batch", min=1, help="Photos per step.")]

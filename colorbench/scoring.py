@@ -3,7 +3,7 @@
 from collections import Counter
 from pathlib import Path
 
-from colorbench.console import fail, note, notes, progress, show, show_json, show_table, warn
+from colorbench.console import fail, note, notes, progress, results, show, show_json, show_table, warn
 from colorbench.errors import WrongUsage
 from colorbench.files import bytes_sha256, printable, write_atomically
 from colorbench.plugins import load_plugins
@@ -32,10 +32,7 @@ def score_and_print(
     from colorbench.leaderboard.scoring import forget_parts, score_folders_in_parts
     from colorbench.metrics.samples import holds_samples, score_samples
 
-    if out is not None and out.suffix not in (".csv", ".parquet"):
-        raise WrongUsage(f"--out {out} ends in {out.suffix!r}; write .csv or .parquet")
-    for folder in (predictions, references):
-        check_folder(folder)
+    _check_paths(predictions, references, out)
     load_plugins(plugins)
     device = find_devices(device)[0] if device else None
     with progress() as bars:
@@ -64,7 +61,76 @@ def score_and_print(
     forget_parts(parts)
 
 
+def protocols_and_print(
+    predictions: Path,
+    references: Path,
+    protocols: list[str] | None,
+    *,
+    out: Path | None,
+    resize: bool,
+    device: str | None,
+    as_json: bool = False,
+) -> None:
+    """Score a folder by the rules of papers: one row per measure, one column per protocol, and how far each measure moves."""
+    from colorbench.grid.executors import find_devices
+    from colorbench.metrics import score_protocols
+    from colorbench.metrics.protocol_score import spread
+    from colorbench.metrics.protocols import MEASURES, PROTOCOLS, protocol_rows
+
+    protocol_rows(protocols)  # a wrong name is refused before anything is read
+    _check_paths(predictions, references, out)
+    with progress() as bars:
+        task = bars.add_task("scoring", total=None)
+        frame = score_protocols(
+            predictions,
+            references,
+            protocols,
+            resize=resize,
+            device=find_devices(device)[0] if device else None,
+            on_progress=lambda done, total: bars.update(task, completed=done, total=total),
+        )
+    moves, values = spread(frame).to_dict(), frame.to_dict("index")
+    if as_json:
+        facts = {"pictures": frame.attrs["pictures"], "measures": []}
+        for key, found in values.items():
+            unit, higher = MEASURES[key]
+            found = {name: value for name, value in found.items() if key in PROTOCOLS[name].measures}
+            row = {"measure": key, "unit": unit or None, "better": _BETTER[higher], "values": found}
+            facts["measures"].append(row | {"moves": moves[key]})
+        show_json(facts | {key: frame.attrs[key] for key in ("missing", "notes", "unreadable", "unmatched")})
+    else:
+        heads = ["measure", *frame.columns, "moves by"]
+        cells = [[key, *map(_number, values[key].values()), _number(moves[key])] for key in values]
+        show_table(heads, cells if results.is_terminal else [heads, *cells])  # the columns differ from call to call
+    _tell_protocols(frame)
+    if out is not None:
+        frame["moves"] = spread(frame)
+        write_atomically(out, _file_of(frame, out.suffix))
+        note(f"{len(frame)} rows written to {out}")
+
+
+def _tell_protocols(frame) -> None:
+    """Why cells are empty, each reason once, and what was left out."""
+    where: dict[tuple[str, str], list[str]] = {}
+    for protocol, reasons in frame.attrs["missing"].items():
+        for measure, reason in reasons.items():
+            where.setdefault((measure, reason), []).append(protocol)
+    for (measure, reason), names in where.items():
+        warn(f"{measure} is empty for {', '.join(names)}: {reason}")
+    for measure, caution in frame.attrs["notes"].items():
+        warn(f"{measure}: {caution}")
+    _tell_files(frame.attrs)
+
+
 _FACTS = ("missing", "notes", "samples", "identical", "unreadable", "unmatched", "versions")
+_BETTER = {True: "higher", False: "lower", None: None}
+
+
+def _check_paths(predictions: Path, references: Path, out: Path | None) -> None:
+    if out is not None and out.suffix not in (".csv", ".parquet"):
+        raise WrongUsage(f"--out {out} ends in {out.suffix!r}; write .csv or .parquet")
+    for folder in (predictions, references):
+        check_folder(folder)
 
 
 def check_folder(folder: Path) -> None:
@@ -88,7 +154,6 @@ def mean_rows(frame) -> list[dict]:
     from colorbench.metrics.samples import metric_of
     from colorbench.metrics.score import mean_scores
 
-    words = {True: "higher", False: "lower", None: None}
     rows, means = [], mean_scores(frame)
     for key in frame.columns:
         finite = frame[key].replace([float("inf")], float("nan")).dropna()
@@ -96,9 +161,13 @@ def mean_rows(frame) -> list[dict]:
     for key, value in frame.attrs["set"].items():
         rows.append({"metric": key, "mean": value, "sd": None, "pictures": len(frame)})
     for row in rows:
+<<<<<<< HEAD
         known = METRICS[metric_of(row["metric"])]
         better = None if row["metric"].startswith("diversity-") else words[known.higher_is_better]
         row |= {"better": better, "unit": known.unit or None}
+=======
+        known = METRICS[row["metric"]]
+        row |= {"better": _BETTER[known.higher_is_better], "unit": known.unit or None}
     return rows
 
 
@@ -119,6 +188,11 @@ def _tell_attributes(frame) -> None:
             else f"{count} pictures equal their photos; their psnr is"
         )
         note(f"{what} infinite and left out of the mean")
+    _tell_files(attributes)
+
+
+def _tell_files(attributes: dict) -> None:
+    """Files that gave no picture, and names that only one folder holds."""
     _name(attributes["unreadable"].items(), "left out")
     if unmatched := attributes["unmatched"]:
         warn(f"{len(unmatched)} names are in only one of the folders, such as {', '.join(unmatched[:3])}")
@@ -134,9 +208,13 @@ def _name(problems, word: str) -> None:
 
 
 def _as_bytes(frame, ending: str) -> bytes:
+    return _file_of(frame.assign(**frame.attrs["set"]), ending)  # of all pictures together: the same value in every row
+
+
+def _file_of(frame, ending: str) -> bytes:
+    """A table as CSV or parquet, its index the first column."""
     import io
 
-    frame = frame.assign(**frame.attrs["set"])  # of all pictures together: the same value in every row
     frame.attrs = {}
     if ending == ".csv":
         return frame.to_csv().encode()

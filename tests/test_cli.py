@@ -165,6 +165,8 @@ def test_status_of_a_finished_run(colorbench, board):
         (["colorize", "none.safetensors", "x.png"], 1, "no such file or folder: x.png"),
         (["colorize", "none.safetensors", "photo.png"], 1, "no checkpoint at none.safetensors"),
         (["score", "photoos", "empty"], 1, "photoos does not exist"),
+        (["score", "empty", "empty", "--protocol", "ddcolor"], 2, "did you mean 'ddcolor-crop'"),
+        (["score", "empty", "empty", "--protocol", "ct2", "--metrics", "psnr"], 2, "leave out one of the two"),
         (["status", "rnus"], 1, "rnus does not exist"),
         (["run", "losses", "--data", "./empty"], 2, "none is shipped for 128 px, batch 16, bf16, channels last, eager"),
         (["run", "mini", "--table", "none.json"], 1, "there is no step table none.json"),

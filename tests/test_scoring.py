@@ -10,7 +10,7 @@ from PIL import Image
 
 from colorbench.data import cache_folder
 from colorbench.errors import WrongUsage
-from colorbench.scoring import colorize_and_print, mean_rows, score_and_print
+from colorbench.scoring import colorize_and_print, mean_rows, protocols_and_print, score_and_print
 from colorbench.training.train import train
 from tests.training.cells import small_cell
 
@@ -94,6 +94,48 @@ def test_a_metric_of_the_whole_set_has_no_spread():
     ]
 
 
+@pytest.fixture
+def no_weights(monkeypatch, tmp_path):
+    monkeypatch.setenv("COLORBENCH_WEIGHTS", str(tmp_path / "none"))
+    monkeypatch.setenv("COLORBENCH_DOWNLOAD_MB", "0")
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "hub"))
+
+
+def test_protocols_side_by_side(folders, no_weights, tmp_path, capsys):
+    options = {"out": tmp_path / "rules.csv", "resize": False, "device": None}
+    protocols_and_print(*folders, ["colorformer", "mean-error", "icolorit"], **options)
+    printed = capsys.readouterr()
+    heads, psnr, lpips, colorfulness = csv.reader(printed.out.splitlines(), delimiter="\t")
+    assert heads == ["measure", "colorformer", "mean-error", "icolorit", "moves by"]
+    values = [20 * np.log10(255 / off) for off in (10, 20)]
+    mean_error = 20 * np.log10(255) - 10 * np.log10((10**2 + 20**2) / 3)
+    expected = [np.mean(values), mean_error, np.mean([*values, 50])]
+    assert psnr[0] == "psnr"
+    assert [float(cell) for cell in psnr[1:]] == pytest.approx([*expected, max(expected) - min(expected)], abs=2e-4)
+    assert lpips == ["lpips-vgg", "-", "-", "-", "-"]
+    assert colorfulness[2:] == ["-", "-", "-"]
+    frame = pd.read_csv(tmp_path / "rules.csv", index_col="measure")
+    assert frame.loc["psnr"].tolist() == pytest.approx([float(cell) for cell in psnr[1:]], abs=1e-4)
+    assert "bad is left out: not a picture" in printed.err
+    assert "1 names are in only one of the folders, such as alone" in printed.err
+
+
+def test_protocols_as_json_and_why_cells_are_empty(folders, no_weights, capsys):
+    options = {"out": None, "resize": False, "device": None}
+    protocols_and_print(*folders, ["ddcolor-crop", "clean-fid"], as_json=True, **options)
+    printed = capsys.readouterr()
+    facts = json.loads(printed.out)
+    rows = {row["measure"]: row for row in facts["measures"]}
+    assert facts["pictures"] == 3
+    assert list(rows) == ["colorfulness", "delta-cf", "fid"]
+    assert list(rows["colorfulness"]["values"]) == ["ddcolor-crop"]
+    assert (rows["delta-cf"]["better"], rows["delta-cf"]["unit"]) == ("lower", "8-bit levels")
+    assert rows["fid"]["values"] == {"ddcolor-crop": None, "clean-fid": None}
+    assert "inception-torchvision weights" in facts["missing"]["ddcolor-crop"]["fid"]
+    assert "fid is empty for clean-fid: inception weights are a download" in printed.err
+    assert "fid: indicative: 3 pictures" in printed.err
+
+
 def test_refused_before_anything_is_read(folders, tmp_path):
     with pytest.raises(WrongUsage, match=r"write \.csv or \.parquet"):
         score_and_print(*folders, None, **OPTIONS | {"out": tmp_path / "rows.xlsx"})
@@ -101,6 +143,8 @@ def test_refused_before_anything_is_read(folders, tmp_path):
         score_and_print(tmp_path / "absent", folders[1], None, **OPTIONS)
     with pytest.raises(ValueError, match="is a file, not a folder"):
         score_and_print(folders[0] / "0.png", folders[1], None, **OPTIONS)
+    with pytest.raises(KeyError, match=r"unknown protocol 'ct3'; known protocols: .* did you mean 'ct2'"):
+        protocols_and_print(tmp_path / "absent", folders[1], ["ct3"], out=None, resize=False, device=None)
 
 
 def test_a_photo_that_cannot_be_read_makes_the_status_one(tmp_path, capsys):

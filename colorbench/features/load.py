@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from colorbench.errors import unknown_name
 from colorbench.features import networks
-from colorbench.features.inception import FidInception
+from colorbench.features.inception import FidInception, TorchvisionInception
 from colorbench.features.weights import WeightFile, WeightsMissing, find_weights, read_state
 
 INCEPTION_FILE = WeightFile(
@@ -20,6 +20,11 @@ INCEPTION_FILE = WeightFile(
     url="https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/weights-inception-2015-12-05-6726825d.pth",
     megabytes=91.2,
     aliases=("inception_fid_2015_12_05_pool3_fp32.pth", "pt_inception-2015-12-05-6726825d.pth"),
+)
+TORCHVISION_INCEPTION_FILE = WeightFile(
+    name="inception-torchvision",
+    url="https://download.pytorch.org/models/inception_v3_google-1a9a5a14.pth",
+    megabytes=103.8,
 )
 
 
@@ -84,6 +89,12 @@ FEATURES = {
             "Iandola 2016",
         ),
         FeatureRow("inception", FidInception, lambda: INCEPTION_FILE, "Szegedy 2016, as FID uses it (2015-12-05)"),
+        FeatureRow(
+            "inception-torchvision",
+            TorchvisionInception,
+            lambda: TORCHVISION_INCEPTION_FILE,
+            "Szegedy 2016, torchvision's first weights, which FID scripts of some papers take",
+        ),
     )
 }
 
@@ -105,8 +116,8 @@ def load_features(name: str, device: torch.device | str | None = None) -> nn.Mod
     """The frozen network of this name on this device. The same object at every call; do not train it.
 
     Args:
-        name: `vgg16`, `vgg16_bn`, `alexnet`, `squeezenet1_1` (FeatureMaps: RGB in [0, 1] -> dict of named maps) or
-            `inception` (FidInception: RGB in [0, 1] -> `(b, 2048)`).
+        name: `vgg16`, `vgg16_bn`, `alexnet`, `squeezenet1_1` (FeatureMaps: RGB in [0, 1] -> dict of named maps),
+            `inception` (FidInception: RGB in [0, 1] -> `(b, 2048)`) or `inception-torchvision` (TorchvisionInception).
         device: where; default the CPU.
 
     Raises:
@@ -116,7 +127,7 @@ def load_features(name: str, device: torch.device | str | None = None) -> nn.Mod
     if name not in FEATURES:
         raise unknown_name("network", name, FEATURES)
     path = find_weights(FEATURES[name].file())
-    return _loaded(name, path, str(torch.device(device or "cpu")), _in_bf16.get() and name != "inception")
+    return _loaded(name, path, str(torch.device(device or "cpu")), _in_bf16.get() and "inception" not in name)
 
 
 @cache

@@ -19,6 +19,8 @@ from colorbench.metrics.hue import hue_bias, hue_error_histogram
 from colorbench.metrics.kid import kid
 from colorbench.metrics.lpips import lpips
 from colorbench.metrics.pair import Pair, Reference
+from colorbench.metrics.protocol_score import score_protocols
+from colorbench.metrics.protocols import PROTOCOLS
 from colorbench.metrics.psnr import psnr, psnr_ab
 from colorbench.metrics.references import References
 from colorbench.metrics.row import MetricRow
@@ -31,6 +33,7 @@ from colorbench.tensors import PictureTooSmall
 
 __all__ = [
     "METRICS",
+    "PROTOCOLS",
     "MetricRow",
     "Pair",
     "PictureTooSmall",
@@ -66,6 +69,7 @@ __all__ = [
     "score",
     "score_folders",
     "score_samples",
+    "score_protocols",
     "set_score",
     "ssim",
     "top1_agreement",

@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from colorbench.features import FidInception, load_features
+from colorbench.features.inception import TorchvisionInception
 
 
 def test_features_are_those_of_torch_fidelity_on_the_same_weights(weights, tmp_path):
@@ -37,3 +38,17 @@ def test_it_is_frozen():
     network = FidInception().train()
     assert not network.training
     assert not any(parameter.requires_grad for parameter in network.parameters())
+
+
+def test_torchvisions_network_is_torchvisions():
+    """Random weights: its logits without the last layer are the pooled features."""
+    from torchvision import models
+
+    torch.manual_seed(0)
+    theirs = models.inception_v3(weights=None, init_weights=False, transform_input=False).eval()
+    theirs.fc = torch.nn.Identity()
+    own = TorchvisionInception()
+    own.load_state_dict({key: value for key, value in theirs.state_dict().items() if key in own.state_dict()})
+    x = torch.randn(1, 3, 299, 299)
+    with torch.no_grad():
+        torch.testing.assert_close(own(x), theirs(x))

@@ -1,5 +1,6 @@
 """Pictures to measure, and the weights and reference files that some tests need."""
 
+import io
 import os
 from pathlib import Path
 
@@ -7,6 +8,8 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+
+from colorbench.data.embedded import find_embedded
 
 
 @pytest.fixture
@@ -27,6 +30,19 @@ def noisy_pair(shape, seed=0):
     target = torch.nn.functional.interpolate(coarse, shape[2:], mode="bicubic").clamp(0, 1)
     pred = (target + 0.08 * torch.randn(shape, generator=generator)).clamp(0, 1)
     return pred, target
+
+
+def small_photos() -> list[tuple[np.ndarray, np.ndarray]]:
+    """Pairs `(prediction, photo)` of uint8 `(h, w, 3)`: embedded photos, and their colors faded and noisy."""
+    pairs = []
+    for k, source in enumerate(find_embedded(None).sources[:3]):
+        image = Image.open(io.BytesIO(source.read())).convert("RGB")
+        image.thumbnail((96, 70 + 20 * k))
+        photo = np.array(image)
+        gray = photo.mean(axis=2, keepdims=True)
+        noise = np.random.default_rng(k).normal(0, 4 + 4 * k, photo.shape)
+        pairs.append(((gray + 0.6 * (photo - gray) + noise).clip(0, 255).round().astype(np.uint8), photo))
+    return pairs
 
 
 def random_features(n, width=48, shift=0.0, seed=0):
