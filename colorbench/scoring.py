@@ -161,13 +161,9 @@ def mean_rows(frame) -> list[dict]:
     for key, value in frame.attrs["set"].items():
         rows.append({"metric": key, "mean": value, "sd": None, "pictures": len(frame)})
     for row in rows:
-<<<<<<< HEAD
         known = METRICS[metric_of(row["metric"])]
-        better = None if row["metric"].startswith("diversity-") else words[known.higher_is_better]
+        better = None if row["metric"].startswith("diversity-") else _BETTER[known.higher_is_better]
         row |= {"better": better, "unit": known.unit or None}
-=======
-        known = METRICS[row["metric"]]
-        row |= {"better": _BETTER[known.higher_is_better], "unit": known.unit or None}
     return rows
 
 
