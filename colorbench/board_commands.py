@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from colorbench.options import Json, Resize, Source, Verbs
+from colorbench.options import Device, Json, Resize, Source, Verbs
 
 app = typer.Typer(cls=Verbs, help="Build, check, export, submit, publish or serve a board.", no_args_is_help=True)
 
@@ -104,6 +104,22 @@ def submit_board(
 
     facts = {"name": name, "licence": licence, "citation": citation, "source": source, "resize": resize}
     typer.echo(f"entered as {submit(predictions, folder, **facts)}; run `colorbench leaderboard build {folder}`")
+
+
+@app.command("submit-official")
+def submit_official_board(
+    generator: Annotated[str, typer.Argument(help="eccv16 or siggraph17.")],
+    folder: Board,
+    device: Device = None,
+) -> None:
+    """Color a board's photos with a generator's published weights and enter them, outside the budget.
+
+    The file lies in the folder that COLORBENCH_WEIGHTS names, or is downloaded.
+    """
+    from colorbench.publishing import submit_official
+
+    path = submit_official(generator, folder, device)
+    typer.echo(f"entered as {path}; run `colorbench leaderboard build {folder}`")
 
 
 @app.command("publish")

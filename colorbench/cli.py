@@ -260,7 +260,7 @@ def compare(
 
 @app.command()
 def colorize(
-    checkpoint: Annotated[Path, typer.Argument(help="checkpoint.safetensors of a run.")],
+    checkpoint: Annotated[Path, typer.Argument(help="checkpoint.safetensors of a run, or official:eccv16.")],
     photos: Annotated[list[Path], typer.Argument(help="Photo files or folders.")],
     out: Out = Path("colorized"),
     size: Annotated[

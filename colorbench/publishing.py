@@ -1,4 +1,4 @@
-"""`colorbench leaderboard check`, with the two checks that need a trainer."""
+"""`colorbench leaderboard check` with the two checks that need a trainer, and `submit-official`, which needs its networks."""
 
 import tempfile
 from functools import cache
@@ -9,6 +9,7 @@ from rich.text import Text
 from colorbench.cell import Cell
 from colorbench.console import note, show, show_json, show_table
 from colorbench.errors import WrongUsage
+from colorbench.files import REFERENCES
 from colorbench.record import Record
 
 
@@ -59,6 +60,34 @@ def check_and_print(
         show_table(["record", "badges", "remark"], rows, title=f"{folder.name}: {len(findings)} records")
         show(f"{len(findings) - wrong} of {len(findings)} records are clean.")
     return 1 if wrong else 0
+
+
+def submit_official(key: str, folder: Path, device: str | None = None) -> Path:
+    """Color a board's photos with published weights and enter them, outside the budget. Returns the new record's path.
+
+    Args:
+        key: `eccv16` or `siggraph17`.
+        folder: a suite's run folder, with its reference photos.
+        device: where to color; default the first GPU, else the CPU.
+
+    Raises:
+        KeyError: a generator without published weights; lists those with some.
+        WeightsMissing: the published weights are unavailable.
+        FileExistsError: the board has that entry.
+    """
+    from colorbench.generators import GENERATORS
+    from colorbench.generators.official import MARK
+    from colorbench.grid.executors import find_devices
+    from colorbench.leaderboard import submit
+    from colorbench.training.colorize import colorize
+
+    with tempfile.TemporaryDirectory(prefix="colorbench-official-") as place:
+        colorize(f"{MARK}:{key}", [Path(folder) / REFERENCES], Path(place), device=find_devices(device)[0])
+        row = GENERATORS[key]
+        return submit(
+            Path(place), folder, name=f"{key}-{MARK}", licence=row.pretrained_licence, citation=row.citation,
+            source=f"{row.source}; the authors' published weights", pretrained=f"{key} {MARK}", parameters=row.parameters or 0,
+        )  # fmt: skip
 
 
 def infer_again(checkpoint: Path, photos: list) -> list:

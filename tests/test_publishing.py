@@ -1,20 +1,26 @@
 """The checks that need a trainer, on a really trained cell: what an honest folder gets, what each tampering loses."""
 
+import dataclasses
 import hashlib
 import shutil
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from colorbench.cell import Budget, Recipe
+from colorbench.files import file_sha256
+from colorbench.generators.official import FILES
 from colorbench.grid.run import run
 from colorbench.leaderboard import check
+from colorbench.leaderboard.entries import read_board
 from colorbench.leaderboard.untrusted import folder_sha256
 from colorbench.metrics import METRICS, score_folders
 from colorbench.photo import decode_photo
-from colorbench.publishing import check_and_print, infer_again
+from colorbench.publishing import check_and_print, infer_again, submit_official
 from colorbench.record import Score, read_record, write_record
+from tests.generators.test_official import OfficialSiggraph17
 from tests.grid.test_retest import InProcess, write_photos
 from tests.grid.test_run import UNET, tiny_suite
 from tests.training.cells import small_protocol
@@ -139,3 +145,32 @@ def test_a_checkpoint_that_does_not_fit_loses_the_badge_and_nothing_else(folder)
     found = finding(folder)
     assert found.badges == ("valid", "plausible", "re-scored")
     assert "no colorbench cell" in found.problems[0]
+
+
+def test_published_weights_enter_outside_the_budget(folder, tmp_path, monkeypatch):
+    weights = tmp_path / "weights" / FILES["siggraph17"].file_name
+    weights.parent.mkdir()
+    torch.save(OfficialSiggraph17().state_dict(), weights)
+    published = dataclasses.replace(FILES["siggraph17"], sha256=file_sha256(weights))
+    monkeypatch.setitem(FILES, "siggraph17", published)
+    monkeypatch.setenv("COLORBENCH_WEIGHTS", str(weights.parent))
+    record = read_record(submit_official("siggraph17", folder, "cpu"))
+    assert record.generator.pretrained == "siggraph17 official"
+    assert record.generator.parameters == 34_187_027
+    assert read_board(folder).entry("siggraph17-official").kind == "submission"
+    found = check(folder, only=["siggraph17-official"])[0]
+    assert found.badges == ("valid", "plausible", "re-scored"), found.problems
+    with pytest.raises(FileExistsError, match="siggraph17-official"):
+        submit_official("siggraph17", folder, "cpu")
+    with pytest.raises(KeyError, match="known official networks: eccv16, siggraph17"):
+        submit_official("unet", folder, "cpu")
+
+
+def test_a_run_that_started_from_published_weights_is_outside_the_budget_too(folder):
+    assert read_board(folder).entry(LABEL).kind == "trained"
+    for seed in (0, 1):
+        path = folder / LABEL / f"seed-{seed}" / "record.json"
+        record = read_record(path)
+        facts = record.generator.model_copy(update={"pretrained": "eccv16 official"})
+        write_record(record.model_copy(update={"generator": facts}), path)
+    assert read_board(folder).entry(LABEL).kind == "submission"

@@ -15,6 +15,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from colorbench.files import file_sha256
+
 CONNECT_SECONDS = 5.0
 
 _failed_downloads: dict[str, str] = {}
@@ -33,12 +35,14 @@ class WeightFile:
         url: where it is published; its last part is the file's name in torch's hub cache.
         megabytes: size of that download.
         aliases: other file names the same weights go by in a COLORBENCH_WEIGHTS folder.
+        sha256: of the published file, if any other is to be refused; "" takes what is there.
     """
 
     name: str
     url: str
     megabytes: int | float
     aliases: tuple[str, ...] = ()
+    sha256: str = ""
 
     @property
     def file_name(self) -> str:
@@ -73,12 +77,15 @@ def find_weights(file: WeightFile, *, features_only: bool = True) -> Path:
         features_only: whether a file that holds the convolutions without the classifier will do.
 
     Raises:
-        WeightsMissing: when they are nowhere and cannot be fetched.
+        WeightsMissing: when they are nowhere and cannot be fetched, or a file is another than the published one.
     """
-    for path in candidates(file, features_only):
-        if path.is_file():
-            return path
-    return _download(file)
+    here = (path for path in candidates(file, features_only) if path.is_file())
+    path = next(here, None) or _download(file)
+    if file.sha256 and (found := file_sha256(path)) != file.sha256:
+        raise WeightsMissing(
+            f"{path} has sha256 {found[:12]}, the published file {file.sha256[:12]}: replace it (from {file.url})"
+        )
+    return path
 
 
 def read_state(path: Path) -> Mapping[str, Tensor]:

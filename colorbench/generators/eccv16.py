@@ -6,6 +6,7 @@ ReLU blocks with batch norm only at their ends: [1, 64, 64 s2] [128, 128 s2] [25
 Unclear, and the reading taken: the authors' demo network carries on with a softmax and a fixed 313 -> 2 projection; here
 the `bins` head decodes, so raw is the logits. Their input is (L - 50) / 100, this project's L / 50 - 1; the first
 convolution learns the factor. Under another head the same layers give that head's channels, at 1/4 as well.
+With `pretrained="official"` it colors as the authors' file does (see `official`).
 
 The trunk, seven blocks of 3x3 convolutions, is shared with `siggraph17`.
 """
@@ -13,6 +14,7 @@ The trunk, seven blocks of 3x3 convolutions, is shared with `siggraph17`.
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from colorbench.generators.official import load_official
 from colorbench.generators.sizes import cropped, padded
 from colorbench.tensors import Gray
 
@@ -21,9 +23,15 @@ BLOCKS = ((2, 1, 1), (2, 2, 1), (3, 4, 1), (3, 8, 1), (3, 8, 2), (3, 8, 2), (3, 
 
 
 class Eccv16(nn.Module):
-    """Gray `(b, 1, h, w)` -> raw `(b, out_channels, ceil(h/4), ceil(w/4))`; `width` of the first block."""
+    """Gray `(b, 1, h, w)` -> raw `(b, out_channels, ceil(h/4), ceil(w/4))`.
 
-    def __init__(self, out_channels: int = 313, width: int = 64):
+    Args:
+        out_channels: of the head.
+        width: channels of the first block.
+        pretrained: `official`, the authors' weights, which need the head `bins`; or None.
+    """
+
+    def __init__(self, out_channels: int = 313, width: int = 64, pretrained: str | None = None):
         super().__init__()
         self.blocks = trunk(1, width, strided=True)
         self.last = nn.Sequential(
@@ -35,6 +43,7 @@ class Eccv16(nn.Module):
             nn.ReLU(inplace=True),
             nn.Conv2d(4 * width, out_channels, 1),
         )
+        self.pretrained = load_official(self, "eccv16", pretrained, width=(width, 64), out_channels=(out_channels, 313))
 
     def forward(self, gray: Gray) -> Float[Tensor, "b c quarter_h quarter_w"]:
         x = padded(gray, 8)

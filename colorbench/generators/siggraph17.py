@@ -10,6 +10,8 @@ Unclear, and the reading taken:
 - the authors run the class head's gradient into the trunk while the color branch then sees detached features, in a first
   stage, and the reverse in a second. Here one stage: both gradients reach the trunk, weighed by the loss expression;
 - the published network ends with tanh; here the head applies it.
+
+With `pretrained="official"` it colors as the authors' file does (see `official`).
 """
 
 import torch
@@ -17,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn.functional import leaky_relu, relu
 
 from colorbench.generators.eccv16 import block, trunk
+from colorbench.generators.official import load_official
 from colorbench.generators.sizes import cropped, padded
 from colorbench.tensors import Gray, Raw
 
@@ -30,9 +33,10 @@ class Siggraph17(nn.Module):
         out_channels: of the head.
         width: channels of the first block.
         class_head: also give `logits_529`: in training forward gives `{"raw": ..., "logits_529": ...}` at 1/4.
+        pretrained: `official`, the authors' weights, which need the head `ab`; or None.
     """
 
-    def __init__(self, out_channels: int = 2, width: int = 64, class_head: bool = True):
+    def __init__(self, out_channels: int = 2, width: int = 64, class_head: bool = True, pretrained: str | None = None):
         super().__init__()
         w = width
         self.blocks = trunk(4, w, strided=False)
@@ -43,6 +47,9 @@ class Siggraph17(nn.Module):
         self.block10 = _same(2 * w, 2 * w)
         self.last = nn.Conv2d(2 * w, out_channels, 1)
         self.classes = nn.Conv2d(4 * w, CLASSES, 1) if class_head else None
+        self.pretrained = load_official(
+            self, "siggraph17", pretrained, width=(width, 64), out_channels=(out_channels, 2)
+        )
 
     def forward(self, gray: Gray) -> Raw | dict[str, Tensor]:
         x = padded(gray, 8)

@@ -5,6 +5,7 @@ from colorbench.generators.row import GeneratorRow
 _HERE = "colorbench.generators"
 _TORCHVISION = "BSD-3-Clause (torchvision's ImageNet weights)"
 _TIMM = "Apache-2.0 (timm's convnext_tiny.fb_in1k)"
+_OFFICIAL = "BSD-2-Clause (the authors' weights)"
 
 GENERATORS: dict[str, GeneratorRow] = {
     row.key: row
@@ -153,6 +154,7 @@ GENERATORS: dict[str, GeneratorRow] = {
             output_stride=4,
             parameters=32_235_385,
             small={"width": 4},
+            pretrained_licence=_OFFICIAL,
         ),
         GeneratorRow(
             "siggraph17",
@@ -161,6 +163,7 @@ GENERATORS: dict[str, GeneratorRow] = {
             "Zhang et al. Real-Time User-Guided Image Colorization with Learned Deep Priors. SIGGRAPH 2017. arXiv 1705.02999",
             parameters=34_187_027,
             small={"width": 4},
+            pretrained_licence=_OFFICIAL,
         ),
         GeneratorRow(
             "ddcolor-tiny",

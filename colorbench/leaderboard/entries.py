@@ -238,9 +238,14 @@ def _entry(label: str, origin: str, runs: list[Run]) -> Entry:
     recipes = {canonical_json(run.record.cell.recipe.model_dump(mode="json")) for run in runs}
     if len(recipes) > 1:
         raise MixedBoard(f"{label}: its seeds were run with different settings; give the recipes names of their own")
-    submitted = origin == "submission"
-    kind = "submission" if submitted else "baseline" if runs[0].record.cell.is_baseline else "trained"
+    outside = origin == "submission" or any(_from_official(run) for run in runs)
+    kind = "submission" if outside else "baseline" if runs[0].record.cell.is_baseline else "trained"
     return Entry(label, kind, tuple(runs))
+
+
+def _from_official(run: Run) -> bool:
+    """Whether it started from a published colorizer (`pretrained="official"`), whose training no budget counts."""
+    return (run.record.generator.pretrained or "").endswith(" official")
 
 
 def refuse_mixed(runs: list[Run]) -> None:

@@ -1,4 +1,7 @@
-"""Colorize photos of any size with a finished checkpoint. Nothing in the file is executed: safetensors and names."""
+"""Colorize photos of any size with a finished checkpoint, or with published weights (`official:eccv16`).
+
+Nothing in a checkpoint is executed: safetensors and names.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -10,11 +13,17 @@ from torch import Tensor, nn
 
 from colorbench.batch import Batch, Output
 from colorbench.data.folder import scan_tree
+from colorbench.errors import unknown_name
 from colorbench.files import write_atomically
+from colorbench.generators import GENERATORS, build_generator
+from colorbench.generators.official import FILES, MARK
 from colorbench.photo import decode_photo
 from colorbench.training.checkpoint import load_generator
 from colorbench.training.evaluate import to_uint8
 from colorbench.training.heads import apply_head, with_true_lightness
+
+OFFICIAL_SIZE_PX = 256
+"""What the authors of the published weights trained at."""
 
 
 @dataclass(frozen=True)
@@ -48,13 +57,27 @@ class Colorizer:
 
 
 def load_colorizer(checkpoint: Path | str, device: torch.device | str = "cpu") -> Colorizer:
-    """The generator of a `checkpoint.safetensors` written by a run, for photos of any size.
+    """The generator of a `checkpoint.safetensors` written by a run, or `official:KEY`, for photos of any size.
 
     Raises:
         ValueError: not a checkpoint of colorbench.
+        KeyError: a KEY without published weights; lists those with some.
+        WeightsMissing: the published weights are unavailable.
     """
+    kind, _, key = str(checkpoint).partition(":")
+    if kind == MARK and key:
+        return load_official_colorizer(key, device)
     model, head, cell = load_generator(checkpoint, device)
     return Colorizer(model, head, cell.recipe.size_px or cell.protocol.size_px)
+
+
+def load_official_colorizer(key: str, device: torch.device | str = "cpu") -> Colorizer:
+    """The generator of this key with its authors' weights, see `colorbench.generators.official`."""
+    if key not in FILES:
+        raise unknown_name("official network", key, FILES)
+    row = GENERATORS[key]
+    model = build_generator(key, row.out_channels, pretrained=MARK).requires_grad_(False)
+    return Colorizer(model.to(device).eval(), row.head, OFFICIAL_SIZE_PX)
 
 
 @dataclass
