@@ -11,6 +11,7 @@ import numpy as np
 from colorbench.files import write_atomically
 from colorbench.leaderboard.entries import Board, Entry
 from colorbench.leaderboard.pareto import COSTS, cost, summary
+from colorbench.leaderboard.published import ABOUT, NUMBERS, TITLE, Published, published, traps
 from colorbench.leaderboard.tiers import Ranking, Results, tier_text
 from colorbench.leaderboard.verdict import verdict
 
@@ -29,6 +30,9 @@ def table(results: Results):
 
     `rank` is a tie tier ("1-4"); entries with one letter of `ties` in common could not be told apart (Holm, 5 %). In `.attrs`:
     `primary`, the metric ranked by; `verdict`, what the board says, a list of sentences; `summary_metrics`.
+
+    Boards of published protocols end with what papers print: kind "published", without rank, with numbers only in columns
+    called `published_*`.
     """
     import pandas as pd
 
@@ -41,7 +45,7 @@ def table(results: Results):
         row |= _what(entry) | _metrics(results, k)
         row |= {"gray_normalised_iqm": iqm[k, 0], "gray_normalised_iqm_seed_sd": iqm[k, 1]} if used else {}
         rows.append(row | _costs(entry))
-    frame = pd.DataFrame(rows)
+    frame = pd.DataFrame(rows + [_published(row, rows[0]) for row in published(board)])
     frame.attrs = {"primary": board.primary, "verdict": verdict(results), "summary_metrics": list(used)}
     return frame
 
@@ -61,6 +65,14 @@ def _what(entry: Entry) -> dict:
         "pretrained": record.generator.pretrained or "",
         "provisional_budget": any(run.record.spent.provisional for run in entry.runs),
     }
+
+
+def _published(row: Published, like: dict) -> dict:
+    """A row of the table: what an entry has and this has not is empty, in the type of the column."""
+    empty = {name: type(value)() if isinstance(value, str | int) else float("nan") for name, value in like.items()}
+    numbers = {f"published_{key}": float(text) if text else float("nan") for key, text in row.numbers.items()}
+    about = {"label": row.method, "kind": "published", "status": row.venue, "published_source": row.source}
+    return empty | about | numbers
 
 
 def _metrics(results: Results, k: int) -> dict:
@@ -232,8 +244,21 @@ def markdown(results: Results, beside: Sequence[Link] = ()) -> str:
     for title, about, rows in groups:
         lines = ["| " + " | ".join(map(plain_markdown, row)) + " |" for row in [heads, *rows]]
         head += [f"## {title}", "", about, "", lines[0], rule, *lines[1:], ""]
+    head += _published_markdown(results.board)
     lines = [f"- {link.text}: {plain_markdown(link.name)} ([board]({link.folder}/table.md))" for link in beside]
     return "\n".join(head + lines + [f"- {plain_markdown(line)}" for line in footnotes(results)]) + "\n"
+
+
+def _published_markdown(board: Board) -> list[str]:
+    rows = published(board)
+    if not rows:
+        return []
+    heads = ["method", "venue", *NUMBERS.values(), "source"]
+    texts = [heads, *([row.method, row.venue, *row.numbers.values(), row.source] for row in rows)]
+    lines = ["| " + " | ".join(map(plain_markdown, text)) + " |" for text in texts]
+    rule = "|---|---|" + "---:|" * len(NUMBERS) + "---|"
+    cautions = [f"- {plain_markdown(line)}" for line in traps(board.name)]
+    return [f"## {TITLE}", "", ABOUT, "", lines[0], rule, *lines[1:], "", *cautions, ""]
 
 
 def plain_markdown(text: str) -> str:

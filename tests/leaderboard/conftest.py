@@ -3,6 +3,7 @@
 import hashlib
 import json
 import struct
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -195,6 +196,18 @@ def write_pair(factory: Factory) -> tuple[Path, Path]:
 @pytest.fixture
 def make_runs(tmp_path) -> Factory:
     return Factory(tmp_path)
+
+
+def as_suite(results, name: str, **protocol):
+    """The results of a board as those of another suite, whose protocol differs in these fields."""
+
+    def changed(run):
+        cell = run.record.cell
+        cell = cell.model_copy(update={"suite": name, "protocol": cell.protocol.model_copy(update=protocol)})
+        return replace(run, record=run.record.model_copy(update={"cell": cell}))
+
+    entries = tuple(replace(entry, runs=tuple(map(changed, entry.runs))) for entry in results.board.entries)
+    return replace(results, board=replace(results.board, name=name, entries=entries))
 
 
 @pytest.fixture(scope="session")

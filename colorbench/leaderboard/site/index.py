@@ -14,6 +14,8 @@ from colorbench.leaderboard.comparison import separations
 from colorbench.leaderboard.entries import Board, Entry, short_names
 from colorbench.leaderboard.factors import factors, variation_line
 from colorbench.leaderboard.pareto import COSTS, REFERENCE_ROW, cost, summary, truth_colorfulness, varies
+from colorbench.leaderboard.published import ABOUT as ABOUT_PUBLISHED
+from colorbench.leaderboard.published import NUMBERS, TITLE, published, traps
 from colorbench.leaderboard.site.page import asset, data_uri, json_text, render
 from colorbench.leaderboard.table import Link, cell, footnotes, heading, place, significant
 from colorbench.leaderboard.tiers import ALPHA, Ranking, Results
@@ -59,7 +61,7 @@ def write_index(
         columns=columns, groups=_groups(results, columns, pages, badges), matrix=matrix(results), story=_story(board),
         run_columns=[heading(board, m) for m in board.metrics] + ["training time (s)"], runs=_runs(board, pages, badges),
         primary=heading(board, board.primary), beside=beside, home=home, wall=wall, board=board, lead=_lead(board),
-        footnotes=footnotes(results), separations=_separations(results),
+        footnotes=footnotes(results), published=_published(board), separations=_separations(results),
         plots=[_plot(*item) for item in plots.items()], ambiguity=ambiguity_section(results),
         filters=_filters(board), protocol=_protocol(board), summary=_summary(board), version=__version__,
         count=len(board.runs) + len(board.skipped), chart=_has_chart(board),
@@ -68,6 +70,20 @@ def write_index(
     path = out / "index.html"
     write_atomically(path, page.encode(), durable=False)
     return path
+
+
+def _published(board: Board) -> dict | None:
+    """What papers print for this board's photos, as texts."""
+    rows = published(board)
+    if not rows:
+        return None
+    return {
+        "title": TITLE,
+        "about": ABOUT_PUBLISHED,
+        "heads": list(NUMBERS.values()),
+        "rows": rows,
+        "traps": traps(board.name),
+    }
 
 
 def _lead(board: Board) -> str:

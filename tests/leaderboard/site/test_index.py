@@ -11,6 +11,7 @@ from colorbench.leaderboard.entries import read_board
 from colorbench.leaderboard.pareto import cost
 from colorbench.leaderboard.site.index import entry_badges, matrix, write_index
 from colorbench.leaderboard.tiers import ALPHA, rank_board
+from tests.leaderboard.conftest import as_suite
 
 
 @pytest.fixture(scope="module")
@@ -99,6 +100,24 @@ def test_runs_link_to_their_pages_and_badges_count_only_when_all_hold_them(resul
     page = page_of(results, tmp_path, pages={hashes[0]: "runs/unet+l1-seed-0.html"}, badges=badges)
     assert page.count('href="runs/unet&#43;l1-seed-0.html"') + page.count('href="runs/unet+l1-seed-0.html"') == 2
     assert page.count("re-scored") >= 1
+
+
+def test_published_numbers_are_a_group_of_their_own_below_the_entries(results, tmp_path):
+    assert 'id="published"' not in page_of(results, tmp_path)
+    shown = as_suite(results, "ade20k", dataset="train-val", size_px=256)
+    page = page_of(shown, tmp_path)
+    assert '<a href="#published">' in page
+    board, group = page.index('<table id="board">'), page.index('<section id="published">')
+    assert board < page.index("</table>", board) < group
+    section = page[group : page.index("</section>", group)]
+    assert section.count('<tr class="published">') == 10
+    assert '<th scope="row" class="text name">ColTran</th><td class="text">ICLR 2021</td><td>12.03</td>' in section
+    assert "Not ranked" in section
+    assert "ddcolor-resize" in section
+    labels = [point["label"] for point in given(page)["points"]]
+    assert labels == [
+        point["label"] for point in given(page_of(results, tmp_path))["points"]
+    ]  # none of them in a chart
 
 
 def test_filters_are_offered_where_something_differs(results, tmp_path):
