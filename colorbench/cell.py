@@ -158,6 +158,15 @@ class Recipe(Strict):
         return self.model_copy(update={"options": options})
 
 
+def sized_name(label: str, size_px: int) -> str:
+    """What a recipe is called where its generator sees photos at a side that it was not trained at.
+
+    >>> sized_name("unet+l1", 128)
+    'unet+l1+128px'
+    """
+    return f"{label}+{size_px}px"
+
+
 class Protocol(Strict):
     """What a board holds fixed, as far as it can change a result: part of every cell's key."""
 

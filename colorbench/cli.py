@@ -288,6 +288,10 @@ def retest(
         str | None,
         typer.Option(help="The photos trained on, which mean-ab needs; default where the run found them."),
     ] = None,
+    sizes: Annotated[
+        list[str] | None,
+        typer.Option("--sizes", help="Sides in pixels that the generators see, such as 64,128; default as trained."),
+    ] = None,
     device: Device = None,
     plugin: Plugins = None,
 ) -> None:
@@ -297,7 +301,12 @@ def retest(
     """
     from colorbench.scoring import retest_and_print
 
-    options = {"dataset": dataset, "metrics": split_names(metrics), "train_source": train_data}
+    options = {
+        "dataset": dataset,
+        "metrics": split_names(metrics),
+        "train_source": train_data,
+        "sizes": split_names(sizes),
+    }
     raise typer.Exit(retest_and_print(folder, data, name, device=device, plugins=plugin or [], **options))
 
 

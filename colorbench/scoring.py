@@ -229,13 +229,16 @@ def retest_and_print(
     train_source: str | None,
     device: str | None,
     plugins: list[Path],
+    sizes: list[str] | None = None,
 ) -> int:
     """Test a finished board's generators on other photos; 1 when some of them could not be tested."""
     from colorbench.grid.retest import plan_retest, retest
 
     load_plugins(plugins)
     with notes.status("looking at the photos"):
-        plan = plan_retest(folder, source, name, dataset=dataset, metrics=metrics, train_source=train_source)
+        plan = plan_retest(
+            folder, source, name, dataset=dataset, metrics=metrics, train_source=train_source, sizes=_pixels(sizes)
+        )
     for fact in plan.told:
         note(f"{fact}.")
     with progress() as bars:
@@ -253,6 +256,13 @@ def retest_and_print(
         show_summary(report.board)
         note(f"`colorbench leaderboard build {folder}` links the two boards.")
     return 1 if report.left_out else 0
+
+
+def _pixels(sizes: list[str] | None) -> list[int]:
+    """`--sizes 64,128` as numbers, ascending and each once."""
+    if wrong := [size for size in sizes or [] if not size.isdecimal()]:
+        raise WrongUsage(f"--sizes {wrong[0]!r} is no number of pixels; write --sizes 64,128,256")
+    return sorted({int(size) for size in sizes or []})
 
 
 def colorize_and_print(

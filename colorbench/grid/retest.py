@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from colorbench.cell import Cell, Protocol, Suite
+from colorbench.cell import Cell, Protocol, Recipe, Suite, sized_name
 from colorbench.data import PhotoSet
 from colorbench.errors import unknown_name
 from colorbench.files import CHECKPOINT, JOB, RECORD, REFERENCES, SUITE, write_atomically
@@ -68,6 +68,7 @@ def plan_retest(
     dataset: str | None = None,
     metrics: Sequence[str] | None = None,
     train_source: str | Path | None = None,
+    sizes: Sequence[int] = (),
     on_photos: Callable[[int, int], None] | None = None,
 ) -> RetestPlan:
     """Look at a finished board and at the other photos; test nothing yet.
@@ -80,6 +81,8 @@ def plan_retest(
         metrics: default the suite's.
         train_source: the photos that the board was trained on. Only baselines such as mean-ab ask for them; by default
             they are looked for where the run found them.
+        sizes: sides in pixels, from 16, at which the generators are to see each photo; each gives entries of its own, and
+            all are scored at the largest of these and the board's size. Default: as they were trained.
 
     Raises:
         FileNotFoundError: no board in `folder`. KeyError: an unknown metric.
@@ -91,12 +94,17 @@ def plan_retest(
     board = read_board(folder)
     before = read_written_suite(folder / SUITE)
     _can_be_retested(board)
-    protocol = _protocol(before.protocol, source, dataset)
+    protocol = _protocol(before.protocol, source, dataset, sizes)
     photos, data_hash, usage = load_all_photos(protocol, source, on_photos)
-    suite = _suite(before, protocol, name, len(photos), metrics)
+    suite = _suite(before, protocol, name, len(photos), metrics, sizes)
     place = folder.resolve().parent / suite.name
     _is_free(place, data_hash)
-    pairs = [(run, _cell(run, suite, data_hash)) for run in board.runs if not _why_not(run)]
+    pairs = [
+        (run, _cell(run, suite, data_hash, size))
+        for run in board.runs
+        if not _why_not(run)
+        for size in (sizes if sizes and not run.record.cell.is_baseline else (None,))
+    ]
     waiting = [pair for pair in pairs if not _is_done(*pair, place.parent, suite.metrics)]
     left_out = [f"{run.name}: {_why_not(run)}" for run in board.runs if _why_not(run)]
     mean_ab, told = _training_photos(board, train_source, photos)
@@ -198,20 +206,27 @@ def _can_be_retested(board: Board) -> None:
         )
 
 
-def _protocol(before: Protocol, source: str | Path | None, dataset: str | None) -> Protocol:
+def _protocol(before: Protocol, source: str | Path | None, dataset: str | None, sizes: Sequence[int] = ()) -> Protocol:
     if dataset is None:
         here = source is None or Path(source).exists() or str(source).startswith((".", "/", "~"))
         dataset = "folder" if here else "hub"
-    return before.model_copy(update={"dataset": dataset, "limit_test": None})
+    if wrong := [size for size in sizes if not 16 <= size <= 4096]:
+        raise ValueError(f"sizes are sides from 16 to 4096 px, got {wrong[0]}")
+    side = max(before.size_px, *sizes) if sizes else before.size_px
+    return before.model_copy(update={"dataset": dataset, "limit_test": None, "size_px": side})
 
 
-def _suite(before: Suite, protocol: Protocol, name: str, count: int, metrics: Sequence[str] | None) -> Suite:
+def _suite(
+    before: Suite, protocol: Protocol, name: str, count: int, metrics: Sequence[str] | None, sizes: Sequence[int] = ()
+) -> Suite:
     from colorbench.metrics import METRICS
 
     wanted = tuple(metrics or before.metrics)
     if unknown := [key for key in wanted if key not in METRICS]:
         raise unknown_name("metric", unknown[0], METRICS)
     note = f"The generators of {before.name}, as they were trained there, tested on {count} other photos ({name})."
+    if sizes:
+        note += f" They saw each photo at sides of {', '.join(map(str, sizes))} px; the photos have {protocol.size_px}."
     facts = {
         "name": f"{before.name}-{name}",
         "title": f"{before.title} · tested on {name}",
@@ -229,10 +244,13 @@ def _suite(before: Suite, protocol: Protocol, name: str, count: int, metrics: Se
         ) from None
 
 
-def _cell(run: Run, suite: Suite, data_hash: str) -> Cell:
+def _cell(run: Run, suite: Suite, data_hash: str, size_px: int | None = None) -> Cell:
     old = run.record.cell
+    recipe = old.recipe
+    if size_px is not None:
+        recipe = Recipe(**{**dict(recipe), "size_px": size_px, "name": sized_name(recipe.label, size_px)})
     return Cell(
-        suite=suite.name, protocol=suite.protocol, recipe=old.recipe, seed=old.seed, data_hash=data_hash, retest_of=old.key
+        suite=suite.name, protocol=suite.protocol, recipe=recipe, seed=old.seed, data_hash=data_hash, retest_of=old.key
     )  # fmt: skip
 
 

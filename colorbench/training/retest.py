@@ -112,7 +112,7 @@ def retest_cell(
         ValueError: no checkpoint, one that is not the record's, or a baseline without `mean_ab`.
     """
     began = time.monotonic()
-    predict = _predict(record, trained, photos, mean_ab, torch.device(device))
+    predict = _predict(record, trained, cell, photos, mean_ab, torch.device(device))
     predictions = predict_all(predict, photos, batch=cell.protocol.eval_batch, device=torch.device(device))
     found = rate_predictions(
         predictions, photos, metrics, batch=cell.protocol.eval_batch, device=device, references=references
@@ -145,7 +145,7 @@ def needs_mean_ab(baseline: str, photos: PhotoSet) -> bool:
     return bool(torch.isnan(ab).any())
 
 
-def _predict(record: Record, trained: Path, photos: PhotoSet, mean_ab, device: torch.device) -> Predict:
+def _predict(record: Record, trained: Path, retested: Cell, photos: PhotoSet, mean_ab, device: torch.device) -> Predict:
     if record.status != "done" or record.cell.is_baseline:
         name = record.cell.recipe.generator if record.cell.is_baseline else "gray"
         if name not in BASELINES:
@@ -160,7 +160,8 @@ def _predict(record: Record, trained: Path, photos: PhotoSet, mean_ab, device: t
     model, head, cell = load_generator(path, device)
     if cell.key != record.cell.key:
         raise ValueError(f"{CHECKPOINT} is of another cell ({cell.key[:12]}, the record is of {record.key[:12]})")
-    return model_predict(model, head, cell)
+    recipe = cell.recipe.model_copy(update={"size_px": retested.recipe.size_px})
+    return model_predict(model, head, cell.model_copy(update={"recipe": recipe}))
 
 
 def _check_sha256(path: Path, record: Record) -> None:

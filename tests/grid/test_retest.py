@@ -7,8 +7,10 @@ import shutil
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
+from colorbench.batch import Batch, Output
 from colorbench.cell import Recipe
 from colorbench.grid.executors import LocalExecutor
 from colorbench.grid.retest import plan_retest, retest
@@ -16,6 +18,7 @@ from colorbench.grid.run import run
 from colorbench.leaderboard import build, check
 from colorbench.photo import decode_photo
 from colorbench.record import read_record, write_record
+from colorbench.training.checkpoint import load_generator
 from tests.grid.in_process import InProcess
 from tests.grid.test_run import UNET, tiny_suite
 from tests.training.cells import small_protocol
@@ -82,6 +85,48 @@ def test_every_cell_on_every_photo_then_nothing_again(board, photos):
     assert {finding.badges[-1] for finding in findings} == {"re-scored"}
     again = plan_retest(board, photos, "kodak")
     assert (len(again.todo), again.done) == (0, 5)
+
+
+def test_sizes_are_entries_of_their_own_and_a_plot(board, photos):
+    side = small_protocol().size_px
+    plan = plan_retest(board, photos, "sizes", sizes=[16, 2 * side])
+    assert plan.suite.protocol.size_px == 2 * side
+    report = retest(plan, build=False, executor=InProcess())
+    assert report.left_out == ()
+    labels = {record.cell.recipe.label: record for record in report.records}
+    sized = {f"{name}+{size}px" for name in ("unet+l1", "unet+l1+rgb") for size in (16, 2 * side)}
+    assert set(labels) == {"gray", "mean-ab", "shuffled-ab", *sized}
+    small, large = (labels[f"unet+l1+{size}px"] for size in (16, 2 * side))
+    assert (small.cell.recipe.size_px, large.cell.recipe.size_px) == (16, 2 * side)
+    assert small.scores["psnr"] != large.scores["psnr"]
+    place = plan.folder
+    build(place)
+    assert list(place.rglob("sizes.svg"))
+    assert [finding.problems for finding in check(place) if not finding.ok] == []
+    again = plan_retest(board, photos, "sizes", sizes=[16, 2 * side])
+    assert (len(again.todo), again.done) == (0, 7)
+
+
+def test_a_size_sees_what_the_generator_gives_at_that_size(board, photos):
+    """The small size, by hand: the checkpoint on the photo made small, its colors enlarged under the photo's lightness."""
+    plan = plan_retest(board, photos, "sizes", sizes=[16])
+    retest(plan, build=False, executor=InProcess())
+    model, head, _ = load_generator(board / "unet+l1" / "seed-0" / "checkpoint.safetensors")
+    assert head == "ab"
+    name = plan.photos.ids[0]
+    batch = Batch.from_rgb(torch.from_numpy(np.array(plan.photos.pixels[:1])))
+    gray = torch.nn.functional.interpolate(batch.gray, (16, 16), mode="bilinear", antialias=True, align_corners=False)
+    with torch.no_grad():
+        raw = torch.nn.functional.interpolate(model(gray), batch.rgb.shape[-2:], mode="bilinear", align_corners=False)
+    expected = Output.from_ab(110 * raw.tanh(), batch.lightness).rgb[0].movedim(0, -1).numpy() * 255
+    made = decode_photo(plan.folder / "unet+l1+16px" / "seed-0" / "predictions" / f"{name}.png")
+    assert np.abs(made - expected).max() <= 0.51
+
+
+@pytest.mark.parametrize("size", [8, 5000])
+def test_an_impossible_size_is_refused(board, photos, size):
+    with pytest.raises(ValueError, match="sides from 16 to 4096 px"):
+        plan_retest(board, photos, "sizes", sizes=[size])
 
 
 def test_a_worker_process_retests(board, photos, spawn):

@@ -9,6 +9,7 @@ from colorbench.leaderboard.plots.intervals import plot_intervals, plot_metrics,
 from colorbench.leaderboard.plots.modes import plot_modes
 from colorbench.leaderboard.plots.pareto import plot_fronts
 from colorbench.leaderboard.plots.pictures import plot_strips
+from colorbench.leaderboard.plots.sizes import plot_sizes
 from colorbench.leaderboard.plots.style import look
 from colorbench.leaderboard.tiers import Results
 
@@ -41,6 +42,7 @@ def draw(
             "Every metric, in the primary one's order": plot_metrics(results, folder),
             "Generator by loss": plot_heat_map(results, folder),
             "What moves the score": plot_factors(results, folder),
+            "Quality against inference size": plot_sizes(results, folder),
             "Learning curves": plot_curves(results, folder),
             "Predicted colors of objects over the modes of their material": plot_modes(results, folder),
         }
