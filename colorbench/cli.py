@@ -214,6 +214,7 @@ def score(
                 out=out,
                 resize=resize,
                 device=device,
+                plugins=plugin or [],
                 as_json=as_json,
             )
         except KeyboardInterrupt:

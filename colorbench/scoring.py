@@ -69,6 +69,7 @@ def protocols_and_print(
     out: Path | None,
     resize: bool,
     device: str | None,
+    plugins: list[Path],
     as_json: bool = False,
 ) -> None:
     """Score a folder by the rules of papers: one row per measure, one column per protocol, and how far each measure moves."""
@@ -79,6 +80,7 @@ def protocols_and_print(
 
     protocol_rows(protocols)  # a wrong name is refused before anything is read
     _check_paths(predictions, references, out)
+    load_plugins(plugins)
     with progress() as bars:
         task = bars.add_task("scoring", total=None)
         frame = score_protocols(

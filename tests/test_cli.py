@@ -252,6 +252,8 @@ def test_a_dry_run_makes_the_checks_of_a_run(colorbench, board, arguments, statu
     [
         (["run", "mini", "--plugin", "slow.py"], "the same command goes on from here"),
         (["list", "losses", "--plugin", "slow.py"], "the same command starts over"),
+        (["score", ".", ".", "--plugin", "slow.py"], "the same command goes on from here"),
+        (["score", ".", ".", "--plugin", "slow.py", "--protocol", "ct2"], "the same command starts over"),
     ],
 )
 def test_ctrl_c_says_what_the_same_command_does(interruptible, colorbench, tmp_path, arguments, goes_on):

@@ -102,7 +102,7 @@ def no_weights(monkeypatch, tmp_path):
 
 
 def test_protocols_side_by_side(folders, no_weights, tmp_path, capsys):
-    options = {"out": tmp_path / "rules.csv", "resize": False, "device": None}
+    options = {"out": tmp_path / "rules.csv", "resize": False, "device": None, "plugins": []}
     protocols_and_print(*folders, ["colorformer", "mean-error", "icolorit"], **options)
     printed = capsys.readouterr()
     heads, psnr, lpips, colorfulness = csv.reader(printed.out.splitlines(), delimiter="\t")
@@ -121,7 +121,7 @@ def test_protocols_side_by_side(folders, no_weights, tmp_path, capsys):
 
 
 def test_protocols_as_json_and_why_cells_are_empty(folders, no_weights, capsys):
-    options = {"out": None, "resize": False, "device": None}
+    options = {"out": None, "resize": False, "device": None, "plugins": []}
     protocols_and_print(*folders, ["ddcolor-crop", "clean-fid"], as_json=True, **options)
     printed = capsys.readouterr()
     facts = json.loads(printed.out)
@@ -144,7 +144,7 @@ def test_refused_before_anything_is_read(folders, tmp_path):
     with pytest.raises(ValueError, match="is a file, not a folder"):
         score_and_print(folders[0] / "0.png", folders[1], None, **OPTIONS)
     with pytest.raises(KeyError, match=r"unknown protocol 'ct3'; known protocols: .* did you mean 'ct2'"):
-        protocols_and_print(tmp_path / "absent", folders[1], ["ct3"], out=None, resize=False, device=None)
+        protocols_and_print(tmp_path / "absent", folders[1], ["ct3"], **OPTIONS)
 
 
 def test_a_photo_that_cannot_be_read_makes_the_status_one(tmp_path, capsys):
