@@ -77,9 +77,9 @@ def six_steps(cell, pixels, *, captured: bool, micro_batch=None) -> tuple[list[d
     return losses, trainer
 
 
-def distance(one: dict[str, float], other: dict[str, float]) -> float:
-    """The largest relative difference; values far below the largest count as parts of that."""
-    floor = 1e-3 * max(map(abs, one.values()))
+def distance(one: dict[str, float], other: dict[str, float], share: float = 1e-3) -> float:
+    """The largest relative difference; values below this share of the largest count as parts of that."""
+    floor = share * max(map(abs, one.values()))
     return max(abs(one[key] - other[key]) / max(abs(one[key]), abs(other[key]), floor) for key in one)
 
 
@@ -88,7 +88,8 @@ def test_a_step_is_that_of_the_cpu(label, pixels):
     with float32_on_gpu("ieee"):
         (loss, norms), (loss_on_gpu, norms_on_gpu) = (one_step(on, CELLS[label], pixels) for on in ("cpu", "cuda"))
     assert distance(loss, loss_on_gpu) < 1e-3
-    assert distance(norms, norms_on_gpu) < 0.05  # on an H100 .028 for siggraph17, else below .02
+    # small gradients are rounding: siggraph17's of 1 % of the largest is off by 12 % on a CPU, against float64
+    assert distance(norms, norms_on_gpu, share=0.05) < 0.05
 
 
 VARIANTS = {
