@@ -145,8 +145,10 @@ class StepTable(Strict):
         return hashlib.sha256(canonical_json(self.model_dump(mode="json")).encode()).hexdigest()
 
     def find(self, kind: StepKind) -> StepRow | None:
-        """The row of this kind of step; None when it was not measured."""
-        return next((row for row in self.rows if row.id == kind.id), None)
+        """The row of this kind of step; None when it was not measured. Options that a generator has got since, at their
+        defaults, change nothing."""
+        exact = next((row for row in self.rows if row.id == kind.id), None)
+        return exact or next((row for row in self.rows if _is_older(row, kind)), None)
 
     def fits(self, protocol: Protocol) -> bool:
         """Whether it was measured under the conditions of this protocol."""
@@ -164,6 +166,21 @@ class StepTable(Strict):
                 f"wrong step table: the suite names {protocol.table_sha256[:12]}, this one is {self.sha256[:12]}; "
                 "give the file that the suite names"
             )
+
+
+def _is_older(row: StepKind, kind: StepKind) -> bool:
+    """Whether the row is of this kind, measured before the generator had some of its options, which are at their defaults."""
+    from colorbench.generators.build import find_row
+
+    facts = ("generator", "loss", "head", "size_px", "averaged")
+    if (
+        any(getattr(row, name) != getattr(kind, name) for name in facts)
+        or not row.options.items() <= kind.options.items()
+    ):
+        return False
+    defaults = find_row(kind.generator).options
+    newer = kind.options.keys() - row.options.keys()
+    return all(name in defaults and kind.options[name] == defaults[name] for name in newer)
 
 
 def kind_of(recipe: Recipe, protocol: Protocol) -> StepKind:

@@ -37,6 +37,15 @@ def table(*rows: StepRow, **changes) -> StepTable:
     return StepTable(reference=reference, conditions=Conditions.of(protocol()), rows=rows or (row(),), **changes)
 
 
+def test_options_that_came_later_change_nothing_at_their_defaults():
+    now = kind_of(Recipe(generator="eccv16", loss="l1"), protocol())
+    options = {name: value for name, value in now.options.items() if name != "pretrained"}
+    before = row("eccv16", options=options, head=now.head)
+    assert table(before).find(now) == before
+    assert table(before).find(now.model_copy(update={"options": now.options | {"pretrained": "official"}})) is None
+    assert table(before).find(now.model_copy(update={"loss": "mse"})) is None
+
+
 def test_the_name_is_golden_and_blind_to_layout_and_order(tmp_path):
     one, other = row(), row("linknet", seconds=0.5)
     assert table(one, other).sha256 == table(other, one).sha256
