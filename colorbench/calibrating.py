@@ -3,6 +3,7 @@
 import shutil
 import time
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -45,12 +46,13 @@ def calibrate_suite(
 
 
 def table_of_run(
-    name: str, suite: Suite, *, given: Path | None, source: str | None, device: str | None, out: Path
+    name: str, suite: Suite, *, given: Path | None, source: str | None, device: str | None, out: Path, keep: bool = True
 ) -> tuple[Suite, StepTable | None]:
     """The step table of a run, and the suite that names it or none.
 
     The given one, or that which the suite's file brings. A budget in reference seconds under other conditions (another size,
-    batch or precision) has none: then the recipes are timed on this GPU first, and that table is kept beside the cells.
+    batch or precision) has none: then the recipes are timed on this GPU first, and that table is kept beside the cells (not
+    with `keep=False`, for a dry run).
 
     Raises:
         WrongUsage: it would have to be timed on a CPU.
@@ -74,6 +76,9 @@ def table_of_run(
         )
     note(f"No step table is shipped for {Conditions.of(protocol)}: timing the recipes on this GPU first.")
     refuse_other_protocol(suite, out)
+    if not keep:
+        with TemporaryDirectory() as scratch:
+            return suite, _calibrate(suite, out=Path(scratch) / STEP_TABLE, source=source, device=device).table
     found = _calibrate(suite, out=own, source=source, device=device)
     shutil.rmtree(parts_folder(own))
     note(f"Local table: {len(found.table.rows)} recipes on {found.table.reference.device}, kept in {own}.")
@@ -89,7 +94,7 @@ def refuse_cpu(plan: Plan, name: str) -> None:
     operations = sum(_flops(cell, plan.table) * cell.steps for cell in plan.todo if cell.steps)
     if not operations:
         return
-    seconds = operations / cpu_flops()
+    seconds = operations / _cpu_flops()
     raise WrongUsage(
         f"{name} is made for a GPU: on this CPU its {len(plan.todo)} cells would train for about {duration(seconds)}. "
         f"`{_small(plan.source)}` shows what losses do, in minutes; --device cpu starts {name} here all the same"
@@ -103,7 +108,7 @@ def _flops(cell: Cell, table: StepTable | None) -> int:
     return 3 * 2 * (macs or 0) * cell.protocol.batch
 
 
-def cpu_flops() -> float:
+def _cpu_flops() -> float:
     """Floating-point operations per second of a usual convolution on this CPU, forward and backward, over half a second."""
     import torch
 
@@ -113,7 +118,7 @@ def cpu_flops() -> float:
     while (taken := time.perf_counter() - began) < 0.5:
         layer(picture).sum().backward()
         runs += 1
-    return runs * 3 * 2 * layer.weight.numel() * picture[:, 0].numel() / taken * 2 / 3  # no gradient of the picture
+    return 2 * 2 * layer.weight.numel() * picture[:, 0].numel() * runs / taken  # forward, and the weight's gradient
 
 
 def _small(source: str | None) -> str:

@@ -49,10 +49,12 @@ def run_suite(
     suite = override_suite(load_suite(name), source=source, **overrides)
     began = time.monotonic()
     check_device(device, numbered=executor == "local")
-    suite, steps = table_of_run(name, suite, given=table, source=source, device=device, out=out)
+    suite, steps = table_of_run(name, suite, given=table, source=source, device=device, out=out, keep=not dry_run)
+    if jobs is None and executor == "local":  # elsewhere the cells see other devices than this machine has
+        jobs = side_by_side(suite.protocol, find_devices(device)[0], steps)
     options = {
         "device": device,
-        "jobs": jobs or side_by_side(suite.protocol, find_devices(device)[0], steps),
+        "jobs": jobs or 1,
         "environment": worker_environment(suite),
         "out": out,
     }

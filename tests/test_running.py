@@ -59,3 +59,10 @@ def test_what_is_made_again_is_told(suite, tmp_path, capsys):
     run_suite(str(suite), plugins=[], rescore=False, dry_run=True, **options)
     assert "gray seed 0: predictions: not what its record says; made again" in (said := capsys.readouterr()).err
     assert "damaged" in said.out
+
+
+def test_an_engine_elsewhere_may_have_gpus_that_this_machine_lacks(suite, tmp_path, monkeypatch):
+    pytest.importorskip("ray")
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    options = {"source": None, "overrides": {}, "out": tmp_path / "out", "jobs": None, "plugins": [], "rescore": False}
+    assert run_suite(str(suite), executor="ray", device="cuda", dry_run=True, **options) == 0

@@ -91,7 +91,25 @@ class ForkServer:
         return words
 
 
-class ForkedWorker:
+class PolledWorker:
+    """A worker that answers when it is asked, with the `wait` of a `subprocess.Popen`."""
+
+    pid: int
+
+    def poll(self) -> int | None:
+        """Exit status, or minus its signal; None while it runs."""
+        raise NotImplementedError
+
+    def wait(self, timeout: float | int | None = None) -> int:
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while (status := self.poll()) is None:
+            if deadline is not None and time.monotonic() > deadline:
+                raise subprocess.TimeoutExpired(f"worker {self.pid}", timeout or 0.0)
+            time.sleep(_POLL_SECONDS)
+        return status
+
+
+class ForkedWorker(PolledWorker):
     """A worker of a fork server, with what a supervisor asks of a `subprocess.Popen`."""
 
     def __init__(self, server: ForkServer, process: subprocess.Popen, pid: int):
@@ -102,14 +120,6 @@ class ForkedWorker:
         if self.returncode is None:
             self.returncode = self._server.status(self._process, self.pid)
         return self.returncode
-
-    def wait(self, timeout: float | int | None = None) -> int:
-        deadline = None if timeout is None else time.monotonic() + timeout
-        while (status := self.poll()) is None:
-            if deadline is not None and time.monotonic() > deadline:
-                raise subprocess.TimeoutExpired(f"worker {self.pid}", timeout or 0.0)
-            time.sleep(_POLL_SECONDS)
-        return status
 
     def terminate(self) -> None:
         self._send(signal.SIGTERM)

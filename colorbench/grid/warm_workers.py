@@ -10,17 +10,15 @@ import os
 import select
 import subprocess
 import sys
-import time
 import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from colorbench.files import LOG, RECORD
+from colorbench.grid.fork_server import PolledWorker
 from colorbench.grid.job import Job
 from colorbench.grid.worker import ALLOCATOR, DONE, PARENT_VARIABLE, main
 from colorbench.record import read_record
-
-_POLL_SECONDS = 0.02
 
 
 class WarmWorkers:
@@ -49,7 +47,7 @@ class WarmWorkers:
         return WarmWorker(process, lambda: self._waiting.append((wanted, process)))
 
 
-class WarmWorker:
+class WarmWorker(PolledWorker):
     """One job of a process, with what a supervisor asks of a `subprocess.Popen`."""
 
     def __init__(self, process: subprocess.Popen, give_back: Callable[[], None]):
@@ -71,14 +69,6 @@ class WarmWorker:
                 self._process.communicate()  # closes its pipes
                 self.returncode = status
         return self.returncode
-
-    def wait(self, timeout: float | int | None = None) -> int:
-        deadline = None if timeout is None else time.monotonic() + timeout
-        while (status := self.poll()) is None:
-            if deadline is not None and time.monotonic() > deadline:
-                raise subprocess.TimeoutExpired(f"worker {self.pid}", timeout or 0.0)
-            time.sleep(_POLL_SECONDS)
-        return status
 
     def terminate(self) -> None:
         if self.poll() is None:

@@ -7,6 +7,7 @@ this module, like the suites; a run keeps its own beside its cells.
 
 import hashlib
 import math
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -273,12 +274,24 @@ def name_of_table(sha256: str) -> str:
 
 def find_table(sha256: str, *folders: Path) -> StepTable | None:
     """The table of this name among the JSON files of these folders and the shipped ones; None when it is not there."""
-    for folder in (*folders, Path(__file__).parent):
-        for path in sorted(folder.glob("*.json")) if folder.is_dir() else ():
-            try:
-                table = read_table(path)
-            except ValueError:  # other JSON files lie there too
-                continue
-            if table.sha256 == sha256:
-                return table
-    return None
+    for folder in folders:
+        if table := _tables_in(folder).get(sha256):
+            return table
+    return _shipped_tables().get(sha256)
+
+
+@cache
+def _shipped_tables() -> dict[str, StepTable]:
+    """Those beside this module, by name; read once, because a page asks for every run."""
+    return _tables_in(Path(__file__).parent)
+
+
+def _tables_in(folder: Path) -> dict[str, StepTable]:
+    found = {}
+    for path in sorted(folder.glob("*.json")) if folder.is_dir() else ():
+        try:
+            table = read_table(path)
+        except ValueError:  # other JSON files lie there too
+            continue
+        found.setdefault(table.sha256, table)
+    return found
