@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from colorbench.options import Device, Json, Resize, Source, Verbs
+from colorbench.options import Device, Json, Resize, Source
 
-app = typer.Typer(cls=Verbs, help="Build, check, export, submit, publish or serve a board.", no_args_is_help=True)
+app = typer.Typer(help="Build, check, export, submit, publish or serve a board.", no_args_is_help=True)
 
 Board = Annotated[Path, typer.Argument(help="A suite's folder, such as runs/mini.")]
 Pictures = Annotated[
@@ -32,23 +32,26 @@ def build_board(
 ) -> None:
     """Make tables, plots and pages from the records.
 
-    With --out, a folder of suites gives every board and a page that lists them.
+    A folder of suites, such as leaderboards/, gives every board and a page that lists them.
     """
+    from colorbench.console import building
     from colorbench.leaderboard import build, publish_all
     from colorbench.leaderboard.entries import record_files
 
-    if out is not None and folder.is_dir() and not record_files(folder):
-        typer.echo(f"written to {publish_all(folder, out, pictures=pictures, say=typer.echo)}")
+    if folder.is_dir() and not record_files(folder) and any(record_files(suite) for suite in folder.iterdir()):
+        typer.echo(f"written to {publish_all(folder, out or folder / 'board', pictures=pictures, say=typer.echo)}")
         return
-    made = build(
-        folder,
-        out,
-        strips=strips,
-        photos=photo,
-        pictures=pictures,
-        resample_sets=set_intervals,
-        all_metrics=all_metrics,
-    )
+    with building() as say:
+        made = build(
+            folder,
+            out,
+            strips=strips,
+            photos=photo,
+            pictures=pictures,
+            resample_sets=set_intervals,
+            all_metrics=all_metrics,
+            progress=say,
+        )
     typer.echo(f"written to {made}")
 
 
@@ -61,9 +64,12 @@ def export_board(
 
     Leaves out pictures, weights and pages.
     """
+    from colorbench.console import building
     from colorbench.leaderboard import export
 
-    typer.echo(f"written to {export(folder, target)}")
+    with building():
+        written = export(folder, target)
+    typer.echo(f"written to {written}")
 
 
 @app.command("check")
@@ -100,10 +106,13 @@ def submit_board(
     resize: Resize = False,
 ) -> None:
     """Score an outside colorizer's pictures and enter them, marked as not trained under the budget."""
+    from colorbench.console import notes
     from colorbench.leaderboard import submit
 
     facts = {"name": name, "licence": licence, "citation": citation, "source": source, "resize": resize}
-    typer.echo(f"entered as {submit(predictions, folder, **facts)}; run `colorbench leaderboard build {folder}`")
+    with notes.status("scoring the pictures"):
+        path = submit(predictions, folder, **facts)
+    typer.echo(f"entered as {path}; run `colorbench leaderboard build {folder}`")
 
 
 @app.command("submit-official")
@@ -132,9 +141,11 @@ def publish_board(
     pictures: Pictures = False,
 ) -> None:
     """Build a board with its pages and records at a folder (GitHub Pages) or a Hugging Face dataset."""
+    from colorbench.console import building
     from colorbench.leaderboard import publish
 
-    place = publish(folder, target, parent_commit=parent_commit, pictures=pictures)
+    with building():
+        place = publish(folder, target, parent_commit=parent_commit, pictures=pictures)
     typer.echo(f"published to {place}")
 
 

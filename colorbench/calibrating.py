@@ -2,18 +2,19 @@
 
 import shutil
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from colorbench.cell import Budget, Cell, Suite
-from colorbench.console import TimeLeft, duration, fail, note, notes, progress, show, show_table, warn
+from colorbench.console import TimeLeft, duration, fail, loading, note, notes, progress, show, show_table, warn
 from colorbench.errors import WrongUsage
 from colorbench.files import STEP_TABLE
 from colorbench.grid.calibrate import Calibration, Step, calibrate, parts_folder
 from colorbench.grid.executors import find_devices
-from colorbench.grid.plan import Plan, refuse_other_protocol
+from colorbench.grid.plan import refuse_other_protocol
 from colorbench.plugins import load_plugins
 from colorbench.suites import load_suite, override_suite
 from colorbench.suites.budget import count_step
@@ -36,7 +37,9 @@ def calibrate_suite(
 ) -> int:
     """Time a suite's recipes and print the result; return the exit status: 0, or 1 when a recipe failed."""
     load_plugins(plugins)
-    suite = override_suite(load_suite(name), source=source, **overrides)
+    with loading():
+        suite = override_suite(load_suite(name), source=source, **overrides)
+        find_devices(device)
     out = out or Path(f"{suite.name}-steps.json")
     note(f"{suite.name}: timing {len(suite.recipes)} recipes; parts are kept in {out}.parts/")
     found = _calibrate(suite, out=out, source=source, device=device, warmup_steps=warmup_steps, block_steps=block_steps)
@@ -85,19 +88,19 @@ def table_of_run(
     return suite, found.table
 
 
-def refuse_cpu(plan: Plan, name: str) -> None:
-    """Say what a suite for a GPU would cost on this CPU, and what to run instead.
+def refuse_cpu(cells: Sequence[Cell], table: StepTable | None, name: str, source: str | None) -> None:
+    """Say what the cells of a suite for a GPU would cost on this CPU, and what to run instead.
 
     Raises:
         WrongUsage: always, but when nothing is left to train.
     """
-    operations = sum(_flops(cell, plan.table) * cell.steps for cell in plan.todo if cell.steps)
+    operations = sum(_flops(cell, table) * cell.steps for cell in cells if cell.steps)
     if not operations:
         return
     seconds = operations / _cpu_flops()
     raise WrongUsage(
-        f"{name} is made for a GPU: on this CPU its {len(plan.todo)} cells would train for about {duration(seconds)}. "
-        f"`{_small(plan.source)}` shows what losses do, in minutes; --device cpu starts {name} here all the same"
+        f"{name} is made for a GPU: on this CPU its {len(cells)} cells would train for about {duration(seconds)}. "
+        f"`{_small(source)}` shows what losses do, in minutes; --device cpu starts {name} here all the same"
     )
 
 

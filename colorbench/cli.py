@@ -1,17 +1,11 @@
-"""The command line: each verb is one public function. Heavy imports wait until a verb needs them.
+"""The command line: each verb is one public function. Heavy imports wait until a verb needs them."""
 
-Exit codes: 0 done, 1 failed, 2 wrong usage, 130 stopped by Ctrl-C.
-"""
-
-import os
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from colorbench import __version__, board_commands
-from colorbench.errors import WrongUsage
+from colorbench import __version__, board_commands, picture_commands
 from colorbench.options import (
     Batch,
     Device,
@@ -19,26 +13,18 @@ from colorbench.options import (
     Metrics,
     Out,
     Plugins,
-    Protocols,
-    Resize,
     Size,
     Source,
-    Stopped,
     SuiteName,
     TableFile,
-    Verbs,
     beginning,
     split_names,
 )
 
-_RESUMES = ("run", "calibrate", "retest", "score", "compare", "colorize")
-_SHOW_UNTIL_CTRL_C = ("serve", "status")
-_EVERYWHERE = ("-q", "--quiet", "-v", "--verbose")
 _EXIT_CODES = "Exit codes: 0 done, 1 failed, 2 wrong usage, 130 stopped by Ctrl-C."
 
 
 app = typer.Typer(
-    cls=Verbs,
     help="Train every colorization generator with every loss for the same money, and publish the board.",
     epilog=_EXIT_CODES,
     no_args_is_help=True,
@@ -178,102 +164,8 @@ def status(
     show_status(folder, watch, as_json)
 
 
-@app.command()
-def score(
-    predictions: Annotated[
-        Path, typer.Argument(help="Folder of a colorizer's pictures, or of a folder of samples per photo.")
-    ],
-    references: Annotated[Path, typer.Argument(help="Folder of the true photos; matched by file name without ending.")],
-    metrics: Metrics = None,
-    protocol: Protocols = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            "--out", help="Write one row per picture to this .csv or .parquet file; with --protocol one per measure."
-        ),
-    ] = None,
-    resize: Resize = False,
-    device: Device = None,
-    plugin: Plugins = None,
-    as_json: Json = False,
-) -> None:
-    """Score any colorizer's pictures, folder against folder.
-
-    With --protocol: by the rules of papers' own scripts, one column per protocol.
-    """
-    from colorbench.scoring import protocols_and_print, score_and_print
-
-    if protocol:
-        if metrics:
-            raise WrongUsage("--metrics and --protocol: a protocol has its own measures; leave out one of the two")
-        try:
-            protocols_and_print(
-                predictions,
-                references,
-                split_names(protocol),
-                out=out,
-                resize=resize,
-                device=device,
-                plugins=plugin or [],
-                as_json=as_json,
-            )
-        except KeyboardInterrupt:
-            raise Stopped("score --protocol") from None  # which keeps nothing to go on from
-        return
-    score_and_print(
-        predictions,
-        references,
-        split_names(metrics),
-        out=out,
-        resize=resize,
-        device=device,
-        plugins=plugin or [],
-        as_json=as_json,
-    )
-
-
-@app.command()
-def compare(
-    a: Annotated[
-        Path, typer.Argument(help="An entry (runs/mini/unet+l1), a board (runs/mini) or a folder of pictures.")
-    ],
-    b: Annotated[Path, typer.Argument(help="Another of the same kind; a bare name is an entry of A's board.")],
-    metrics: Annotated[
-        list[str] | None, typer.Option("--metric", "--metrics", help="Names, repeatable or with commas; default all.")
-    ] = None,
-    truth: Annotated[Path | None, typer.Option("--truth", help="The true photos, for two folders of pictures.")] = None,
-    photos: Annotated[int, typer.Option(min=0, help="How many of the photos that differ most are named.")] = 6,
-    out: Annotated[
-        Path | None,
-        typer.Option("--out", help="Write values and differences of every photo, and a plot, to this folder."),
-    ] = None,
-    resize: Resize = False,
-    device: Device = None,
-    plugin: Plugins = None,
-    as_json: Json = False,
-) -> None:
-    """Compare two entries, boards or folders of pictures: difference, interval, p, and what would tell them apart."""
-    from colorbench.comparing import compare_and_print
-
-    options = {"resize": resize, "device": device, "plugins": plugin or [], "as_json": as_json}
-    compare_and_print(a, b, split_names(metrics), truth=truth, photos=photos, out=out, **options)
-
-
-@app.command()
-def colorize(
-    checkpoint: Annotated[Path, typer.Argument(help="checkpoint.safetensors of a run, or official:eccv16.")],
-    photos: Annotated[list[Path], typer.Argument(help="Photo files or folders.")],
-    out: Out = Path("colorized"),
-    size: Annotated[
-        int | None, typer.Option(min=16, help="Short side that the generator sees; default as trained.")
-    ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace pictures of an earlier call.")] = False,
-    device: Device = None,
-) -> None:
-    """Colorize your own photos with a trained generator."""
-    from colorbench.scoring import colorize_and_print
-
-    raise typer.Exit(colorize_and_print(checkpoint, photos, out=out, size_px=size, overwrite=overwrite, device=device))
+for command in (picture_commands.score, picture_commands.compare, picture_commands.colorize):
+    app.command()(command)
 
 
 @app.command()
@@ -344,8 +236,10 @@ def check(
     data: Source = None,
 ) -> None:
     """Check that a plug-in keeps the promises of its tables."""
-    from colorbench.checking import check_and_print
+    from colorbench.console import loading
 
+    with loading():
+        from colorbench.checking import check_and_print
     raise typer.Exit(check_and_print(file, data))
 
 
@@ -365,50 +259,3 @@ def schema(
     from colorbench.listing import print_schema
 
     print_schema(kind)
-
-
-def main() -> None:
-    """Run the command line. An error is one line on standard error; `-v` shows where it comes from."""
-    arguments = _everywhere_first(sys.argv[1:])
-    os.environ.setdefault("COLORBENCH_COMPILE", "0")  # a command gives the same bits however long it runs
-    try:
-        app(arguments, prog_name="colorbench")
-    except Stopped as stopped:
-        _say(f"stopped{_after(stopped.args[0])}")
-        sys.exit(130)
-    except Exception as error:
-        from colorbench.errors import explain
-
-        if {"-v", "--verbose"} & set(arguments):
-            import traceback
-
-            traceback.print_exc()
-        text, status = explain(error)
-        _say(text)
-        sys.exit(status)
-
-
-def _after(verb: str) -> str:
-    """What the same command would do after Ctrl-C."""
-    if verb in _RESUMES:
-        return "; the same command goes on from here"
-    return "" if verb in _SHOW_UNTIL_CTRL_C else "; the same command starts over"
-
-
-def _everywhere_first(arguments: list[str]) -> list[str]:
-    """-q and -v may stand before the verb or behind it.
-
-    >>> _everywhere_first(["run", "mini", "-q", "--", "-v"])
-    ['-q', 'run', 'mini', '--', '-v']
-    """
-    end = arguments.index("--") if "--" in arguments else len(arguments)
-    first = [argument for argument in arguments[:end] if argument in _EVERYWHERE]
-    return [*first, *(argument for argument in arguments[:end] if argument not in _EVERYWHERE), *arguments[end:]]
-
-
-def _say(text: str) -> None:
-    typer.secho(f"colorbench: {text}", err=True, fg=typer.colors.RED)
-
-
-if __name__ == "__main__":
-    main()

@@ -3,7 +3,7 @@
 import math
 from pathlib import Path
 
-from colorbench.console import note, notes, progress, show, show_json, show_sentences, show_table, warn
+from colorbench.console import loading, note, notes, progress, show, show_json, show_sentences, show_table, warn
 from colorbench.files import write_atomically
 from colorbench.leaderboard.comparison import (
     Difference,
@@ -15,7 +15,7 @@ from colorbench.leaderboard.comparison import (
     shared_metrics,
 )
 from colorbench.leaderboard.entries import Board
-from colorbench.leaderboard.table import arrow, significant
+from colorbench.leaderboard.table import arrow, p_text, significant
 from colorbench.plugins import load_plugins
 from colorbench.scoring import check_folder, parts_folder
 
@@ -79,14 +79,16 @@ def _kind(side: Side | Board | None) -> str:
 
 def _folders(a: Path, b: Path, truth: Path | None, metrics, *, resize: bool, device: str | None) -> list[Difference]:
     """Both folders scored against the true photos, picture by picture. After a stop the same call continues."""
-    from colorbench.grid.executors import find_devices
-    from colorbench.leaderboard.scoring import forget_parts, score_folders_in_parts
-
     if truth is None:
         raise ValueError(f"{a} and {b} hold no records; to compare pictures, give the true photos with --truth FOLDER")
     for folder in (a, b, truth):
         check_folder(folder)
-    where, frames, kept = find_devices(device)[0] if device else None, [], []
+    with loading():
+        from colorbench.grid.executors import find_devices
+        from colorbench.leaderboard.scoring import forget_parts, score_folders_in_parts
+
+        where = find_devices(device)[0] if device else None
+    frames, kept = [], []
     with progress() as bars:
         for folder in (a, b):
             task = bars.add_task(f"scoring {folder.name}", total=None)
@@ -170,10 +172,6 @@ def _numbers(one: Difference) -> list[str]:
         *(significant(mean, half) for mean in one.means),
         gap if math.isnan(half) else f"{gap} ± {significant(half, half)}",
     ]
-
-
-def p_text(p: float) -> str:
-    return "unknown" if math.isnan(p) else "< 0.001" if p < 0.001 else f"{p:.2g}"
 
 
 def conclusions(one: Difference) -> list[str]:

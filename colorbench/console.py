@@ -5,7 +5,8 @@ Text is printed as it is: `[x]` in a file name is not markup. Colors are given b
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from rich.cells import cell_len
@@ -54,6 +55,20 @@ def progress(*columns: str | ProgressColumn) -> Progress:
     """Bars that disappear when they are done; none under `-q` or on a pipe. Without columns: name, bar, share, time left."""
     columns = columns or (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn(), TimeLeft())
     return Progress(*columns, console=notes, transient=True, disable=notes.quiet or not notes.is_terminal)
+
+
+@contextmanager
+def loading(what: str = "torch") -> Iterator[None]:
+    """Say on a terminal what is being loaded: seconds in which nothing else is seen."""
+    with notes.status(f"loading {what}"):
+        yield
+
+
+@contextmanager
+def building() -> Iterator[Callable[[str], None]]:
+    """Say on a terminal that a board is being built; what is yielded is told which part of it."""
+    with notes.status("building the board") as status:
+        yield lambda part: status.update(f"building the board: {part}")
 
 
 class TimeLeft(ProgressColumn):

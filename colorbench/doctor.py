@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from rich.text import Text
 
-from colorbench.console import show_table
+from colorbench.console import loading, show_table
 
 _EXTRAS = {"torchmetrics": "torchmetrics", "pynvml": "gpu", "ray": "ray", "submitit": "slurm"}
 
@@ -23,7 +23,8 @@ class Finding(NamedTuple):
 
 def examine() -> int:
     """Print all findings; return 1 when something is broken."""
-    findings = list(_findings())
+    with loading():
+        findings = list(_findings())
     colors = {"ok": "green", "missing": "yellow", "broken": "red"}
     rows = [(each.what, Text(each.state, colors[each.state]), each.seen) for each in findings]
     show_table(["what", "state", "seen"], rows)

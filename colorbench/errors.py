@@ -5,12 +5,17 @@ Imports nothing of the package, because it is needed when imports fail, too.
 
 import difflib
 from collections.abc import Iterable
+from pathlib import Path
 
 _NETWORK = ("httpx", "httpx2", "httpcore", "httpcore2", "requests", "urllib3", "huggingface_hub", "aiohttp")
 
 
 class WrongUsage(ValueError):
     """A wrong value on the command line or in a setting. The message says what to write."""
+
+
+class Stopped(Exception):
+    """Ctrl-C in a command. The message says what the same command would do."""
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str], also: str = "") -> KeyError:
@@ -40,6 +45,18 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     """
     near = difflib.get_close_matches(str(name).lower(), list(known), n=2, cutoff=0.5)
     return f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
+
+
+def mistyped(path: str | Path) -> str:
+    """The end of a message about a path that does not exist: what lies there under a name like it, or ""."""
+    path = Path(path).expanduser()
+    if path.exists():
+        return ""
+    try:
+        beside = sorted(one.name for one in path.parent.iterdir())
+    except OSError:
+        return ""
+    return did_you_mean(path.name, beside)
 
 
 def explain(error: BaseException) -> tuple[str, int]:

@@ -1,6 +1,6 @@
 """What every part needs on disk: names of run files, picture endings, atomic writes, locks, hashes, names for folders.
 
-The ground floor: imports nothing of colorbench and no torch.
+The ground floor: imports only errors, and no torch.
 """
 
 import hashlib
@@ -11,6 +11,8 @@ import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from colorbench.errors import mistyped
 
 RECORD = "record.json"  # written last: a cell with one is finished
 SCORES = "scores.parquet"  # one row per test photo
@@ -138,6 +140,36 @@ def slug(text: str) -> str:
     if len(plain) <= LONGEST_SLUG:
         return plain
     return f"{plain[: LONGEST_SLUG - 9]}-{zlib.crc32(compact.encode()):08x}"
+
+
+def names_folder(source: str | Path) -> bool:
+    """Whether a source of photos is the path of a folder, there or not, rather than a dataset's id on the hub (OWNER/NAME).
+
+    >>> [names_folder(source) for source in ("photos", "./photos", "a/b/c", "owner/name", "owner/name@v1")]
+    [True, True, True, False, False]
+    """
+    path, text = Path(source).expanduser(), str(source)
+    if path.exists() or text.startswith((".", "/", "~")) or not re.fullmatch(r"[\w.-]+/[\w.-]+(@.+)?", text):
+        return True
+    return path.parent.is_dir()
+
+
+def existing_folder(source: str | Path | None) -> Path:
+    """The folder that a source of photos names.
+
+    Raises:
+        FileNotFoundError, NotADirectoryError: no such folder.
+        ValueError: no source.
+    """
+    if source is None:
+        raise ValueError("this dataset needs a folder of pictures: give it by --data (in Python: source)")
+    root = Path(source).expanduser()
+    if not root.exists():
+        hub = "" if str(source).startswith((".", "/", "~")) else " (a Hugging Face dataset is written OWNER/NAME)"
+        raise FileNotFoundError(f"no such folder of pictures: {printable(root)}{hub}{mistyped(root)}")
+    if not root.is_dir():
+        raise NotADirectoryError(f"{printable(root)} is a file; give the folder that holds the pictures")
+    return root
 
 
 def printable(name: str | Path) -> str:

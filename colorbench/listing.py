@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from colorbench.console import results, show, show_json, show_table
+from colorbench.console import loading, results, show, show_json, show_table
 from colorbench.errors import unknown_name
 from colorbench.plugins import KINDS, load_plugins
 
@@ -33,7 +33,8 @@ def list_tables(kind: str | None, plugins: list[Path], as_json: bool = False) ->
         "protocols": protocols,
     }
     kinds = [kind] if kind else list(TABLES)
-    found = {each: makers[each]() for each in kinds}
+    with loading("the tables"):
+        found = {each: makers[each]() for each in kinds}
     if as_json:
         show_json(found[kind] if kind else found)
         return

@@ -1,23 +1,10 @@
-"""What several commands share: options with their help, and how Ctrl-C ends them."""
+"""Options that several commands share, with their help."""
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from typer.core import TyperGroup
-
-
-class Stopped(Exception):
-    """Ctrl-C, and the verb that it stopped."""
-
-
-class Verbs(TyperGroup):
-    def invoke(self, ctx):
-        try:
-            return super().invoke(ctx)
-        except KeyboardInterrupt:  # typer itself would exit without a message
-            raise Stopped(ctx.invoked_subcommand or "") from None
 
 
 def shipped_suites() -> list[str]:

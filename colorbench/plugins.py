@@ -22,8 +22,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
 
-from colorbench.generators.baselines import BASELINES
-from colorbench.generators.row import as_row
+from colorbench.errors import mistyped
 
 KINDS = ("generators", "losses", "metrics", "datasets")
 _files: set[str] = set()
@@ -85,10 +84,13 @@ def _load_installed() -> None:
 
 
 def _merge(kind: str, rows: dict, origin: str) -> None:
-    if kind == "generators":
-        rows = {key: as_row(key, row) for key, row in rows.items()}
     rows_here = table(kind)
-    names = {*rows_here, *(BASELINES if kind == "generators" else ())}
+    names = set(rows_here)
+    if kind == "generators":
+        from colorbench.generators.baselines import BASELINES
+        from colorbench.generators.row import as_row
+
+        rows, names = {key: as_row(key, row) for key, row in rows.items()}, names | set(BASELINES)
     if taken := sorted(names & set(rows)):
         raise ValueError(f"plug-in {origin}: {kind} {', '.join(taken)} exist already; choose another name")
     rows_here.update(rows)
@@ -97,7 +99,7 @@ def _merge(kind: str, rows: dict, origin: str) -> None:
 def _run(path: Path) -> ModuleType:
     """The file as a module of its own name, so that other processes find what it defines."""
     if not path.is_file():
-        raise FileNotFoundError(f"no plug-in file {path.name}; give the path of a Python file")
+        raise FileNotFoundError(f"no plug-in file {path.name}; give the path of a Python file{mistyped(path)}")
     name = f"colorbench_plugin_{re.sub(r'[^0-9a-zA-Z_]', '_', path.stem)}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:

@@ -7,8 +7,8 @@ from pathlib import Path
 from rich.text import Text
 
 from colorbench.cell import Cell
-from colorbench.console import note, show, show_json, show_table
-from colorbench.errors import WrongUsage
+from colorbench.console import loading, note, notes, show, show_json, show_table
+from colorbench.errors import WrongUsage, mistyped
 from colorbench.files import REFERENCES
 from colorbench.record import Record
 
@@ -40,10 +40,11 @@ def check_and_print(
     if (infer or rerun) and not rescore:
         raise WrongUsage("--infer and --rerun need computed scores: leave out --no-rescore")
     infer_or_not = infer_again if infer or rerun else None  # each check needs the one before
-    findings = check(folder, rescore=rescore, infer=infer_or_not, rerun=again if rerun else None, only=only)
+    with notes.status("checking the records"):
+        findings = check(folder, rescore=rescore, infer=infer_or_not, rerun=again if rerun else None, only=only)
     if not findings:
         what = f"no record below {folder}" if folder.is_dir() else f"no folder {folder}"
-        raise FileNotFoundError(f"{what}; give the folder of one suite, for instance runs/mini")
+        raise FileNotFoundError(f"{what}; give the folder of one suite, for instance runs/mini{mistyped(folder)}")
     wrong = sum(not finding.ok for finding in findings)
     if as_json:
         show_json(
@@ -75,12 +76,12 @@ def submit_official(key: str, folder: Path, device: str | None = None) -> Path:
         WeightsMissing: the published weights are unavailable.
         FileExistsError: the board has that entry.
     """
-    from colorbench.generators import GENERATORS
-    from colorbench.generators.official import MARK
-    from colorbench.grid.executors import find_devices
-    from colorbench.leaderboard import submit
-    from colorbench.training.colorize import colorize
-
+    with loading():
+        from colorbench.generators import GENERATORS
+        from colorbench.generators.official import MARK
+        from colorbench.grid.executors import find_devices
+        from colorbench.leaderboard import submit
+        from colorbench.training.colorize import colorize
     with tempfile.TemporaryDirectory(prefix="colorbench-official-") as place:
         colorize(f"{MARK}:{key}", [Path(folder) / REFERENCES], Path(place), device=find_devices(device)[0])
         row = GENERATORS[key]

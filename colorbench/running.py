@@ -7,7 +7,19 @@ from dataclasses import replace
 from pathlib import Path
 
 from colorbench.calibrating import refuse_cpu, table_of_run
-from colorbench.console import duration, fail, note, notes, progress, show, show_json, show_table, warn
+from colorbench.console import (
+    building,
+    duration,
+    fail,
+    loading,
+    note,
+    notes,
+    progress,
+    show,
+    show_json,
+    show_table,
+    warn,
+)
 from colorbench.grid.estimate import estimate
 from colorbench.grid.executors import (
     Executor,
@@ -17,7 +29,7 @@ from colorbench.grid.executors import (
     make_executor,
     side_by_side,
 )
-from colorbench.grid.plan import Plan, plan_run
+from colorbench.grid.plan import Plan, cells_with_steps, plan_run
 from colorbench.grid.run import RunReport, adopt, run, worker_environment
 from colorbench.plugins import load_plugins
 from colorbench.run_bars import watch_cells
@@ -46,12 +58,15 @@ def run_suite(
     A dry run makes every check that a run makes, shows the plan, and starts and writes nothing.
     """
     load_plugins(plugins)
-    suite = override_suite(load_suite(name), source=source, **overrides)
     began = time.monotonic()
+    suite = load_suite(name)
     check_device(device, numbered=executor == "local")
+    with loading():
+        suite = override_suite(suite, source=source, **overrides)
+        devices = find_devices(device) if executor == "local" else []
     suite, steps = table_of_run(name, suite, given=table, source=source, device=device, out=out, keep=not dry_run)
     if jobs is None and executor == "local":  # elsewhere the cells see other devices than this machine has
-        jobs = side_by_side(suite.protocol, find_devices(device)[0], steps)
+        jobs = side_by_side(suite.protocol, devices[0], steps)
     options = {
         "device": device,
         "jobs": jobs or 1,
@@ -60,11 +75,15 @@ def run_suite(
     }
     runner = make_executor(executor, settings=settings, **options)
     _check_writable(out)
+    by_gpu = suite.protocol.budget.kind == "reference-seconds" and device in (None, "auto") and _on_cpu(runner)
+    if by_gpu and not (out / suite.name).exists():  # said before the photos are looked at, which takes longer
+        with loading("the networks"):
+            refuse_cpu(cells_with_steps(suite, steps), steps, name, source)
     with notes.status("looking at the photos"):
         plan = plan_run(suite, out=out, source=source, table=steps)
     suite = plan.suite
-    if suite.protocol.budget.kind == "reference-seconds" and device in (None, "auto") and _on_cpu(runner):
-        refuse_cpu(plan, name)
+    if by_gpu:
+        refuse_cpu(plan.todo, plan.table, name, source)
     note(f"{suite.name}: {suite.title}", style="bold")
     note(f"{plan.photos}.")
     if suite.note:
@@ -86,8 +105,8 @@ def run_suite(
     if report.records:
         from colorbench.leaderboard import build
 
-        with notes.status("building the board"):
-            report = replace(report, board=build(out / suite.name))
+        with building() as say:
+            report = replace(report, board=build(out / suite.name, progress=say))
     _tell(report, time.monotonic() - began, as_json)
     return 1 if report.problems else 0
 

@@ -1,10 +1,25 @@
 """`colorbench score`, `retest` and `colorize`: progress, tables and messages around the public functions."""
 
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
-from colorbench.console import fail, note, notes, progress, results, show, show_json, show_table, warn
-from colorbench.errors import WrongUsage
+from colorbench.console import (
+    building,
+    fail,
+    loading,
+    note,
+    notes,
+    progress,
+    results,
+    show,
+    show_json,
+    show_table,
+    warn,
+)
+from colorbench.errors import Stopped, WrongUsage, mistyped
 from colorbench.files import bytes_sha256, printable, write_atomically
 from colorbench.plugins import load_plugins
 from colorbench.summary import show_summary
@@ -28,13 +43,14 @@ def score_and_print(
 
     A folder of folders holds several samples per photo, which are scored by `score_samples`, anew at each call.
     """
-    from colorbench.grid.executors import find_devices
-    from colorbench.leaderboard.scoring import forget_parts, score_folders_in_parts
-    from colorbench.metrics.samples import holds_samples, score_samples
-
     _check_paths(predictions, references, out)
     load_plugins(plugins)
-    device = find_devices(device)[0] if device else None
+    with loading():
+        from colorbench.grid.executors import find_devices
+        from colorbench.leaderboard.scoring import forget_parts, score_folders_in_parts
+        from colorbench.metrics.samples import holds_samples, score_samples
+
+        device = find_devices(device)[0] if device else None
     with progress() as bars:
         task, parts = bars.add_task("scoring", total=None), parts_folder(predictions, references, metrics, resize)
 
@@ -42,7 +58,8 @@ def score_and_print(
             bars.update(task, completed=done, total=total)
 
         if holds_samples(predictions):
-            frame = score_samples(predictions, references, metrics, resize=resize, device=device, on_progress=watch)
+            with _starts_over():
+                frame = score_samples(predictions, references, metrics, resize=resize, device=device, on_progress=watch)
         else:
             frame = score_folders_in_parts(
                 predictions, references, metrics, parts, resize=resize, device=device, on_progress=watch
@@ -73,15 +90,16 @@ def protocols_and_print(
     as_json: bool = False,
 ) -> None:
     """Score a folder by the rules of papers: one row per measure, one column per protocol, and how far each measure moves."""
-    from colorbench.grid.executors import find_devices
-    from colorbench.metrics import score_protocols
-    from colorbench.metrics.protocol_score import spread
-    from colorbench.metrics.protocols import MEASURES, PROTOCOLS, protocol_rows
-
+    with _starts_over():
+        load_plugins(plugins)
+        with loading():
+            from colorbench.grid.executors import find_devices
+            from colorbench.metrics import score_protocols
+            from colorbench.metrics.protocol_score import spread
+            from colorbench.metrics.protocols import MEASURES, PROTOCOLS, protocol_rows
     protocol_rows(protocols)  # a wrong name is refused before anything is read
     _check_paths(predictions, references, out)
-    load_plugins(plugins)
-    with progress() as bars:
+    with _starts_over(), progress() as bars:
         task = bars.add_task("scoring", total=None)
         frame = score_protocols(
             predictions,
@@ -111,6 +129,15 @@ def protocols_and_print(
         note(f"{len(frame)} rows written to {out}")
 
 
+@contextmanager
+def _starts_over() -> Iterator[None]:
+    """Of a scoring that keeps no parts: Ctrl-C says so."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise Stopped("the same command starts over") from None
+
+
 def _tell_protocols(frame) -> None:
     """Why cells are empty, each reason once, and what was left out."""
     where: dict[tuple[str, str], list[str]] = {}
@@ -138,8 +165,8 @@ def _check_paths(predictions: Path, references: Path, out: Path | None) -> None:
 def check_folder(folder: Path) -> None:
     """Raises ValueError unless this is a folder."""
     if not folder.is_dir():
-        what = "is a file, not a folder" if folder.exists() else "does not exist"
-        raise ValueError(f"{folder} {what}; give the folder that holds the pictures")
+        what, hint = ("is a file, not a folder", "") if folder.exists() else ("does not exist", mistyped(folder))
+        raise ValueError(f"{folder} {what}; give the folder that holds the pictures{hint}")
 
 
 def parts_folder(*request) -> Path:
@@ -234,9 +261,9 @@ def retest_and_print(
     sizes: list[str] | None = None,
 ) -> int:
     """Test a finished board's generators on other photos; 1 when some of them could not be tested."""
-    from colorbench.grid.retest import plan_retest, retest
-
     load_plugins(plugins)
+    with loading():
+        from colorbench.grid.retest import plan_retest, retest
     with notes.status("looking at the photos"):
         plan = plan_retest(
             folder, source, name, dataset=dataset, metrics=metrics, train_source=train_source, sizes=_pixels(sizes)
@@ -250,7 +277,13 @@ def retest_and_print(
             device=device,
             plugins=plugins,
             on_cell=lambda name, started, _: bars.update(task, description=name, completed=started),
+            build=False,
         )
+    if report.records or report.done:
+        from colorbench.leaderboard import build
+
+        with building() as say:
+            report = replace(report, board=build(report.folder, progress=say))
     show(f"{len(report.records)} records tested on {len(plan.photos)} photos, {report.done} were done before.")
     for reason in report.left_out:
         warn(f"left out: {reason}")
@@ -271,8 +304,11 @@ def colorize_and_print(
     checkpoint: Path, photos: list[Path], *, out: Path, size_px: int | None, device: str | None, overwrite: bool = False
 ) -> int:
     """Colorize photos and say where they are; return the exit status, 1 when one gave no picture."""
-    from colorbench.grid.executors import find_devices
-    from colorbench.training.colorize import colorize
+    with loading():
+        from colorbench.grid.executors import find_devices
+        from colorbench.training.colorize import colorize
+
+        place = find_devices(device)[0]
 
     def tell(path: Path, target: Path | None, problem: str) -> None:
         if target is None:
@@ -280,9 +316,7 @@ def colorize_and_print(
         else:
             show(f"{printable(path)} -> {printable(target)}")
 
-    report = colorize(
-        checkpoint, photos, out, device=find_devices(device)[0], size_px=size_px, overwrite=overwrite, on_photo=tell
-    )
+    report = colorize(checkpoint, photos, out, device=place, size_px=size_px, overwrite=overwrite, on_photo=tell)
     _name(((printable(path), reason) for path, reason in report.passed_over.items()), "passed over")
     if report.kept:
         note(f"{len(report.kept)} pictures were in {out} already and are kept; --overwrite makes them again.")

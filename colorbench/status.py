@@ -9,6 +9,7 @@ from rich.live import Live
 from rich.text import Text
 
 from colorbench.console import results, rich_table, show_json, show_table
+from colorbench.errors import mistyped
 from colorbench.grid.state import CellStatus, cell_statuses, expected_cells
 
 MOST_ROWS = 60
@@ -41,7 +42,7 @@ def read_status(folder: Path, known: dict[str, CellStatus] | None = None) -> dic
         known: kept between calls, so that records are read once.
     """
     if not folder.exists():
-        raise ValueError(f"{folder} does not exist; give the --out folder of a run")
+        raise ValueError(f"{folder} does not exist; give the --out folder of a run{mistyped(folder)}")
     rows = cell_statuses(folder, known)
     if not rows:
         raise ValueError(f"no cells under {folder}; give the --out folder of a run")

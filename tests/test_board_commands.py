@@ -46,7 +46,7 @@ def test_a_folder_without_records_is_refused(tmp_path):
 
 def test_a_board_is_served_until_ctrl_c(interruptible, tmp_path):
     (tmp_path / "index.html").write_text("a board")
-    command = [sys.executable, "-m", "colorbench.cli", "leaderboard", "serve", ".", "--port", "0"]
+    command = [sys.executable, "-m", "colorbench", "leaderboard", "serve", ".", "--port", "0"]
     environment = os.environ | {"PYTHONPATH": ROOT, "PYTHONUNBUFFERED": "1"}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     with subprocess.Popen(command, cwd=tmp_path, env=environment, **pipes) as process:

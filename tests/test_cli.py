@@ -1,20 +1,16 @@
 """The command line, in this process: real photos, a small budget."""
 
-import io
 import json
 import os
-import sys
-from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from colorbench import __version__, cli, running
-from colorbench.console import notes
+from colorbench import __version__, running
 from tests.grid.in_process import InProcess
+from tests.typed import call
 
 ROOT = str(Path(__file__).parents[1])
 SUITE = """
@@ -43,26 +39,6 @@ generator = "unet"
 loss = "perceptual"
 options = { width = 4, depth = 2 }
 """
-
-
-class Result(NamedTuple):
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-def call(*arguments, cwd, **environment) -> Result:
-    """The command line in this process, with these variables; one that is None is unset."""
-    said, told = io.StringIO(), io.StringIO()
-    with pytest.MonkeyPatch.context() as patch, redirect_stdout(said), redirect_stderr(told):
-        patch.chdir(cwd)
-        patch.setattr(sys, "argv", ["colorbench", *map(str, arguments)])
-        patch.setattr(notes, "quiet", False)
-        for name, value in environment.items():
-            patch.delenv(name, raising=False) if value is None else patch.setenv(name, value)
-        with pytest.raises(SystemExit) as end:
-            cli.main()
-    return Result(end.value.code or 0, said.getvalue(), told.getvalue())
 
 
 @pytest.fixture
@@ -153,7 +129,14 @@ def test_status_of_a_finished_run(colorbench, board):
         (["leaderboard", "check", "empty"], 1, "no record below empty"),
         (["leaderboard", "check", "nowhere"], 1, "no folder nowhere"),
         (["run", "mini", "--budget", "soon"], 2, "500steps"),
-        (["run", "mini", "--data", "./nowhere"], 1, "nowhere"),
+        (["run", "mini", "--data", "./nowhere"], 1, "no such folder of pictures: nowhere"),
+        (
+            ["run", "mini", "--data", "emty"],
+            1,
+            "no such folder of pictures: emty (a Hugging Face dataset is written OWNER/NAME); did you mean 'empty'?",
+        ),
+        (["run", "ade20k", "--data", "emty"], 1, "did you mean 'empty'?"),
+        (["calibrate", "s", "--data", "emty"], 1, "did you mean 'empty'?"),
         (["run", "mini", "--data", "./empty"], 1, "empty"),
         (
             ["run", "mini", "--executor", "kubernetes"],
@@ -164,7 +147,20 @@ def test_status_of_a_finished_run(colorbench, board):
         (["score", "empty", "empty"], 1, "empty"),
         (["colorize", "none.safetensors", "x.png"], 1, "no such file or folder: x.png"),
         (["colorize", "none.safetensors", "photo.png"], 1, "no checkpoint at none.safetensors"),
-        (["score", "photoos", "empty"], 1, "photoos does not exist"),
+        (["score", "photoos", "empty"], 1, "photoos does not exist; give"),
+        (
+            ["score", "emty", "empty"],
+            1,
+            "emty does not exist; give the folder that holds the pictures; did you mean 'empty'?",
+        ),
+        (["compare", "emty", "empty"], 1, "did you mean 'empty'?"),
+        (
+            ["leaderboard", "build", "emty"],
+            1,
+            "no folder emty; give the folder of one suite, for instance runs/mini; did you mean 'empty'?",
+        ),
+        (["run", "wrnog.toml"], 1, "there is no suite file wrnog.toml; did you mean 'wrong.toml'?"),
+        (["colorize", "none.safetensors", "phto.png"], 1, "did you mean 'photo.png'?"),
         (["score", "empty", "empty", "--protocol", "ddcolor"], 2, "did you mean 'ddcolor-crop'"),
         (["score", "empty", "empty", "--protocol", "ct2", "--metrics", "psnr"], 2, "leave out one of the two"),
         (["status", "rnus"], 1, "rnus does not exist"),
@@ -205,7 +201,7 @@ def test_the_end_of_a_run_is_a_short_table_and_a_verdict(board):
     rows = [line.split("\t") for line in result.stdout.splitlines() if "\t" in line]
     assert [row[0] for row in rows] == ["unet+100xl1+patchgan-layers-1-width-8", "gray", "mean-ab"]
     assert all(len(row) <= 5 for row in rows)
-    assert "No ranking: this board compares nothing" in result.stdout
+    assert "No ranking: this suite is not made to compare its entries." in result.stdout
     assert f"Board: {os.path.join('runs', 'small', 'board', 'index.html')}" in result.stderr
 
 
@@ -245,29 +241,6 @@ def test_a_dry_run_makes_the_checks_of_a_run(colorbench, board, arguments, statu
     result = colorbench("run", "small.toml", "--dry-run", *arguments, cwd=folder, **weightless)
     assert result.returncode == status, result.stderr
     assert message in result.stderr
-
-
-@pytest.mark.parametrize(
-    ("arguments", "goes_on"),
-    [
-        (["run", "mini", "--plugin", "slow.py"], "the same command goes on from here"),
-        (["list", "losses", "--plugin", "slow.py"], "the same command starts over"),
-        (["score", ".", ".", "--plugin", "slow.py"], "the same command goes on from here"),
-        (["score", ".", ".", "--plugin", "slow.py", "--protocol", "ct2"], "the same command starts over"),
-    ],
-)
-def test_ctrl_c_says_what_the_same_command_does(interruptible, colorbench, tmp_path, arguments, goes_on):
-    (tmp_path / "slow.py").write_text("import signal, time\nsignal.raise_signal(signal.SIGINT)\ntime.sleep(60)\n")
-    result = colorbench(*arguments)
-    assert result == (130, "", f"colorbench: stopped; {goes_on}\n")
-
-
-def test_verbose_shows_where_an_error_comes_from(colorbench, tmp_path):
-    quiet = colorbench("run", "mini", "--budget", "soon", cwd=tmp_path)
-    verbose = colorbench("run", "mini", "--budget", "soon", "-v", cwd=tmp_path)
-    assert quiet.stderr.count("\n") == 1
-    assert "Traceback" in verbose.stderr
-    assert verbose.stderr.splitlines()[-1] == quiet.stderr.strip()
 
 
 def test_version_and_a_mistyped_verb(colorbench, tmp_path):

@@ -100,3 +100,18 @@ def test_bars_say_how_long_they_take_and_print_brackets(monkeypatch):
         screen.print(bars.get_renderable())
     assert "scoring [x] [/b]" in file.getvalue()
     assert re.search(r"30% about \d+ (s|min) left", file.getvalue())
+
+
+def test_what_takes_seconds_is_said_on_a_terminal_alone(monkeypatch):
+    said = {}
+    for terminal in (True, False):
+        file = io.StringIO()
+        monkeypatch.setattr(console, "notes", Console(file=file, width=80, force_terminal=terminal))
+        with console.loading("the tables"):
+            pass
+        with console.building() as tell:
+            tell("plots")
+        said[terminal] = file.getvalue()
+    assert said[False] == ""
+    assert "loading the tables" in said[True]
+    assert "building the board: plots" in said[True]

@@ -11,9 +11,11 @@ from colorbench.files import (
     PICTURE_ENDINGS,
     Busy,
     bytes_sha256,
+    existing_folder,
     file_sha256,
     hold,
     is_held,
+    names_folder,
     slug,
     write_atomically,
 )
@@ -94,3 +96,18 @@ def test_slugs_are_short_and_differ():
 def test_endings_are_lower_case_and_sorted():
     assert sorted(set(PICTURE_ENDINGS)) == list(PICTURE_ENDINGS)
     assert all(ending == ending.lower() and ending.startswith(".") for ending in PICTURE_ENDINGS)
+
+
+def test_a_name_without_an_owner_and_a_path_below_a_folder_that_is_there_are_folders(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "photos").mkdir()
+    folders = ("photos", "photso", "photos/none", "photos@main", "a b/c", "~/photos", "./none", "a/b/c")
+    assert [names_folder(source) for source in folders] == [True] * len(folders)
+    assert not any(names_folder(source) for source in ("owner/name", "owner/name.2@v1.0"))
+    with pytest.raises(FileNotFoundError, match=r"photso \(a Hugging Face .* OWNER/NAME\); did you mean 'photos'\?$"):
+        existing_folder("photso")
+    with pytest.raises(FileNotFoundError, match=r"pictures: nothing$"):
+        existing_folder("./nothing")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(NotADirectoryError, match="file is a file; give the folder"):
+        existing_folder("file")

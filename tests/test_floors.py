@@ -23,7 +23,7 @@ FLOORS = [
     ["summary", "run_bars"],
     ["checking", "listing", "scoring", "comparing", "running", "status", "calibrating", "doctor", "publishing"],
     ["options"],
-    ["board_commands"],
+    ["board_commands", "picture_commands"],
     ["cli"],
     ["__main__"],
 ]

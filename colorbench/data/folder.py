@@ -23,7 +23,7 @@ from jaxtyping import UInt8
 
 from colorbench.data.hub import find_hub
 from colorbench.data.sources import Found, Source
-from colorbench.files import PICTURE_ENDINGS, printable
+from colorbench.files import PICTURE_ENDINGS, existing_folder, names_folder, printable
 from colorbench.photo import Photo8, PhotoError
 
 HALVES = ("right", "left")
@@ -98,7 +98,7 @@ def find_folder(source: str | Path | None) -> Found:
         FileNotFoundError, NotADirectoryError: no such folder.
         ValueError: no source, or no picture in it.
     """
-    root = _root(source)
+    root = existing_folder(source)
     tree = scan_tree(root)
     sources: dict[str, Source] = {}
     for path, status in tree.pictures.items():
@@ -151,8 +151,8 @@ def find_train_val(source: str | Path | None) -> Found:
         FileNotFoundError: no such folder or dataset.
         ValueError: one of the two sides is missing or empty.
     """
-    root = Path(str(source)).expanduser()
-    test, train = _folder_sides(root) if root.is_dir() else _hub_sides(str(source))
+    at_home = source is None or names_folder(source)
+    test, train = _folder_sides(existing_folder(source)) if at_home else _hub_sides(str(source))
     return Found(
         test.sources + train.sources,
         place=f"train-val {test.place} {train.place}",
@@ -165,17 +165,6 @@ def find_train_val(source: str | Path | None) -> Found:
 
 def _read(path: Path) -> bytes:
     return path.read_bytes()
-
-
-def _root(source: str | Path | None) -> Path:
-    if source is None:
-        raise ValueError("this dataset needs a folder of pictures: give it by --data (in Python: source)")
-    root = Path(source).expanduser()
-    if not root.exists():
-        raise FileNotFoundError(f"no such folder of pictures: {root}")
-    if not root.is_dir():
-        raise NotADirectoryError(f"{root} is a file; give the folder that holds the pictures")
-    return root
 
 
 def _is_gray(photo: np.ndarray) -> bool:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from colorbench.data.sources import Found, Source, cache_folder
+from colorbench.errors import mistyped
 from colorbench.files import bytes_sha256, write_atomically
 
 _TIMEOUT_SECONDS = 10
@@ -138,7 +139,9 @@ def _image_column(features: dict | None, wanted: _Wanted) -> str:
 def _pinned(wanted: _Wanted) -> tuple[_Table, int]:
     """The table at a fixed commit and its length, from the cache after the first time."""
     if wanted.name.startswith((".", "/", "~")) or not _ID.fullmatch(wanted.name):
-        raise FileNotFoundError(f"no such dataset folder: {wanted.name}; a hub id looks like owner/name")
+        raise FileNotFoundError(
+            f"no such dataset folder: {wanted.name}; a hub id looks like owner/name{mistyped(wanted.name)}"
+        )
     digest = bytes_sha256(repr(wanted).encode())[:24]
     pin = cache_folder() / "hub" / f"{digest}.json"
     with suppress(OSError, ValueError, KeyError):

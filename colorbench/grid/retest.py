@@ -19,6 +19,7 @@ from colorbench.grid.supervisor import Event
 from colorbench.leaderboard.entries import Board, Run, read_board, record_files
 from colorbench.record import Record, read_record
 from colorbench.suites.load import read_written_suite
+from colorbench.suites.override import dataset_of
 
 
 @dataclass(frozen=True)
@@ -208,8 +209,7 @@ def _can_be_retested(board: Board) -> None:
 
 def _protocol(before: Protocol, source: str | Path | None, dataset: str | None, sizes: Sequence[int] = ()) -> Protocol:
     if dataset is None:
-        here = source is None or Path(source).exists() or str(source).startswith((".", "/", "~"))
-        dataset = "folder" if here else "hub"
+        dataset = "folder" if source is None else dataset_of(source)
     if wrong := [size for size in sizes if not 16 <= size <= 4096]:
         raise ValueError(f"sizes are sides from 16 to 4096 px, got {wrong[0]}")
     side = max(before.size_px, *sizes) if sizes else before.size_px

@@ -38,6 +38,8 @@ def main(folder: Path, follow_parent: bool = True) -> int:
     stop = _Stop(follow_parent)
     job = read_job(folder)
     try:
+        if job.rescore or job.retest:  # which keep nothing half done
+            stop.end_at_once()
         with hold(folder):
             state = state_in(folder, job.cell)
             if state.name == "done" and not (job.rescore or job.retest):  # by another process, in the meantime
@@ -134,10 +136,10 @@ def _made_again(job: Job, record: Record) -> bool:
 
 
 class _Stop:
-    """True after SIGINT or SIGTERM, or when the parent is gone. A second signal ends at once."""
+    """True after SIGINT or SIGTERM, or when the parent is gone. A second signal ends at once, as does the first if asked to."""
 
     def __init__(self, follow_parent: bool):
-        self.asked, self.parent = False, None
+        self.asked, self.at_once, self.parent = False, False, None
         if follow_parent:  # the parent may be gone already
             self.parent = int(os.environ.get(PARENT_VARIABLE, os.getppid()))
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -145,9 +147,14 @@ class _Stop:
         signal.signal(signal.SIGUSR2, signal.SIG_IGN)  # Slurm sends it to all of a job; its supervisor answers
 
     def _ask(self, number: int, frame: object) -> None:
-        if self.asked:
+        if self.asked or self.at_once:
             raise KeyboardInterrupt
         self.asked = True
+
+    def end_at_once(self) -> None:
+        self.at_once = True
+        if self.asked:
+            raise KeyboardInterrupt
 
     def __call__(self) -> bool:
         return self.asked or (self.parent is not None and os.getppid() != self.parent)

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from colorbench.errors import unknown_name
+from colorbench.errors import mistyped, unknown_name
 from colorbench.leaderboard.entries import SUBMISSIONS, Board, Entry, read_board, record_files
 from colorbench.leaderboard.intervals import LEVEL
 from colorbench.leaderboard.power import Parts
@@ -270,7 +270,7 @@ def find_side(path: Path, other: Side | Board | None = None) -> Side | Board | N
         if path.parent.is_dir() and record_files(path.parent) and not list(path.parent.glob("record*.json")):
             return Side(board := read_board(path.parent), _entry(board, path.name))
         raise FileNotFoundError(
-            f"{path} does not exist: give entries (runs/mini/unet+l1), boards (runs/mini) or pictures"
+            f"{path} does not exist: give entries (runs/mini/unet+l1), boards (runs/mini) or pictures{mistyped(path)}"
         )
     path = path.resolve()
     if path.name == "board" and record_files(path.parent):

@@ -16,6 +16,7 @@ import numpy as np
 from jaxtyping import Float
 
 from colorbench.cell import Suite, canonical_json
+from colorbench.errors import mistyped
 from colorbench.files import CURVE, SCORES, SUITE, file_sha256
 from colorbench.leaderboard.untrusted import plain_file, read_curve, read_scores
 from colorbench.record import Record, Score, read_record
@@ -168,7 +169,9 @@ def read_board(run_dir: Path) -> Board:
     """
     run_dir = Path(run_dir)
     if not run_dir.is_dir():
-        raise FileNotFoundError(f"no folder {run_dir}; give the folder of one suite, for instance runs/mini")
+        raise FileNotFoundError(
+            f"no folder {run_dir}; give the folder of one suite, for instance runs/mini{mistyped(run_dir)}"
+        )
     runs, refused = _read_runs(run_dir)
     gone = {run.record.supersedes for run in runs} - {None}
     live = [run for run in runs if run.sha256 not in gone]

@@ -108,6 +108,14 @@ def _costs(entry: Entry) -> dict:
     }
 
 
+def p_text(p: float) -> str:
+    """
+    >>> p_text(0.0002), p_text(0.0314), p_text(float("nan"))
+    ('< 0.001', '0.031', 'unknown')
+    """
+    return "unknown" if not np.isfinite(p) else "< 0.001" if p < 0.001 else f"{p:.2g}"
+
+
 def significant(value: float, half: float) -> str:
     """A number with the digits its interval supports: two significant digits of the half width.
 

@@ -51,7 +51,7 @@ def first_line(board: Board, ranking: Ranking) -> str:
     """Who is first by a metric, and how many could not be told apart from it."""
     order = [k for k in ranking.order(board.higher_is_better(ranking.metric)) if ranking.tier[k] is not None]
     if not order:
-        return "No ranking: this board compares nothing, or its metric has no direction."
+        return f"No ranking: {_why_none(board, ranking.metric)}."
     first = order[0]
     name, value = board.entries[first].label, f"{ranking.mean[first]:.4g} {board.unit(ranking.metric)}".strip()
     if len(order) == 1:
@@ -67,6 +67,14 @@ def first_line(board: Board, ranking: Ranking) -> str:
     names = [board.entries[k].label for k in order[1:] if marks & set(ranking.letter[k] or "")][:_MOST_NAMES]
     more = f" ({', '.join(names)}{f' and {tied - len(names)} more' if tied > len(names) else ''})" if names else ""
     return f"{head}; {tied} of {others} others could not be told apart from it{more}."
+
+
+def _why_none(board: Board, metric: str) -> str:
+    if not board.rankable:
+        return "this suite is not made to compare its entries"
+    if board.higher_is_better(metric) is None:
+        return f"neither more nor less {metric} is better"
+    return f"no trained entry has a value of {metric}"
 
 
 def _others(count: int) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from colorbench.cell import Budget, Recipe, Suite
-from colorbench.errors import WrongUsage, did_you_mean, unknown_name
+from colorbench.errors import WrongUsage, did_you_mean, mistyped, unknown_name
 
 if TYPE_CHECKING:
     from colorbench.suites.step_table import StepTable
@@ -35,7 +35,7 @@ def load_suite(name: str | Path) -> Suite:
     if str(name).endswith(".toml"):
         path = Path(name)
         if not path.is_file():
-            raise ValueError(f"there is no suite file {path}")
+            raise ValueError(f"there is no suite file {path}{mistyped(path)}")
         return read_suite(path)
     if str(name) not in SUITES:
         raise unknown_name("suite", str(name), SUITES, ", or the path of a .toml file")

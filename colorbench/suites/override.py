@@ -5,9 +5,11 @@ from pathlib import Path
 
 from colorbench.cell import Budget, Optimizer, Protocol, Recipe, Suite
 from colorbench.errors import WrongUsage
+from colorbench.files import existing_folder, names_folder
 
 OWN = ("embedded", "mixtures")
 """Datasets that need no source: with one, a suite's recipes train on the user's photos instead."""
+FOLDERS = ("folder", "paired", "train-val")
 
 
 def override_suite(
@@ -29,6 +31,9 @@ def override_suite(
     the suite's own recipe, the same cell; a generator that it has with another loss keeps its options there. A source for
     a suite of embedded photos or generated scenes makes the dataset `folder`, or `hub` when there is no such folder;
     baselines that photos cannot have are left out.
+
+    Raises:
+        FileNotFoundError, NotADirectoryError: the source names a folder, and there is none.
     """
     if head is not None and not (generators or losses):
         raise WrongUsage(f"--head {head} goes with --generator or --loss: add one of them")
@@ -53,12 +58,26 @@ def override_suite(
     )
 
 
+def dataset_of(source: str | Path) -> str:
+    """`folder` or `hub`, whichever a source of photos names.
+
+    Raises:
+        FileNotFoundError, NotADirectoryError: it names a folder, and there is none.
+    """
+    if not names_folder(source):
+        return "hub"
+    existing_folder(source)
+    return "folder"
+
+
 def _protocol(protocol: Protocol, source, dataset, budget, size_px, batch) -> Protocol:
     changed: dict = {}
+    if source is not None and (dataset or protocol.dataset) in FOLDERS and names_folder(source):
+        existing_folder(source)  # said at once: what looks at the photos takes seconds to load
     if dataset:
         changed["dataset"] = dataset
     elif source is not None and protocol.dataset in OWN and not str(source).endswith(".toml"):
-        changed["dataset"] = "folder" if Path(source).exists() or str(source).startswith((".", "/", "~")) else "hub"
+        changed["dataset"] = dataset_of(source)
     if changed.get("dataset", protocol.dataset) != "embedded" and protocol.fit == "tiles":
         changed["fit"] = "crop"
     if "dataset" in changed and protocol.dataset == "mixtures":

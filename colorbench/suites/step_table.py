@@ -14,6 +14,7 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError, field_validator
 
 from colorbench.cell import Budget, Extended, Protocol, Recipe, Strict, Value, canonical_json
+from colorbench.errors import mistyped
 from colorbench.files import write_atomically
 
 HOST_BOUND = 0.9
@@ -250,7 +251,9 @@ def read_table(path: Path | str) -> StepTable:
     """
     path = Path(path)
     if not path.is_file():
-        raise ValueError(f"there is no step table {path}; `colorbench calibrate SUITE --out {path.name}` makes one")
+        raise ValueError(
+            f"there is no step table {path}; `colorbench calibrate SUITE --out {path.name}` makes one{mistyped(path)}"
+        )
     if path.stat().st_size > _MAX_BYTES:
         raise ValueError(f"{path.name} has more than {_MAX_BYTES} bytes: that is no step table")
     try:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from colorbench.batch import Batch, Output
 from colorbench.data.folder import scan_tree
-from colorbench.errors import unknown_name
+from colorbench.errors import mistyped, unknown_name
 from colorbench.files import write_atomically
 from colorbench.generators import GENERATORS, build_generator
 from colorbench.generators.official import FILES, MARK
@@ -148,7 +148,9 @@ def plan_pictures(photos: Sequence[Path], out: Path, passed_over: dict[Path, str
         ValueError: a path that does not exist, no photo at all, or a picture that would be written onto a photo.
     """
     if absent := [str(path) for path in photos if not path.exists()]:
-        raise ValueError(f"no such file or folder: {', '.join(absent)}")
+        raise ValueError(
+            f"no such file or folder: {', '.join(absent)}{mistyped(absent[0]) if len(absent) == 1 else ''}"
+        )
     several = sum(path.is_dir() for path in photos) > 1
     wanted: dict[Path, Path] = {}
     for path in photos:

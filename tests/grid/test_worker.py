@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from colorbench.files import RECORD, hold
-from colorbench.grid.job import Job
+from colorbench.grid.job import Job, Retest
 from colorbench.grid.worker import BUSY, DONE, PROBLEM, STOPPED, _Stop, main
 from colorbench.record import read_record
 from colorbench.training.checkpoint import load_state
@@ -78,3 +78,15 @@ def test_the_first_signal_asks_and_the_second_ends():
     assert stop()
     with pytest.raises(KeyboardInterrupt):
         os.kill(os.getpid(), signal.SIGTERM)
+
+
+@pytest.mark.parametrize("kind", ["retest", "rescore"])
+def test_what_keeps_nothing_half_done_ends_at_the_first_signal(tmp_path, monkeypatch, kind):
+    def interrupted(*arguments):
+        os.kill(os.getpid(), signal.SIGTERM)
+        pytest.fail("it went on")
+
+    monkeypatch.setattr("colorbench.grid.worker.run_job", interrupted)
+    more = {"rescore": True} if kind == "rescore" else {"retest": Retest("trained", "about")}
+    job = written(tmp_path, small_cell(), **more)
+    assert main(job.folder, follow_parent=False) == STOPPED

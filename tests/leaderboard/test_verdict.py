@@ -4,8 +4,8 @@ import pytest
 
 from colorbench.generators import BASELINES
 from colorbench.leaderboard.entries import read_board
-from colorbench.leaderboard.tiers import rank_board
-from colorbench.leaderboard.verdict import ABOUT, verdict
+from colorbench.leaderboard.tiers import rank_board, rank_metric
+from colorbench.leaderboard.verdict import ABOUT, first_line, verdict
 
 FAST = {"pictures": False, "photos": 40, "size": 8, "generators": ["unet"], "seed_sd": 0.05}
 
@@ -25,9 +25,23 @@ def test_who_is_first_and_who_beats_gray(make_runs, losses, first, gray):
     assert gray in lines[1]
 
 
-def test_without_ranking_or_gray_it_says_less(make_runs):
-    results = rank_board(read_board(make_runs(losses={"l1": 0.0}, rankable=False, baselines={}, **FAST)))
-    assert verdict(results) == ["No ranking: this board compares nothing, or its metric has no direction."]
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"losses": {"l1": 0.0}, "rankable": False}, "this suite is not made to compare its entries"),
+        ({"losses": {}}, "no trained entry has a value of psnr"),
+    ],
+)
+def test_without_ranking_it_says_why(make_runs, changes, why):
+    assert verdict(rank_board(read_board(make_runs(**changes, **FAST)))) == [f"No ranking: {why}."]
+
+
+def test_a_metric_without_direction_ranks_nothing(make_runs):
+    board = read_board(make_runs(losses={"l1": 0.0}, **FAST))
+    assert (
+        first_line(board, rank_metric(board, "colorfulness"))
+        == "No ranking: neither more nor less colorfulness is better."
+    )
 
 
 def test_every_baseline_has_a_line_and_those_that_know_more_stand_apart(scenes):

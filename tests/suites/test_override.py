@@ -51,3 +51,11 @@ def test_a_pair_of_the_suite_is_the_suites_own_recipe():
     chosen = override_suite(suite, generators=["unet"], losses=["100 * l1+patchgan(width=16)"])
     assert chosen.recipes == tuple(r for r in suite.recipes if r.label.startswith("unet+100xl1+patchgan-width-16"))
     assert override_suite(suite, generators=["unet"], losses=["l1"], head="rgb").recipes[0].head == "rgb"
+
+
+@pytest.mark.parametrize("options", [{}, {"dataset": "folder"}, {"dataset": "train-val"}])
+def test_a_folder_that_is_not_there_is_refused_before_anything_is_loaded(options):
+    for source in ("photso", "./someone/photos"):
+        with pytest.raises(FileNotFoundError, match="no such folder of pictures"):
+            override_suite(load_suite("mini"), source=source, **options)
+    assert override_suite(load_suite("mini"), source="photso", dataset="hub").protocol.dataset == "hub"

@@ -149,17 +149,22 @@ def _curve(run: Run) -> dict | None:
     px = 70 + 810 * (x - x[0]) / max(x[-1] - x[0], 1e-9)
     py = 256 - 230 * (y - low) / max(high - low, 1e-9)
     path = "M" + "L".join(f"{a:.1f},{b:.1f}" for a, b in zip(px, py))
-    return {"path": path, "ticks": _ticks(x, low, high), "first": f"{y[0]:.3g}", "last": f"{y[-1]:.3g}"}
+    ticks = [_tick((70, 880, at, at), (62, at + 4, "end"), text) for at, text in _round_values(low, high, 256, 26)]
+    ticks += [_tick((at, at, 26, 256), (at, 274, "middle"), text) for at, text in _round_values(x[0], x[-1], 70, 880)]
+    return {"path": path, "ticks": ticks, "first": f"{y[0]:.3g}", "last": f"{y[-1]:.3g}"}
 
 
-def _ticks(x, low: float, high: float) -> list[dict]:
-    marks = []
-    for share in (0, 0.25, 0.5, 0.75, 1):
-        at, across = 256 - 230 * share, 70 + 810 * share
-        value, step = low + share * (high - low), x[0] + share * (x[-1] - x[0])
-        marks.append(_tick((70, 880, at, at), (62, at + 4, "end"), f"{value:.3g}"))
-        marks.append(_tick((across, across, 26, 256), (across, 274, "middle"), f"{step:.0f}"))
-    return marks
+def _round_values(low: float, high: float, first: int, last: int) -> list[tuple[float, str]]:
+    """Round values of an axis: where each stands between the positions `first` and `last` of both ends, and its text."""
+    from matplotlib.ticker import MaxNLocator
+
+    found = MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
+    share = (found - low) / ((high - low) or 1.0)
+    return [
+        (round(first + float(part) * (last - first), 1), f"{value:.6g}")
+        for value, part in zip(found, share)
+        if -1e-6 <= part <= 1 + 1e-6
+    ]
 
 
 def _tick(line: tuple, place: tuple, text: str) -> dict:

@@ -9,26 +9,9 @@ import pytest
 
 from colorbench.leaderboard.entries import read_board
 from colorbench.leaderboard.pareto import cost
-from colorbench.leaderboard.site.index import entry_badges, matrix, write_index
-from colorbench.leaderboard.tiers import ALPHA, rank_board
+from colorbench.leaderboard.tiers import rank_board
 from tests.leaderboard.conftest import as_suite
-
-
-@pytest.fixture(scope="module")
-def folder(factory_class, tmp_path_factory):
-    """A board of two generators and two losses, one of them much better; read only."""
-    factory = factory_class(tmp_path_factory.mktemp("index"))
-    small = {"generators": ["unet", "linknet"], "losses": {"l1": 0.0, "mse": -4.0}, "seeds": 3, "photos": 8}
-    return factory(pictures=False, **small)
-
-
-@pytest.fixture(scope="module")
-def results(folder):
-    return rank_board(read_board(folder))
-
-
-def page_of(results, tmp_path, pages=None, badges=None) -> str:
-    return write_index(results, tmp_path, {}, pages or {}, badges or {}).read_text()
+from tests.leaderboard.site.conftest import page_of
 
 
 def given(page: str) -> dict:
@@ -61,25 +44,6 @@ def test_the_differences_are_those_of_the_tests(results, tmp_path):
     assert p == pytest.approx(results.primary.p_holm[a, b], rel=1e-3)
 
 
-def test_the_matrix_names_better_and_worse(results):
-    made = matrix(results)
-    shown = [k for k in results.order() if results.primary.tier[k] is not None]
-    names = [results.board.entries[k].label for k in shown]
-    assert [set(name.split("+")) for name in made["names"]] == [set(name.split("+")) for name in names]
-    for a, row in zip(shown, made["rows"]):
-        for b, cell in zip(shown, row["cells"]):
-            difference, p = results.primary.comparisons.difference[a, b], results.primary.p_holm[a, b]
-            apart = "" if a == b or p >= ALPHA else "better" if difference > 0 else "worse"
-            assert cell["kind"] == apart
-            assert cell["text"] == ("" if a == b else f"{difference:+.2f}")
-    assert {cell["kind"] for row in made["rows"] for cell in row["cells"]} == {"", "better", "worse"}
-
-
-def test_nothing_is_compared_where_nothing_is_ranked(make_runs):
-    folder = make_runs(generators=["unet"], losses={"l1": 0.0}, seeds=1, photos=4, pictures=False, rankable=False)
-    assert matrix(rank_board(read_board(folder))) is None
-
-
 def test_the_story_is_shown_without_its_markup(results, tmp_path):
     story = "# Title\n\nOf *two* losses **l1** is `ahead`, see [the rules](../README.md).\n- mse\n  is behind.\n"
     (tmp_path / "README.md").write_text(story)
@@ -89,17 +53,6 @@ def test_the_story_is_shown_without_its_markup(results, tmp_path):
     assert "# Title" not in page
     (tmp_path / "README.md").write_text("much " * 20_000)
     assert "much much" not in page_of(replace(results, board=replace(results.board, folder=tmp_path)), tmp_path)
-
-
-def test_runs_link_to_their_pages_and_badges_count_only_when_all_hold_them(results, tmp_path):
-    entry = next(entry for entry in results.board.entries if entry.label == "unet+l1")
-    hashes = [run.sha256 for run in entry.runs]
-    badges = {key: ["valid", "plausible"] for key in hashes} | {hashes[0]: ["valid", "plausible", "re-scored"]}
-    assert entry_badges(entry, badges) == [("good", "plausible")]
-    assert entry_badges(entry, {hashes[0]: ["valid"]}) == []
-    page = page_of(results, tmp_path, pages={hashes[0]: "runs/unet+l1-seed-0.html"}, badges=badges)
-    assert page.count('href="runs/unet&#43;l1-seed-0.html"') + page.count('href="runs/unet+l1-seed-0.html"') == 2
-    assert page.count("re-scored") >= 1
 
 
 def test_published_numbers_are_a_group_of_their_own_below_the_entries(results, tmp_path):

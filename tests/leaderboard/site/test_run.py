@@ -80,7 +80,17 @@ def test_the_curve_is_drawn_from_corner_to_corner(make_runs):
     page = page_of(read_board(folder))
     assert 'd="M70.0,26.0L475.0,256.0L880.0,141.0"' in page
     assert "from 3 to 2" in page
-    assert [">100<" in page, ">200<" in page, ">300<" in page] == [True] * 3
+    ticks = dict(re.findall(r'<text x="([\d.]+)" y="274" text-anchor="middle">(.*?)</text>', page))
+    assert ticks == {"70.0": "100", "272.5": "150", "475.0": "200", "677.5": "250", "880.0": "300"}
+
+
+def test_the_curves_axes_have_round_values(make_runs):
+    folder = make_runs(pictures=False, **ONE)
+    values = ((3, 2.0371), (117, 1.1), (420, 0.9713))
+    lines = [{"step": step, "images": 0, "seconds": 0, "loss": loss, "parts": {}, "lr": 1} for step, loss in values]
+    (folder / "unet+l1" / "seed-0" / "curve.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    texts = re.findall(r'text-anchor="(?:end|middle)">([\d.]+)</text>', page_of(read_board(folder)))
+    assert texts == ["1", "1.25", "1.5", "1.75", "2", "100", "200", "300", "400"]
 
 
 def test_pictures_are_shown_with_their_score(make_runs, tmp_path):
