@@ -158,7 +158,7 @@ def _round_values(low: float, high: float, first: int, last: int) -> list[tuple[
     """Round values of an axis: where each stands between the positions `first` and `last` of both ends, and its text."""
     from matplotlib.ticker import MaxNLocator
 
-    found = MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
+    found = np.array(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high))
     share = (found - low) / ((high - low) or 1.0)
     return [
         (round(first + float(part) * (last - first), 1), f"{value:.6g}")
