@@ -32,8 +32,8 @@ REFERENCES = "references"  # beside the cells: the true test photos as PNG files
 STEP_TABLE = "step-table.json"
 
 PICTURE_ENDINGS = (
-    ".avif", ".bmp", ".gif", ".heic", ".heif", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm",
-    ".ppm", ".tga", ".tif", ".tiff", ".webp",
+    ".apng", ".avif", ".bmp", ".gif", ".heic", ".heif", ".hif", ".j2k", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg", ".jpx",
+    ".mpo", ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tga", ".tif", ".tiff", ".webp",
 )  # fmt: skip
 """Files that are looked at as pictures, everywhere. Compare with `path.suffix.lower()`."""
 

@@ -1,7 +1,7 @@
 """One picture file -> uint8 sRGB, upright, on white: the only decoder in the package.
 
 Everything that reads pictures (the store, `score`, `colorize`, `retest`) uses `decode_photo`, so all see the same
-pixels: EXIF orientation applied; ICC profiles made sRGB (`icc.py`); 16-bit gray scaled by 1/257, 16-bit color to its
+pixels: EXIF orientation applied; colors made sRGB (`profiles.py`, `icc.py`); 16-bit gray scaled by 1/257, 16-bit color to its
 high byte (never clipped); palettes expanded; transparency composited on white; animations give their first frame.
 A file that cannot be read raises `PhotoError` with the reason; a truncated file is never read in part.
 
@@ -25,10 +25,12 @@ from jaxtyping import UInt8
 from PIL import ExifTags, Image, JpegImagePlugin, TiffImagePlugin
 
 from colorbench.files import printable
-from colorbench.icc import profile_of, to_srgb
+from colorbench.icc import to_srgb
+from colorbench.profiles import profile_of
 
 MAX_PIXELS = 89_478_485  # Pillow's own threshold for a decompression bomb: 0.27 GB as RGB
-DECODER = 3  # counts the changes of decoded pixels; part of a store's name
+MOST_FILE_BYTES = 1_000_000_000  # of a file: the largest picture that is decoded has 0.7 GB uncompressed, in 16 bits
+DECODER = 4  # counts the changes of decoded pixels; part of a store's name
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP", "PPM", "JPEG2000", "AVIF", "HEIF", "TGA")
 """As Pillow calls them. MPO is read as JPEG, HEIF by pillow-heif where installed; TGA has no signature: it is last."""
 
@@ -75,18 +77,38 @@ def decode_photo(source: str | Path | bytes, *, least_px: int | None = None) -> 
     """
     try:
         with _file(source) as file, _opened(file) as image:
-            full = image.size
-            if least_px is not None and isinstance(image, JpegImagePlugin.JpegImageFile):
-                image.draft(image.mode, (_DRAFT_GAP * least_px, _DRAFT_GAP * least_px))
-            _check_kind(image)
-            with _large if _needed_bytes(image, full) > _LARGE_BYTES else nullcontext():
-                image.load()
-                turn, photo = _turn(image), _pixels(image)
-        return np.ascontiguousarray(turn(photo)) if turn else photo
+            return _decoded(image, file, least_px)
     except (PhotoError, MemoryError):
         raise
     except Exception as error:  # a decoder meets arbitrary bytes: OSError, SyntaxError, struct.error, IndexError ...
         raise PhotoError(f"cannot be decoded: {str(error) or type(error).__name__}") from error
+
+
+def decode_image(image: Image.Image) -> Photo8:
+    """The same of a Pillow image, of any mode. What a file says of its colors outside `info` is seen while it is open.
+
+    Raises:
+        PhotoError: as `decode_photo`.
+    """
+    try:
+        file = getattr(image, "fp", None)
+        return _decoded(image, file if isinstance(file, io.BufferedIOBase) and not file.closed else None, None)
+    except (PhotoError, MemoryError):
+        raise
+    except Exception as error:
+        raise PhotoError(f"cannot be decoded: {str(error) or type(error).__name__}") from error
+
+
+def _decoded(image: Image.Image, file: io.BufferedIOBase | None, least_px: int | None) -> Photo8:
+    full = image.size
+    if least_px is not None and isinstance(image, JpegImagePlugin.JpegImageFile):
+        image.draft(image.mode, (_DRAFT_GAP * least_px, _DRAFT_GAP * least_px))
+    _check_kind(image)
+    with _large if _needed_bytes(image, full) > _LARGE_BYTES else nullcontext():
+        profile = profile_of(image, file)  # before a file that is Pillow's own is closed
+        image.load()
+        turn, photo = _turn(image), _pixels(image, profile)
+    return np.ascontiguousarray(turn(photo)) if turn else photo
 
 
 @contextmanager
@@ -95,13 +117,16 @@ def _file(source: str | Path | bytes) -> Iterator[BinaryFile]:
         yield io.BytesIO(source)
         return
     try:
-        kind = os.stat(source).st_mode
+        status = os.stat(source)
+        kind = status.st_mode
     except FileNotFoundError:
         raise PhotoError(f"no such file: {printable(source)}") from None
     if stat.S_ISDIR(kind):
         raise PhotoError(f"a folder, not a picture: {printable(source)}")
     if not stat.S_ISREG(kind):
         raise PhotoError(f"neither a file nor a folder: {printable(source)}")
+    if status.st_size > MOST_FILE_BYTES:
+        raise PhotoError(f"{status.st_size / 1e9:.1f} GB; a picture file has at most {MOST_FILE_BYTES / 1e9:g} GB")
     with open(source, "rb") as file:
         yield file
 
@@ -166,6 +191,8 @@ def _tiff_kind(file: BinaryFile) -> str:
 
 def _check_kind(image: Image.Image) -> None:
     """Refuse pixels that have no stated range, and those that Pillow would read wrongly."""
+    if 0 in image.size:
+        raise PhotoError("it has no pixels")
     if image.mode == "F":
         raise PhotoError("floating-point pixels have no stated range: save it with 8 or 16 bits")
     tags = getattr(image, "tag_v2", {})
@@ -207,10 +234,10 @@ def _turn(image: Image.Image) -> Callable[[np.ndarray], np.ndarray] | None:
     return None
 
 
-def _pixels(image: Image.Image) -> Photo8:
+def _pixels(image: Image.Image, profile: bytes | None) -> Photo8:
     """The picture as sRGB on white, in strips: a whole copy at each step would take several times its memory."""
     width, height = image.size
-    profile, inverted = profile_of(image), _is_white_zero(image)
+    inverted = _is_white_zero(image)
     photo = np.empty((height, width, 3), dtype=np.uint8)
     rows = max(1, _STRIP_PIXELS // width)
     for top in range(0, height, rows):
@@ -233,7 +260,9 @@ def _sixteen_bit(image: Image.Image, inverted: bool) -> Image.Image:
     if values.min() < 0 or values.max() > 65535:
         raise PhotoError("32-bit or signed pixels have no stated range: save it with 8 or 16 bits")
     values = values.astype(np.uint16)
-    return Image.fromarray(65535 - values if inverted else values)
+    made = Image.fromarray(65535 - values if inverted else values)
+    made.info |= {name: value for name, value in image.info.items() if name == "transparency"}
+    return made
 
 
 def _on_white(image: Image.Image) -> Image.Image:

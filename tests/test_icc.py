@@ -6,9 +6,7 @@ import struct
 import numpy as np
 import pytest
 from PIL import Image, ImageCms
-from PIL.PngImagePlugin import PngInfo
 
-from colorbench.icc import adobe_rgb
 from colorbench.photo import decode_photo
 from tests.test_photo import color, encoded, png16
 
@@ -154,127 +152,15 @@ def test_srgb_broken_and_unfit_profiles_leave_pixels_alone(icc):
     np.testing.assert_array_equal(decode_photo(encoded(Image.fromarray(color()), icc_profile=icc)), color())
 
 
-def marked(space: int, index: str | None) -> bytes:
-    exif = Image.Exif()
-    tags = exif.get_ifd(0x8769)
-    tags[0xA001] = space
-    if index is not None:
-        tags[0xA005] = {1: index}
-    return exif.tobytes()
-
-
-def marked_tiff(pixels: np.ndarray, order: str) -> bytes:
-    """A TIFF with directories of EXIF and of interoperability; Pillow writes a wrong place of the latter."""
-
-    def directory(place: int, *entries: tuple) -> tuple[bytes, int]:
-        body = b"".join(
-            struct.pack(order + "HHI", tag, kind, count) + struct.pack(order + form, value).ljust(4, b"\0")
-            for tag, kind, count, form, value in entries
-        )
-        made = struct.pack(order + "H", len(entries)) + body + bytes(4)
-        return made, place + len(made)
-
-    height, width = pixels.shape[:2]
-    shorts = [(256, width), (257, height), (259, 1), (262, 2), (277, 3), (278, height)]
-    bits, exif = 8 + 2 + 12 * 10 + 4, 8 + 2 + 12 * 10 + 4 + 6
-    space, interoperability = directory(exif, (40961, 3, 1, "H", 65535), (40965, 4, 1, "I", exif + 2 + 12 * 2 + 4))
-    index, start = directory(interoperability, (1, 2, 4, "4s", b"R03"))
-    longs = [(273, start), (279, pixels.size), (34665, exif)]
-    entries = [(tag, 3, 1, "H", value) for tag, value in shorts] + [(tag, 4, 1, "I", value) for tag, value in longs]
-    main, _ = directory(8, *sorted([*entries, (258, 3, 3, "I", bits)]))
-    head = {"<": b"II*\0", ">": b"MM\0*"}[order] + struct.pack(order + "I", 8)
-    return head + main + struct.pack(order + "3H", 8, 8, 8) + space + index + pixels.tobytes()
-
-
-@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "AVIF", "TIFF<", "TIFF>"])
-def test_adobe_rgb_that_only_exif_tells(form):
-    options = {"JPEG": {"quality": 95}, "WEBP": {"lossless": True}}.get(form, {})
-    if form.startswith("TIFF"):
-        data = marked_tiff(color(16, 16), form[-1])
-    else:
-        data = encoded(Image.fromarray(color(16, 16)), form, exif=marked(65535, "R03"), **options)
-    expected = judge(Image.open(io.BytesIO(data)).convert("RGB"), COLOR_PROFILES["adobe"])
-    assert np.abs(decode_photo(data) - expected).max() <= 1
-
-
-def test_some_cameras_write_color_space_2_for_adobe_rgb():
-    data = encoded(Image.fromarray(color()), exif=marked(2, None))
-    assert np.abs(decode_photo(data) - judge(Image.fromarray(color()), COLOR_PROFILES["adobe"])).max() <= 1
-
-
-@pytest.mark.parametrize(("space", "index"), [(1, "R98"), (65535, "R98"), (65535, None), (1, "R03")])
-def test_other_marks_are_srgb(space, index):
-    data = encoded(Image.fromarray(color()), exif=marked(space, index))
-    np.testing.assert_array_equal(decode_photo(data), color())
-
-
-def test_an_embedded_profile_wins_over_exif():
-    data = encoded(Image.fromarray(color()), exif=marked(65535, "R03"), icc_profile=own_srgb())
-    np.testing.assert_array_equal(decode_photo(data), color())
-
-
-def test_our_adobe_rgb_is_the_published_one():
-    photo = Image.fromarray(color(64, 64))
-    assert np.abs(judge(photo, adobe_rgb()) - judge(photo, COLOR_PROFILES["adobe"])).max() <= 1
-
-
-SRGB_XY = (0.3127, 0.3290, 0.64, 0.33, 0.30, 0.60, 0.15, 0.06)
-STATED = {  # gAMA, cHRM, and the profile that says the same
-    "linear": (1.0, None, COLOR_PROFILES["linear"]),
-    "gamma-1.8": (1 / 1.8, SRGB_XY, COLOR_PROFILES["gamma-1.8"]),
-    "adobe": (1 / 2.2, (0.3127, 0.3290, 0.64, 0.33, 0.21, 0.71, 0.15, 0.06), COLOR_PROFILES["adobe"]),
-    "wide": (1 / 1.8, (0.3457, 0.3585, 0.7347, 0.2653, 0.1596, 0.8404, 0.0366, 0.0001), COLOR_PROFILES["wide"]),
-}
-
-
-def chunks(gamma: float | None, chromaticities: tuple | None = None, **others: bytes) -> PngInfo:
-    info = PngInfo()
-    if gamma is not None:
-        info.add(b"gAMA", struct.pack(">I", round(gamma * 100_000)))
-    if chromaticities is not None:
-        info.add(b"cHRM", struct.pack(f">{len(chromaticities)}I", *(round(v * 100_000) for v in chromaticities)))
-    for name, data in others.items():
-        info.add(name.encode(), data)
-    return info
-
-
-@pytest.mark.parametrize("mode", ["RGB", "RGBA", "P", "L", "LA"])
-@pytest.mark.parametrize(("gamma", "chromaticities", "icc"), STATED.values(), ids=STATED)
-def test_gamma_and_primaries_that_only_a_png_states(mode, gamma, chromaticities, icc):
-    image = Image.fromarray(color(40, 50))
-    image = image.quantize(40, dither=Image.Dither.NONE) if mode == "P" else image.convert(mode)
-    if mode in ("L", "LA"):
-        expected = judge(image.convert("L"), gray_profile(1 / gamma))
-    else:
-        expected = judge(image.convert("RGB"), icc)
-    assert np.abs(decode_photo(encoded(image, pnginfo=chunks(gamma, chromaticities))) - expected).max() <= 1
-
-
-def test_linear_sixteen_bit_gray_keeps_its_dark_steps():
-    values = np.arange(4096, dtype=np.uint16).reshape(64, 64)
-    plain = Image.fromarray(values)
-    decoded = decode_photo(encoded(plain, pnginfo=chunks(1.0)))
-    assert np.abs(decoded - judge(plain, gray_profile(1.0))).max() <= 1
-    assert len(np.unique(decoded)) > 50
-
-
-@pytest.mark.parametrize(
-    "info",
-    [
-        chunks(0.45455),
-        chunks(0.45455, SRGB_XY),
-        chunks(1.0, sRGB=b"\0"),
-        chunks(0.0),
-        chunks(1.0, (0.3127, 0.0, 0.64, 0.0, 0.3, 0.0, 0.15, 0.0)),
-        chunks(1.0, (0.3, 0.3) * 4),
-        chunks(None, STATED["wide"][1]),
-    ],
-    ids=["srgb gamma", "srgb", "overruled", "no gamma", "no primaries", "one primary", "primaries alone"],
-)
-def test_what_means_srgb_or_nothing_leaves_pixels_alone(info):
-    np.testing.assert_array_equal(decode_photo(encoded(Image.fromarray(color()), pnginfo=info)), color())
-
-
-def test_a_profile_overrules_gamma():
-    data = encoded(Image.fromarray(color()), pnginfo=chunks(1.0), icc_profile=COLOR_PROFILES["adobe"])
-    assert np.abs(decode_photo(data) - judge(Image.fromarray(color()), COLOR_PROFILES["adobe"])).max() <= 1
+@pytest.mark.parametrize(("mode", "transparent"), [("L", 3), ("1", 255), ("I;16", 12000)])
+@pytest.mark.parametrize("icc", [None, gray_profile(1.0)], ids=["plain", "linear"])
+def test_a_gray_value_that_is_transparent(mode, transparent, icc):
+    values = np.arange(16).reshape(4, 4)
+    image = Image.fromarray((4000 * values).astype(np.uint16) if mode == "I;16" else values.astype(np.uint8))
+    image = Image.fromarray(values > 7) if mode == "1" else image
+    stored = {} if icc is None else {"icc_profile": icc}
+    opaque = decode_photo(encoded(image, **stored))
+    decoded = decode_photo(encoded(image, transparency=transparent, **stored))
+    hidden = values > 7 if mode == "1" else values == 3
+    np.testing.assert_array_equal(decoded[~hidden], opaque[~hidden])
+    np.testing.assert_array_equal(decoded[hidden], 255)
