@@ -50,18 +50,29 @@ class ForkServer:
             self._process = None
 
     def __call__(self, job: Job, environment: Mapping[str, str]) -> "ForkedWorker":
-        if self._process is None or self._process.poll() is not None:
+        request = json.dumps({"folder": str(job.folder), "environment": dict(environment)}).encode() + b"\n"
+        for _ in range(2):  # a server that was killed is replaced by a new one
+            if self._process is None or self._process.poll() is not None:
+                self.__exit__()
+                self._process, self._lines, self._ended = _start_server(), b"", {}
+            if (pid := self._ask(self._process, request)) is not None:
+                return ForkedWorker(self, self._process, pid)
+            self._process.kill()
             self.__exit__()
-            self._process, self._lines, self._ended = _start_server(), b"", {}
-        assert self._process.stdin is not None
-        request = {"folder": str(job.folder), "environment": dict(environment)}
-        self._process.stdin.write(json.dumps(request).encode() + b"\n")
-        self._process.stdin.flush()
-        while True:
-            if (line := self._read(wait=True)) is None:
-                raise OSError("the process that starts workers has ended; run the same command again")
+        raise OSError("the process that starts workers has ended twice; run the same command again")
+
+    def _ask(self, process: subprocess.Popen, request: bytes) -> int | None:
+        """The worker that the server has started; None when the server has ended."""
+        assert process.stdin is not None
+        try:
+            process.stdin.write(request)
+            process.stdin.flush()
+        except BrokenPipeError:
+            return None
+        while (line := self._read(wait=True)) is not None:
             if line[0] == "started":
-                return ForkedWorker(self, self._process, int(line[1]))
+                return int(line[1])
+        return None
 
     def status(self, process: subprocess.Popen, pid: int) -> int | None:
         """Exit status of a worker, or minus its signal; None while it runs. A worker whose server died ends with it."""

@@ -2,10 +2,12 @@
 
 Opening a GPU, loading its libraries and choosing their kernels takes longer than a small cell trains. A worker is used again
 for the next cell on the same GPU while all goes well; after anything but a record that is done a new one takes its place.
-It reads the folder of a job on standard input, and answers with the exit status of `grid.worker` and whether it stays.
+It reads the folder of a job on standard input, as JSON, and answers with the exit status of `grid.worker` and whether it
+stays.
 """
 
 import gc
+import json
 import os
 import select
 import subprocess
@@ -37,13 +39,16 @@ class WarmWorkers:
 
     def __call__(self, job: Job, environment: Mapping[str, str]) -> "WarmWorker":
         wanted = dict(environment)
-        at = next(
-            (i for i, (own, process) in enumerate(self._waiting) if own == wanted and process.poll() is None), None
-        )
-        process = _start(wanted) if at is None else self._waiting.pop(at)[1]
-        assert process.stdin is not None
-        process.stdin.write(f"{job.folder}\n".encode())
-        process.stdin.flush()
+        while waiting := [one for one in self._waiting if one[0] == wanted]:
+            self._waiting.remove(waiting[0])
+            process = waiting[0][1]
+            if _give(process, job):
+                break
+            process.kill()  # it died while it waited, or no longer listens
+            process.communicate()
+        else:
+            process = _start(wanted)
+            _give(process, job)  # if it has ended already, its exit status tells the supervisor
         return WarmWorker(process, lambda: self._waiting.append((wanted, process)))
 
 
@@ -79,6 +84,17 @@ class WarmWorker(PolledWorker):
             self._process.kill()
 
 
+def _give(process: subprocess.Popen, job: Job) -> bool:
+    """Whether the worker took the job."""
+    assert process.stdin is not None
+    try:
+        process.stdin.write(json.dumps(str(job.folder)).encode() + b"\n")
+        process.stdin.flush()
+    except BrokenPipeError:
+        return False
+    return True
+
+
 def _start(environment: Mapping[str, str]) -> subprocess.Popen:
     return subprocess.Popen(
         [sys.executable, "-c", f"from {__name__} import serve; serve()"],
@@ -93,7 +109,7 @@ def serve() -> None:
     """Run the jobs whose folders come on standard input, until it closes or one of them does not end well."""
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     while line := sys.stdin.readline():
-        folder = Path(line.rstrip("\n"))
+        folder = Path(json.loads(line))
         log = os.open(folder / LOG, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
         for number in (1, 2):
             os.dup2(log, number)

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -38,6 +39,14 @@ def training_workers(out: Path) -> list[tuple[Path, int]]:
     """Folder and process id of every cell that trains and has saved a checkpoint."""
     found = [(path.parent, read_progress(path.parent) or {}) for path in out.rglob(TRAINING_STATE)]
     return [(folder, told["pid"]) for folder, told in found if told.get("phase") == "training"]
+
+
+def deaf_process() -> subprocess.Popen:
+    """A process that lives but has closed its input: writing to it raises BrokenPipeError."""
+    command = ["sh", "-c", "exec <&-; echo closed; exec sleep 600"]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert process.stdout.readline() == b"closed\n"
+    return process
 
 
 def parent(pid: int) -> int:

@@ -14,7 +14,7 @@ from colorbench.grid.job import Job
 from colorbench.grid.supervisor import saved_step, start_worker
 from colorbench.grid.worker import DONE, PROBLEM, STOPPED
 from colorbench.record import read_record
-from tests.grid.meanwhile import kill, parent, training_workers
+from tests.grid.meanwhile import deaf_process, kill, parent, training_workers
 from tests.training.cells import small_cell
 
 pytestmark = pytest.mark.skipif(not can_fork(), reason="workers are forked on Linux only")
@@ -75,6 +75,8 @@ def test_when_the_server_is_killed_its_workers_save_and_the_next_job_starts_anot
     worker = server(job, {})
     kill(parent(until_it_trains(job.folder)))
     assert worker.wait(60) == -signal.SIGTERM
+    server.__exit__()
+    server._process = deaf_process()  # as one that dies between the look at it and the request
     assert server(job_in(tmp_path / "next"), {}).wait(60) == DONE
     while is_held(job.folder):
         time.sleep(0.02)

@@ -14,7 +14,7 @@ from colorbench.grid.supervisor import start_worker
 from colorbench.grid.warm_workers import WarmWorkers
 from colorbench.grid.worker import DONE, PROBLEM, STOPPED
 from colorbench.record import read_record
-from tests.grid.meanwhile import training_workers
+from tests.grid.meanwhile import deaf_process, training_workers
 from tests.training.cells import small_cell
 
 ENDLESS = Budget(kind="steps", amount=1_000_000)
@@ -56,3 +56,15 @@ def test_a_worker_ends_when_a_cell_does_not_end_well(tmp_path):
         for worker in (first, second, third):
             with pytest.raises(ProcessLookupError):
                 os.kill(worker.pid, 0)
+
+
+def test_a_worker_that_no_longer_listens_is_replaced(tmp_path):
+    """As one that dies while it waits, between the look at it and the job."""
+    with WarmWorkers() as workers:
+        deaf = [deaf_process() for _ in range(2)]
+        workers._waiting += [({}, process) for process in deaf]
+        worker = workers(job_in(tmp_path / "cell"), {})
+        assert worker.pid not in [process.pid for process in deaf]
+        assert [process.returncode for process in deaf] == [-signal.SIGKILL] * 2
+        worker.kill()
+        assert worker.wait(60) == -signal.SIGKILL
