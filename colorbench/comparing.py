@@ -15,7 +15,7 @@ from colorbench.leaderboard.comparison import (
     shared_metrics,
 )
 from colorbench.leaderboard.entries import Board
-from colorbench.leaderboard.table import arrow, p_text, significant
+from colorbench.leaderboard.table import arrow, csv, p_text, significant
 from colorbench.plugins import load_plugins
 from colorbench.scoring import check_folder, parts_folder
 
@@ -236,7 +236,7 @@ def _write(found: list[Difference], main: Difference, out: Path) -> None:
         return
     frame = pd.DataFrame(columns)
     frame.index.name = "photo"
-    write_atomically(out / "photos.csv", frame.to_csv().encode())
+    write_atomically(out / "photos.csv", csv(frame, index=True).encode())
     if main.photos:
         from colorbench.leaderboard.plots.differences import plot_differences
 

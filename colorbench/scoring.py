@@ -240,9 +240,11 @@ def _file_of(frame, ending: str) -> bytes:
     """A table as CSV or parquet, its index the first column."""
     import io
 
+    from colorbench.leaderboard.table import csv
+
     frame.attrs = {}
     if ending == ".csv":
-        return frame.to_csv().encode()
+        return csv(frame, index=True).encode()
     buffer = io.BytesIO()
     frame.reset_index().to_parquet(buffer, index=False)
     return buffer.getvalue()

@@ -162,3 +162,13 @@ def test_a_photo_that_cannot_be_read_makes_the_status_one(tmp_path, capsys):
         assert colored.size == (20, 24)
     assert colorize_and_print(checkpoint, [tmp_path / "old.png"], **call) == 0
     assert "1 pictures were in" in capsys.readouterr().err
+
+
+def test_names_that_a_spreadsheet_would_compute_stay_text(folders, tmp_path):
+    for folder in folders:
+        (folder / "0.png").rename(folder / "=1+1.png")
+    out = tmp_path / "rows.csv"
+    score_and_print(*folders, ["psnr"], **OPTIONS | {"out": out})
+    assert "\n'=1+1," in out.read_text()
+    score_and_print(*folders, ["psnr"], **OPTIONS | {"out": out.with_suffix(".parquet")})
+    assert "=1+1" in set(pd.read_parquet(out.with_suffix(".parquet"))["image"])

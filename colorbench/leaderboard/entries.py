@@ -1,7 +1,7 @@
 """Records of one run folder -> a Board: entries (one recipe over its seeds), what was skipped, what was refused.
 
-A record file that another record `supersedes` (by the sha256 of its bytes) is left out. Records of different photos, rules,
-protocols or metric versions never share a board: `MixedBoard` names the two camps.
+A record file that another one in its folder `supersedes` (by the sha256 of its bytes) is left out. Records of different
+photos, rules, protocols or metric versions never share a board: `MixedBoard` names the two camps.
 """
 
 import json
@@ -173,8 +173,8 @@ def read_board(run_dir: Path) -> Board:
             f"no folder {run_dir}; give the folder of one suite, for instance runs/mini{mistyped(run_dir)}"
         )
     runs, refused = _read_runs(run_dir)
-    gone = {run.record.supersedes for run in runs} - {None}
-    live = [run for run in runs if run.sha256 not in gone]
+    gone = {(run.folder, run.record.supersedes) for run in runs}
+    live = [run for run in runs if (run.folder, run.sha256) not in gone]
     if not live:
         raise FileNotFoundError(_nothing_here(run_dir, refused))
     refuse_mixed(live)

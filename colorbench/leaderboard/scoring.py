@@ -16,7 +16,7 @@ from colorbench.metrics.pictures import Pictures, folder_pictures, picture_files
 from colorbench.metrics.references import References
 from colorbench.metrics.row import MetricRow
 from colorbench.metrics.score import metric_rows, score
-from colorbench.photo import decode_photo
+from colorbench.photo import MOST_FILE_BYTES, decode_photo
 
 PART = 16
 Progress = Callable[[int, int], None]
@@ -116,9 +116,10 @@ def _in_parts(files: dict[str, tuple[Path, Path]], compute, rules, parts: Path, 
     for start in range(0, len(names), PART):
         chunk = names[start : start + PART]
         part = parts / f"{_part_key({name: files[name] for name in chunk}, rules)}.json"
-        if not part.is_file():
+        held = _kept(part)
+        if held is None:
             _keep(part, compute(chunk), chunk)
-        held = json.loads(part.read_text())
+            held = json.loads(part.read_text())
         frames.append(pd.DataFrame(held["rows"], index=pd.Index(held["names"], name="image"), dtype=float))
         facts = {key: facts[key] | held[key] for key in facts}
         if on_progress:
@@ -126,12 +127,26 @@ def _in_parts(files: dict[str, tuple[Path, Path]], compute, rules, parts: Path, 
     return pd.concat(frames), facts
 
 
+def _kept(part: Path) -> dict | None:
+    """A part that was written before; None when it is absent or damaged."""
+    try:
+        held = json.loads(part.read_bytes())
+        checksum = held.pop("sha256")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
+    return held if checksum == _checksum(held) else None
+
+
+def _checksum(facts: dict) -> str:
+    return bytes_sha256(json.dumps(facts, sort_keys=True).encode())
+
+
 def _keep(part: Path, frame, chunk: list[str]) -> None:
     """A list of arrays has no names of its own: its rows are the chunk, in order."""
     names = chunk if len(frame) == len(chunk) else [str(name) for name in frame.index]
     rows = {key: frame[key].tolist() for key in frame.columns}
     facts = {"names": names, "rows": rows, "missing": frame.attrs["missing"], "unreadable": frame.attrs["unreadable"]}
-    write_atomically(part, json.dumps(facts).encode())
+    write_atomically(part, json.dumps(facts | {"sha256": _checksum(facts)}).encode())
 
 
 def _versions(metrics: Sequence[str | MetricRow]) -> list[tuple[str, str]]:
@@ -139,7 +154,15 @@ def _versions(metrics: Sequence[str | MetricRow]) -> list[tuple[str, str]]:
 
 
 def _digest(paths: Iterable[Path]) -> str:
-    return bytes_sha256("".join(map(file_sha256, paths)).encode())
+    return bytes_sha256("".join(map(_content, paths)).encode())
+
+
+def _content(path: Path) -> str:
+    """The hash of a file; of what gives no picture, why it does not."""
+    try:
+        return file_sha256(path) if path.is_file() and path.stat().st_size <= MOST_FILE_BYTES else "no picture"
+    except OSError as error:
+        return str(error.strerror)
 
 
 def _part_key(files: dict[str, tuple[Path, Path]], rules) -> str:

@@ -1,14 +1,20 @@
 """The board on this machine alone: a small server of static files on loopback."""
 
+import socket
 import stat
 import threading
+import time
+from contextlib import suppress
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 MOST_THREADS = 32
 IDLE_SECONDS = 10.0
-"""An idle connection is closed after this many seconds."""
+"""A connection on which nothing comes or goes for this many seconds is closed."""
+LONGEST_SECONDS = 60.0
+"""So is one that takes longer than this in all, for instance by sending a letter now and then."""
 _OWN_NAMES = ("127.0.0.1", "localhost", "[::1]")
 
 
@@ -27,21 +33,32 @@ def serve(folder: Path, port: int = 8000) -> ThreadingHTTPServer:
 
 
 class _Server(ThreadingHTTPServer):
-    """At most `MOST_THREADS` requests at a time; the next one waits until one of them is done or was closed as idle."""
+    """At most `MOST_THREADS` requests at a time; the next one waits until one of them is done or was closed."""
 
     def __init__(self, *args):
         super().__init__(*args)
         self._free = threading.BoundedSemaphore(MOST_THREADS)
+        self._ends: dict[Any, float] = {}  # by socket
 
     def process_request(self, request, client_address):
-        self._free.acquire()
+        while not self._free.acquire(timeout=0.2):
+            self.service_actions()
+        self._ends[request] = time.monotonic() + LONGEST_SECONDS
         super().process_request(request, client_address)
 
     def process_request_thread(self, request, client_address):
         try:
             super().process_request_thread(request, client_address)
         finally:
+            self._ends.pop(request, None)
             self._free.release()
+
+    def service_actions(self):
+        """Called twice a second: end what takes too long."""
+        now = time.monotonic()
+        for request in [request for request, end in list(self._ends.items()) if end < now]:
+            with suppress(OSError):  # it has just ended by itself
+                request.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request, client_address):
         """Ignore it: a broken connection is normal for a browser."""
@@ -59,13 +76,20 @@ class _Files(SimpleHTTPRequestHandler):
         if self.headers.get("Host", "").rsplit(":", 1)[0] not in _OWN_NAMES:
             self.send_error(403, "this server answers to 127.0.0.1 alone")
             return None
-        here, root = Path(self.translate_path(self.path)).resolve(), Path(self.directory).resolve()
-        if here.is_dir():
-            here = (here / "index.html").resolve()
-        if not here.is_relative_to(root) or not _is_regular(here):
+        if not self._is_here():
             self.send_error(404, "not here")
             return None
         return super().send_head()
+
+    def _is_here(self) -> bool:
+        """Whether the path leads to a regular file below the folder."""
+        root = Path(self.directory).resolve()
+        try:
+            here = Path(self.translate_path(self.path)).resolve()
+            here = (here / "index.html").resolve() if here.is_dir() else here
+            return here.is_relative_to(root) and stat.S_ISREG(here.stat().st_mode)
+        except (OSError, ValueError, RuntimeError):  # absent, a name too long; a NUL in it; a loop of links
+            return False
 
     def list_directory(self, path):
         self.send_error(404, "no listing")
@@ -77,10 +101,3 @@ class _Files(SimpleHTTPRequestHandler):
 
     def log_message(self, format, *args):
         """Print nothing."""
-
-
-def _is_regular(path: Path) -> bool:
-    try:
-        return stat.S_ISREG(path.stat().st_mode)
-    except (OSError, ValueError):  # ValueError: a NUL in the name
-        return False

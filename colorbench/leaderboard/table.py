@@ -2,6 +2,7 @@
 
 import io
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -232,14 +233,27 @@ def write_tables(results: Results, out: Path, beside: Sequence[Link] = ()) -> li
     return [out / f"table.{kind}" for kind in views]
 
 
-def csv(frame) -> str:
-    """The table as CSV. Text that a spreadsheet would take for a formula gets an apostrophe before it."""
+_FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""What a spreadsheet may take for the start of a formula; the last four are full-width forms of the others."""
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
+
+
+def csv(frame, index: bool = False) -> str:
+    """A table as CSV. Text that a spreadsheet would take for a formula gets an apostrophe before it, also in heads.
+
+    `index`: whether its index is the first column.
+    """
+    frame = frame.reset_index() if index else frame
     text = [name for name in frame.columns if frame[name].dtype.kind not in "fiub"]
-    return frame.assign(**{name: frame[name].map(_no_formula) for name in text}).to_csv(index=False)
+    made = frame.assign(**{name: frame[name].map(_no_formula) for name in text})
+    return made.rename(columns=_no_formula).to_csv(index=False)
 
 
 def _no_formula(text):
-    return f"'{text}" if isinstance(text, str) and text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+    if not isinstance(text, str):
+        return text
+    line = _CONTROL.sub(" ", text)  # pandas leaves a carriage return unquoted: what follows would be a row
+    return f"'{line}" if line.lstrip().startswith(_FORMULA) else line
 
 
 def markdown(results: Results, beside: Sequence[Link] = ()) -> str:

@@ -24,9 +24,12 @@ MOST_CURVE_BYTES = 20_000_000
 MOST_LINE_BYTES = 20_000
 LARGEST = 1e30
 """No number in an entry is larger, in either direction: sums and squares of them stay finite."""
+LARGEST_INTEGER = 2**53
+"""Beyond it neither JavaScript nor float64 counts exactly, and a column of a table overflows not far above."""
 LOCAL = (CHECKED, LOCK, LOG, TICKET, TRAINING_STATE)
 """Working files of a run beside its record: never read here, never published."""
 ENDINGS = (".json", ".jsonl", ".parquet", ".png", ".safetensors", ".md", ".csv")
+METRIC = re.compile(r"[a-z0-9][a-z0-9-]{0,59}")
 _NAME = re.compile(r"[A-Za-z0-9_@+.,=-][A-Za-z0-9_@+.,= -]{0,199}")
 
 
@@ -106,8 +109,8 @@ def _read_table(path: Path):
     table = file.read().to_pandas(ignore_metadata=True).set_index("photo")
     if table.index.hasnans or not table.index.is_unique:
         raise Refused("a photo stands in two rows, or has no name")
-    if any(not 0 < len(name) <= 200 or not name.isprintable() for name in table.index):
-        raise Refused("a photo's name is empty, longer than 200 letters or not printable")
+    if wrong := next((name for name in table.index if not _NAME.fullmatch(name)), None):
+        raise Refused(f"{wrong[:40]!r} is not the name of a photo: letters, digits and _@+.,=- (at most 200)")
     if "color_only" in table.columns and table["color_only"].dtype != bool:
         raise Refused("column color_only has gaps; it is true or false for every photo")
     numbers = [name for name in table.columns if name != "color_only"]
@@ -130,6 +133,8 @@ def _check_columns(schema) -> None:
         raise Refused(f"column photo holds {photo}; it holds names")
     if not types.is_boolean(kinds.pop("color_only", _boolean())):
         raise Refused("column color_only holds values other than true and false")
+    if wrong := [name for name in kinds if not METRIC.fullmatch(name)]:
+        raise Refused(f"{wrong[0][:40]!r} is not the name of a metric")
     wrong = [name for name, kind in kinds.items() if not (types.is_floating(kind) or types.is_integer(kind))]
     if wrong:
         raise Refused(f"columns {wrong[:5]} hold no numbers")
@@ -194,8 +199,10 @@ def _is_step(value: Any) -> bool:
 
 
 def is_number(value: Any) -> bool:
-    """Whether this is a finite number of a size that can be computed with."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST
+    """Whether this is a finite number of a size that can be computed with, and kept in a table."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return abs(value) <= (LARGEST_INTEGER if isinstance(value, int) else LARGEST)
 
 
 def folder_sha256(folder: Path) -> str:

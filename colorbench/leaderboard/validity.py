@@ -12,6 +12,8 @@ from colorbench.files import file_sha256
 from colorbench.leaderboard.entries import Run
 from colorbench.leaderboard.untrusted import (
     LARGEST,
+    LARGEST_INTEGER,
+    METRIC,
     check_name,
     check_safetensors,
     folder_sha256,
@@ -27,7 +29,6 @@ _RANGES = {
     "colorfulness-error": (0, 300), "colorfulness-abs": (0, 300), "kid": (-1, 1e3), "color-bleeding": (-200, 200),
     "hue-bias": (-180, 180), "fid-hue-invariant": (0, 1e4), "delta-cf": (0, 300), "cdc": (0, 1),
 }  # fmt: skip
-_METRIC = re.compile(r"[a-z0-9][a-z0-9-]{0,59}")
 _PRIVATE = re.compile(r"(?:^|[\s'\"=(])(?:/(?:home|root|Users|mnt|work|data|tmp|scratch)/\S+|[A-Za-z]:\\\\?\S+)")
 
 
@@ -54,7 +55,7 @@ def _numbers(record: Record) -> list[str]:
             for inner in value:
                 yield from walk(inner, name)
         elif isinstance(value, int | float) and not isinstance(value, bool) and not is_number(value):
-            yield f"{name[:80]} is beyond {LARGEST:g}"
+            yield f"{name[:80]} is beyond {LARGEST_INTEGER if isinstance(value, int) else LARGEST:g}"
 
     return list(walk(record.model_dump(mode="json"), ""))[:5]
 
@@ -62,7 +63,7 @@ def _numbers(record: Record) -> list[str]:
 def _ranges(record: Record) -> list[str]:
     problems = []
     for key, score in record.scores.items():
-        if not _METRIC.fullmatch(key):
+        if not METRIC.fullmatch(key):
             problems.append(
                 f"{key[:40]!r} is not the name of a metric: lower-case letters, digits and hyphens, at most 60"
             )

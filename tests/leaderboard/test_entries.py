@@ -144,3 +144,11 @@ def test_a_loss_that_all_share_is_left_out():
 def test_nothing_shared_nothing_left_out():
     for labels in (["unet+l1", "linknet+mse"], ["unet+l1"], ["mine", "other"]):
         assert list(short_names(trained(*labels), 28)) == list(short_names(trained(*labels), 28).values())
+
+
+def test_nobody_supersedes_the_record_of_another_entry(make_runs):
+    folder = make_runs(**FAST)
+    sha = hashlib.sha256((folder / "unet+l1" / "seed-0" / "record.json").read_bytes()).hexdigest()
+    path = folder / "gray" / "seed-0" / "record.json"
+    write_record(read_record(path).model_copy(update={"supersedes": sha}), path)
+    assert len(read_board(folder).entry("unet+l1").runs) == 3

@@ -1,5 +1,7 @@
 """Folders scored in parts: the same as in one go, stopped or not."""
 
+import os
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -84,3 +86,36 @@ def test_no_common_name_is_said(folders, tmp_path):
         path.rename(path.with_name(f"x{path.name}"))
     with pytest.raises(ValueError, match="no prediction has the name"):
         score_folders_in_parts(*folders, METRICS, tmp_path / "parts")
+
+
+def test_what_is_no_file_is_left_out_by_name(folders, tmp_path, monkeypatch):
+    """A link that leads nowhere, a pipe, one that may not be read (the tests may run as root), one far too large."""
+    made, _ = folders
+    for name in ("p10.png", "p11.png", "p13.png"):
+        (made / name).unlink()
+    (made / "p10.png").symlink_to(made / "absent.png")
+    os.mkfifo(made / "p11.png")
+    with (made / "p13.png").open("wb") as file:
+        file.truncate(20_000_000_000)
+    real = scoring.file_sha256
+
+    def sha256(path):
+        if path == made / "p12.png":
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path)
+
+    monkeypatch.setattr(scoring, "file_sha256", sha256)
+    frame = score_folders_in_parts(*folders, ["psnr"], tmp_path / "parts")
+    assert set(frame.attrs["unreadable"]) == {"p07", "p10", "p11", "p13"}
+    assert "20.0 GB; a picture file has at most 1 GB" in frame.attrs["unreadable"]["p13"]
+    assert "p12" in frame.index
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda whole: whole[:40], lambda whole: whole.replace(b"1", b"2", 1), lambda whole: b"[]"]
+)
+def test_a_damaged_part_is_computed_again(folders, tmp_path, damage):
+    first = score_folders_in_parts(*folders, ["psnr"], tmp_path / "parts")
+    for part in (tmp_path / "parts").glob("*.json"):
+        part.write_bytes(damage(part.read_bytes()))
+    pd.testing.assert_frame_equal(score_folders_in_parts(*folders, ["psnr"], tmp_path / "parts"), first)

@@ -3,6 +3,7 @@ import socket
 import threading
 import urllib.error
 import urllib.request
+from contextlib import suppress
 
 import pytest
 
@@ -76,3 +77,46 @@ def test_idle_connections_hold_few_threads_and_not_for_ever(served, monkeypatch)
     assert threading.active_count() - before <= MOST_THREADS
     for connection in idle:
         connection.close()
+
+
+def test_a_client_that_sends_a_letter_now_and_then_is_ended(served, monkeypatch):
+    monkeypatch.setattr("colorbench.leaderboard.server.LONGEST_SECONDS", 1.0)
+    host, port = served.removeprefix("http://").split(":")
+    slow = [socket.create_connection((host, int(port)), timeout=20) for _ in range(MOST_THREADS)]
+    ended = threading.Event()
+
+    def trickle():
+        while not ended.wait(0.1):
+            for connection in slow:
+                with suppress(OSError):
+                    connection.sendall(b"G")
+
+    thread = threading.Thread(target=trickle)
+    thread.start()
+    try:
+        with urllib.request.urlopen(served + "/", timeout=60) as answer:
+            assert answer.status == 200
+    finally:
+        ended.set()
+        thread.join()
+        for connection in slow:
+            connection.close()
+
+
+@pytest.mark.parametrize(
+    "path", ["/%00", "/" + "x" * 5000, "/loop", "/%ff%fe", "/runs/../../secret.txt", "//evil.example/"]
+)
+def test_odd_paths_are_answered(served, tmp_path, path):
+    (tmp_path / "run" / "board" / "loop").symlink_to("loop")
+    answer = raw_request(served, f"GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n".encode())
+    assert b" 404 " in answer
+
+
+@pytest.mark.parametrize(
+    ("method", "status"), [("HEAD", b" 200 "), ("POST", b" 501 "), ("PUT", b" 501 "), ("TRACE", b" 501 ")]
+)
+def test_other_methods(served, method, status):
+    answer = raw_request(served, f"{method} / HTTP/1.0\r\nHost: localhost\r\n\r\n".encode())
+    assert status in answer
+    assert b"the board" not in answer
+    assert b" 403 " in raw_request(served, b"HEAD / HTTP/1.0\r\nHost: evil.example\r\n\r\n")

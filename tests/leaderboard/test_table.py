@@ -1,9 +1,12 @@
+import io
+from csv import reader
+
 import pandas as pd
 import pytest
 
 from colorbench.cell import Recipe
 from colorbench.leaderboard.entries import read_board
-from colorbench.leaderboard.table import footnotes, latex, markdown, table, write_tables
+from colorbench.leaderboard.table import csv, footnotes, latex, markdown, table, write_tables
 from colorbench.leaderboard.tiers import rank_board
 from colorbench.record import Score, read_record, write_record
 
@@ -17,8 +20,8 @@ def test_four_files_and_numbers_are_numbers(make_runs, tmp_path):
     assert frame["psnr"].dtype == float
     assert len(frame) == 13
     assert (frame["psnr_low"] < frame["psnr"]).all()
-    csv = pd.read_csv(paths[0])
-    assert csv["psnr"].to_numpy() == pytest.approx(frame["psnr"].to_numpy())
+    read = pd.read_csv(paths[0])
+    assert read["psnr"].to_numpy() == pytest.approx(frame["psnr"].to_numpy())
     assert {"psnr_color_only", "gray_normalised_iqm", "joules", "rank", "ties"} <= set(frame.columns)
 
 
@@ -95,3 +98,15 @@ def test_a_formula_in_a_record_stays_text_in_a_spreadsheet(make_runs, tmp_path):
     write_tables(rank_board(read_board(folder)), tmp_path)
     assert ",'=1+1," in (tmp_path / "table.csv").read_text()
     assert "=1+1" in set(pd.read_parquet(tmp_path / "table.parquet")["licence"])
+
+
+@pytest.mark.parametrize(
+    ("text", "cell"),
+    [
+        ("=1+1", "'=1+1"), ("+1", "'+1"), ("-1", "'-1"), ("@SUM(A1)", "'@SUM(A1)"), ("\uff1d1+1", "'\uff1d1+1"),
+        ("\t=1", "' =1"), ("MIT\r=1+1", "MIT =1+1"), ("MIT\n\x00=1", "MIT  =1"), ('a,"b"', 'a,"b"'), ("a-1", "a-1"),
+    ],
+)  # fmt: skip
+def test_text_that_a_spreadsheet_would_compute_stays_text_in_its_cell(text, cell):
+    made = csv(pd.DataFrame({text: [1.0, -2.0], "label": [text, "fine"]}))
+    assert list(reader(io.StringIO(made, newline=""))) == [[cell, "label"], ["1.0", cell], ["-2.0", "fine"]]

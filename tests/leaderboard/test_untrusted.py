@@ -196,6 +196,12 @@ HOSTILE = {
     "a nested curve": (curve(b'{"step": 5, "parts": ' + b"[" * 9000 + b"]" * 9000 + b"}\n"), "line 1"),
     "parts that are a number": (curve(b'{"step": 5, "parts": 3}\n'), "`parts` is no object"),
     "deep parts": (curve(b'{"step": 5, "parts": {"l1": {"a": 1}}}\n'), "`l1` is no finite number"),
+    "a photo that is a path": (table(photo=["../../x"], psnr=[1.0]), "is not the name of a photo"),
+    "a column that is a formula": (table(photo=["a"], **{"=1+1": [1.0]}), "'=1+1' is not the name of a metric"),
+    "more parameters than a table holds": (
+        spoil_json(lambda f: f["generator"].update(parameters=10**25)),
+        "generator.parameters is beyond 9.0072e+15",
+    ),
     "text in the table": (table(photo=["a"], psnr=["<script>"]), "hold no numbers"),
     "no parquet": (lambda run: (run / "scores.parquet").write_bytes(pickle.dumps(Bomb())), "not a parquet table"),
 }
