@@ -3,6 +3,7 @@
 Exit codes: 0 done, 1 failed, 2 wrong usage, 130 stopped by Ctrl-C.
 """
 
+import io
 import os
 import signal
 import sys
@@ -17,6 +18,8 @@ _EVERYWHERE = ("-q", "--quiet", "-v", "--verbose")
 def main() -> None:
     """Run the command line. An error is one line on standard error; `-v` shows where it comes from."""
     arguments = _everywhere_first(sys.argv[1:])
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # names of files may be of any bytes, as on standard error
     os.environ.setdefault("COLORBENCH_COMPILE", "0")  # a command gives the same bits however long it runs
     with _interrupts() as interrupted:
         try:
@@ -102,9 +105,11 @@ def _everywhere_first(arguments: list[str]) -> list[str]:
 
 
 def _say(text: str) -> None:
-    """A line on standard error, red on a terminal."""
+    """A line on standard error, red on a terminal. Names in it may hold terminal codes, which are escaped."""
     red, plain = ("\033[31m", "\033[0m") if sys.stderr.isatty() and not os.environ.get("NO_COLOR") else ("", "")
-    print(f"{red}colorbench: {text}{plain}", file=sys.stderr)
+    from colorbench.files import printable
+
+    print(f"{red}colorbench: {printable(text)}{plain}", file=sys.stderr)
 
 
 if __name__ == "__main__":

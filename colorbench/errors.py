@@ -50,9 +50,9 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 def mistyped(path: str | Path) -> str:
     """The end of a message about a path that does not exist: what lies there under a name like it, or ""."""
     path = Path(path).expanduser()
-    if path.exists():
-        return ""
     try:
+        if path.exists():
+            return ""
         beside = sorted(one.name for one in path.parent.iterdir())
     except OSError:
         return ""

@@ -1,14 +1,17 @@
 """How a command begins and ends: Ctrl-C at any moment, and errors."""
 
+import io
 import os
 import signal
 import subprocess
 import sys
+from contextlib import redirect_stderr
 from functools import partial
 from pathlib import Path
 
 import pytest
 
+from colorbench.__main__ import main
 from tests.typed import call
 
 ROOT = str(Path(__file__).parents[1])
@@ -64,3 +67,16 @@ def test_verbose_shows_where_an_error_comes_from(tmp_path):
     assert quiet.stderr.count("\n") == 1
     assert "Traceback" in verbose.stderr
     assert verbose.stderr.splitlines()[-1] == quiet.stderr.strip()
+
+
+def test_names_of_any_bytes_are_printed_in_one_line(tmp_path, monkeypatch):
+    """On a pipe of UTF-8, which cannot hold them; an error's name may have terminal codes, too."""
+    out = io.TextIOWrapper(io.BytesIO(), "utf-8")
+    monkeypatch.setattr(sys, "stdout", out)
+    monkeypatch.setattr(sys, "argv", ["colorbench", "leaderboard", "check", os.fsdecode(b"a\xff\x1b[31m")])
+    with redirect_stderr(io.StringIO()) as told, pytest.raises(SystemExit):
+        main()
+    assert r"a\xff\x1b[31m" in told.getvalue()
+    assert told.getvalue().count("\n") == 1
+    print(os.fsdecode(b"\xff"), file=out, flush=True)
+    assert out.buffer.getvalue() == b"\\udcff\n"

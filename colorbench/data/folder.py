@@ -24,7 +24,7 @@ from jaxtyping import UInt8
 from colorbench.data.hub import find_hub
 from colorbench.data.sources import Found, Source
 from colorbench.files import PICTURE_ENDINGS, existing_folder, names_folder, printable
-from colorbench.photo import Photo8, PhotoError
+from colorbench.photo import MOST_FILE_BYTES, Photo8, PhotoError
 
 HALVES = ("right", "left")
 _JPEG_GRAY = 4  # largest channel difference that JPEG leaves in a gray half
@@ -82,6 +82,8 @@ def scan_tree(root: Path) -> Tree:
                 tree.other_files.append(path)
             elif not stat.S_ISREG(status.st_mode):
                 tree.passed_over[path] = "neither a file nor a folder"
+            elif status.st_size > MOST_FILE_BYTES:
+                tree.passed_over[path] = f"larger than {MOST_FILE_BYTES / 1e9:g} GB"
             else:
                 tree.pictures[path] = status
                 if leads_out:

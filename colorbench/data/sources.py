@@ -121,8 +121,14 @@ def _is_known(source: Source, known: dict[str, list[str]]) -> bool:
 
 def _remembered(index: Path) -> dict[str, list[str]]:
     try:
-        return json.loads(index.read_text())
-    except (OSError, ValueError):
+        return {name: [stamp, digest] for name, (stamp, digest) in json.loads(index.read_text()).items()}
+    except (
+        OSError,
+        ValueError,
+        TypeError,
+        AttributeError,
+        RecursionError,
+    ):  # absent, or damaged: everything is read again
         return {}
 
 

@@ -63,7 +63,7 @@ def _files(folder: Path, record: Record) -> dict[Path, str]:
 
 def _is_noted(note: Path, expected: Mapping[Path, str]) -> bool:
     try:
-        return note.read_text() == _listing(expected)
+        return note.read_bytes() == _listing(expected).encode()
     except OSError:
         return False
 

@@ -64,7 +64,7 @@ def _sees(folder: Path, ticket: str) -> bool:
     deadline = time.monotonic() + TICKET_SECONDS
     while time.monotonic() < deadline:
         try:
-            if (folder / TICKET).read_text() == ticket:
+            if (folder / TICKET).read_bytes() == ticket.encode():
                 return True
         except OSError:
             pass

@@ -75,11 +75,13 @@ def cell_statuses(folder: Path, known: dict[str, CellStatus] | None = None) -> l
 
 
 def read_progress(folder: Path) -> dict | None:
-    """What the training in a cell's folder last reported (`RunLog.tell`), or None. Reading it needs no torch."""
+    """What the training in a cell's folder last reported (`RunLog.tell`); None without it, or where it is damaged."""
     try:
-        return json.loads((folder / PROGRESS).read_text())
-    except (OSError, ValueError):
+        told = json.loads((folder / PROGRESS).read_text())
+        whole = isinstance(told["share"], int | float) and isinstance(told["phase"], str)
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
+    return told if whole else None
 
 
 def expected_cells(folder: Path) -> int:

@@ -4,7 +4,6 @@ This is where values are looked at: a range, a dtype or a shape that cannot be r
 so that the metrics themselves never have to (a look at a value would make a GPU wait).
 """
 
-import io
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -16,7 +15,7 @@ from PIL import Image
 from torch import Tensor
 
 from colorbench.files import PICTURE_ENDINGS, printable
-from colorbench.photo import PhotoError, decode_photo
+from colorbench.photo import PhotoError, decode_image, decode_photo
 
 WANTED = "a tensor, an array, a Pillow image, a path"
 SLACK = 1e-3
@@ -105,11 +104,7 @@ def _reader(source, name: str) -> Callable[[], Tensor]:
 
 
 def _of_pillow(image: Image.Image) -> Tensor:
-    """A Pillow image by way of the package's one decoder: orientation, profile, 16 bits and transparency as in a file."""
-    buffer = io.BytesIO()
-    kind = "TIFF" if image.mode in ("CMYK", "YCbCr", "LAB", "HSV", "F") else "PNG"
-    image.save(buffer, kind, exif=image.getexif())
-    return torch.from_numpy(decode_photo(buffer.getvalue())).movedim(-1, 0).contiguous()
+    return torch.from_numpy(decode_image(image)).movedim(-1, 0).contiguous()
 
 
 def folder_pictures(folder: str | Path) -> Pictures:
@@ -120,10 +115,9 @@ def folder_pictures(folder: str | Path) -> Pictures:
 
 
 def picture_files(folder: str | Path) -> dict[str, Path]:
-    """The picture files of a folder (not of its subfolders) by the stem of their names, sorted.
+    """The picture files of a folder (not of its subfolders) by the `matched_name` of their stems, sorted.
 
-    Stems are composed Unicode (NFC), so that names match that one system wrote decomposed and another did not; bytes that
-    are no UTF-8 are escaped.
+    Links that lead nowhere and what is no regular file are among them: reading one says so.
 
     Raises:
         ValueError: no folder, no pictures in it, or two with one stem.
@@ -133,9 +127,9 @@ def picture_files(folder: str | Path) -> dict[str, Path]:
         raise ValueError(f"{printable(folder)} is not a folder: pass the folder that holds the pictures")
     found: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
-        if path.suffix.lower() not in PICTURE_ENDINGS or not path.is_file():
+        if path.suffix.lower() not in PICTURE_ENDINGS or path.is_dir():
             continue
-        stem = unicodedata.normalize("NFC", printable(path.stem))
+        stem = matched_name(path.stem)
         if stem in found:
             raise ValueError(
                 f"{printable(folder)} holds both {printable(found[stem].name)} and {printable(path.name)}: "
@@ -147,6 +141,12 @@ def picture_files(folder: str | Path) -> dict[str, Path]:
     return found
 
 
+def matched_name(stem: str) -> str:
+    """The name by which pictures are matched: composed Unicode (NFC), because one system writes names decomposed and another
+    does not; bytes that are no UTF-8 are escaped."""
+    return unicodedata.normalize("NFC", printable(stem))
+
+
 def read_picture(path: Path) -> Tensor:
     """One file as uint8 `(3, h, w)`; PhotoError says why when it gives no picture."""
     return torch.from_numpy(decode_photo(path)).movedim(-1, 0).contiguous()
@@ -154,7 +154,7 @@ def read_picture(path: Path) -> Tensor:
 
 def as_rgb(source: Tensor | np.ndarray, name: str) -> Tensor:
     """One picture or many as `(n, 3, h, w)`, uint8 or float32 in [0, 1]; raises ValueError for anything else."""
-    pictures = torch.as_tensor(np.ascontiguousarray(source)) if isinstance(source, np.ndarray) else source.detach()
+    pictures = _of_array(source, name) if isinstance(source, np.ndarray) else source.detach()
     shape = tuple(pictures.shape)
     if pictures.ndim == 3:
         pictures = pictures[None]
@@ -167,6 +167,16 @@ def as_rgb(source: Tensor | np.ndarray, name: str) -> Tensor:
     if not pictures.is_floating_point():
         raise ValueError(f"{name} is {pictures.dtype}, wanted uint8 (0..255) or float in [0, 1]: convert it first")
     return _in_range(pictures.float(), name)
+
+
+def _of_array(array: np.ndarray, name: str) -> Tensor:
+    """A tensor of the same numbers, whatever their byte order; an array that may not be written is copied."""
+    if array.dtype.kind not in "buif":
+        raise ValueError(f"{name} is an array of {array.dtype}, wanted uint8 (0..255) or float in [0, 1]")
+    if array.dtype.itemsize > 8 and array.dtype.kind == "f":
+        array = array.astype(np.float64)
+    array = np.ascontiguousarray(array, array.dtype.newbyteorder("="))
+    return torch.as_tensor(array if array.flags.writeable else array.copy())
 
 
 def _in_range(pictures: Tensor, name: str) -> Tensor:

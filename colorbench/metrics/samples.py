@@ -22,7 +22,7 @@ from torch import Tensor
 
 from colorbench.features import WeightsMissing
 from colorbench.files import printable
-from colorbench.metrics.pictures import Pictures, picture_files, read_picture
+from colorbench.metrics.pictures import Pictures, matched_name, picture_files, read_picture
 from colorbench.metrics.references import References, as_float
 from colorbench.metrics.row import MetricRow
 from colorbench.metrics.score import Progress, metric_rows, score
@@ -131,7 +131,7 @@ def sample_files(folder: str | Path) -> dict[str, list[Path]]:
     Raises:
         ValueError: no folders in it, or one without pictures.
     """
-    found = {path.name: list(picture_files(path).values()) for path in _folders(folder)}
+    found = {matched_name(path.name): list(picture_files(path).values()) for path in _folders(folder)}
     if not found:
         raise ValueError(f"{printable(folder)} holds no folders of samples: wanted one per photo, named like it")
     return found

@@ -91,8 +91,11 @@ def load_generator(checkpoint: Path | str, device: torch.device | str = "cpu") -
         raise ValueError(f"{path} is not a safetensors file ({error})") from None
     if "colorbench" not in metadata:
         raise ValueError(f"{path} has no colorbench cell in its metadata; give a {CHECKPOINT} of a run")
-    facts = json.loads(metadata["colorbench"])
-    cell, head = Cell.model_validate(facts["cell"]), facts["head"]
+    try:
+        facts = json.loads(metadata["colorbench"])
+        cell, head = Cell.model_validate(facts["cell"]), facts["head"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise ValueError(f"the metadata of {path} are not those of a {CHECKPOINT} of a run") from None
     model = build_network(cell.recipe.untrained, head)
     try:
         model.load_state_dict(state)

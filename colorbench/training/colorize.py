@@ -3,6 +3,7 @@
 Nothing in a checkpoint is executed: safetensors and names.
 """
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 from colorbench.batch import Batch, Output
 from colorbench.data.folder import scan_tree
 from colorbench.errors import mistyped, unknown_name
-from colorbench.files import write_atomically
+from colorbench.files import printable, write_atomically
 from colorbench.generators import GENERATORS, build_generator
 from colorbench.generators.official import FILES, MARK
 from colorbench.photo import decode_photo
@@ -22,6 +23,7 @@ from colorbench.training.checkpoint import load_generator
 from colorbench.training.evaluate import to_uint8
 from colorbench.training.heads import apply_head, with_true_lightness
 
+_MOST_NAME_BYTES = 255
 OFFICIAL_SIZE_PX = 256
 """What the authors of the published weights trained at."""
 
@@ -147,10 +149,9 @@ def plan_pictures(photos: Sequence[Path], out: Path, passed_over: dict[Path, str
     Raises:
         ValueError: a path that does not exist, no photo at all, or a picture that would be written onto a photo.
     """
-    if absent := [str(path) for path in photos if not path.exists()]:
-        raise ValueError(
-            f"no such file or folder: {', '.join(absent)}{mistyped(absent[0]) if len(absent) == 1 else ''}"
-        )
+    if absent := [path for path in photos if not path.exists()]:
+        near = mistyped(absent[0]) if len(absent) == 1 else ""
+        raise ValueError(f"no such file or folder: {', '.join(map(printable, absent))}{near}")
     several = sum(path.is_dir() for path in photos) > 1
     wanted: dict[Path, Path] = {}
     for path in photos:
@@ -161,12 +162,14 @@ def plan_pictures(photos: Sequence[Path], out: Path, passed_over: dict[Path, str
         else:
             wanted.setdefault(path, Path(path.name))
     if not wanted:
-        raise ValueError(f"no photos in {', '.join(map(str, photos))}; give photo files or folders that hold some")
+        raise ValueError(
+            f"no photos in {', '.join(map(printable, photos))}; give photo files or folders that hold some"
+        )
     targets = _numbered({photo: out / relative.with_suffix(".png") for photo, relative in wanted.items()})
     inputs = {(status.st_dev, status.st_ino) for status in (photo.stat() for photo in targets)}
     for target in targets.values():
         if target.exists() and ((status := target.stat()).st_dev, status.st_ino) in inputs:
-            raise ValueError(f"{target} is one of the photos and would be replaced: choose another --out")
+            raise ValueError(f"{printable(target)} is one of the photos and would be replaced: choose another --out")
     return targets
 
 
@@ -182,15 +185,25 @@ def _photos_in(folder: Path, out: Path, passed_over: dict[Path, str]) -> list[Pa
     return [path for path in tree.pictures if out.resolve() not in path.resolve().parents]
 
 
+def _named(target: Path, ending: str) -> Path:
+    """The target's name with another ending, cut to the bytes that file systems take."""
+    stem = os.fsencode(target.stem)[: _MOST_NAME_BYTES - len(ending)]
+    return target.with_name(stem.decode("utf-8", "ignore" if _is_unicode(target.stem) else "surrogateescape") + ending)
+
+
+def _is_unicode(name: str) -> bool:
+    return not any("\udc80" <= letter <= "\udcff" for letter in name)
+
+
 def _numbered(targets: dict[Path, Path]) -> dict[Path, Path]:
     """The targets, a number added where two are one; also on file systems that take `A` and `a` for the same."""
     taken: set[str] = set()
     found = {}
     for photo, target in targets.items():
-        candidate, number = target, 1
+        candidate, number = _named(target, target.suffix), 1
         while str(candidate).casefold() in taken:
             number += 1
-            candidate = target.with_name(f"{target.stem}-{number}{target.suffix}")
+            candidate = _named(target, f"-{number}{target.suffix}")
         taken.add(str(candidate).casefold())
         found[photo] = candidate
     return found

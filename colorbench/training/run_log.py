@@ -29,10 +29,10 @@ class RunLog:
         write_atomically(self.folder / PROGRESS, json.dumps(told).encode(), durable=False)
 
     def start_curve(self, step: int) -> None:
-        """Open the curve. Lines at or after `step`, of an attempt that was lost, are dropped."""
+        """Open the curve. Lines at or after `step`, of an attempt that was lost, and damaged ones are dropped."""
         path = self.folder / CURVE
-        lines = path.read_text().splitlines(keepends=True) if path.exists() else []
-        path.write_text("".join(line for line in lines if _step(line) < step))
+        lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
+        path.write_bytes(b"".join(line for line in lines if _step(line) < step))
         self._curve = path.open("a")
 
     def add(self, step: int, share: float, *, images: int, seconds: float, loss: float, parts: dict, lr: float) -> None:
@@ -50,11 +50,13 @@ class RunLog:
             self._curve = None
 
 
-def _step(line: str) -> float | int:
+def _step(line: bytes) -> float | int:
+    """Infinite for a line that was torn by a kill, or is damaged."""
     try:
-        return json.loads(line)["step"]
-    except (ValueError, KeyError, TypeError):
-        return float("inf")  # a line torn by a kill: drop it
+        step = json.loads(line)["step"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return float("inf")
+    return step if isinstance(step, int) else float("inf")
 
 
 @dataclass

@@ -75,6 +75,12 @@ def test_a_pipe_is_not_waited_for(tree):
     assert reasons(tree) == {"pipe.png": "neither a file nor a folder"}
 
 
+def test_a_file_far_too_large_is_not_read(tree):
+    with (tree / "sparse.png").open("wb") as file:
+        file.truncate(20_000_000_000)
+    assert reasons(tree) == {"sparse.png": "larger than 1 GB"}
+
+
 def test_many_nested_folders(tmp_path):
     deep = tmp_path / "top"
     for _ in range(400):

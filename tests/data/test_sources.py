@@ -35,3 +35,13 @@ def test_where_the_cache_is(monkeypatch, tmp_path):
     monkeypatch.setattr("sys.platform", "win32")
     monkeypatch.setenv("LOCALAPPDATA", str(tmp_path / "local"))
     assert cache_folder() == tmp_path / "local" / "colorbench"
+
+
+@pytest.mark.parametrize(
+    "content", [b"[]", b'{"photo-001.png": 3}', b'{"photo-001.png": ["1:1"]}', b"\xff", b"[" * 100_000]
+)
+def test_a_damaged_list_of_hashes_is_made_again(tree, cache, content):
+    first = data_hash("folder", source=tree, size_px=32)
+    (listing,) = (cache / "listings").glob("*.json")
+    listing.write_bytes(content)
+    assert data_hash("folder", source=tree, size_px=32) == first

@@ -100,6 +100,12 @@ def vgg16_bn(tmp_path, monkeypatch):
 
     torch.manual_seed(0)
     network = models.vgg16_bn(weights=None).features.eval()
+    for norm in network.modules():  # as trained ones: none of the four is at its start
+        if isinstance(norm, torch.nn.BatchNorm2d):
+            norm.running_mean.normal_(0, 0.2)
+            norm.running_var.uniform_(0.3, 2)
+            torch.nn.init.uniform_(norm.weight, 0.5, 1.5)
+            torch.nn.init.normal_(norm.bias, 0, 0.3)
     torch.save({f"features.{key}": value for key, value in network.state_dict().items()}, tmp_path / NAME)
     monkeypatch.setenv("COLORBENCH_WEIGHTS", str(tmp_path))
     return network
@@ -124,12 +130,15 @@ def test_ddcolor_against_torchvision(vgg16_bn):
 
 @torch.no_grad()
 def test_deoldify_is_its_feature_loss(vgg16_bn):
-    """Normalized pictures into VGG16 with batch norm: their own L1, and that of the ReLUs before pools 3, 4 and 5."""
+    """Built as DeOldify builds its FeatureLoss: hooks on the modules before the last three pools, one call per picture."""
+    before = [index - 1 for index, layer in enumerate(vgg16_bn) if isinstance(layer, torch.nn.MaxPool2d)][2:5]
+    stored: list[torch.Tensor] = []
+    hooks = [vgg16_bn[index].register_forward_hook(lambda *call: stored.append(call[2].clone())) for index in before]
     pred, target = imagenet(PRED), imagenet(TARGET)
-    expected, weights = F.l1_loss(pred, target), iter((20, 70, 10))
-    pools = [index for index, layer in enumerate(vgg16_bn) if isinstance(layer, torch.nn.MaxPool2d)]
-    for index, layer in enumerate(vgg16_bn):
-        pred, target = layer(pred.clone()), layer(target.clone())
-        if index + 1 in pools[2:]:
-            expected = expected + next(weights) * F.l1_loss(pred, target)
-    torch.testing.assert_close(perceptual(PRED, TARGET, preset="deoldify")[0], expected, rtol=1e-4, atol=1e-5)
+    vgg16_bn(target.clone())
+    vgg16_bn(pred.clone())
+    for hook in hooks:
+        hook.remove()
+    losses = [F.l1_loss(pred, target)]
+    losses += [F.l1_loss(found, wanted) * weight for found, wanted, weight in zip(stored[3:], stored[:3], (20, 70, 10))]
+    torch.testing.assert_close(perceptual(PRED, TARGET, preset="deoldify")[0], sum(losses), rtol=1e-4, atol=1e-5)

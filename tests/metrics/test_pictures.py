@@ -1,11 +1,14 @@
+import io
 import os
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from colorbench.metrics.pictures import as_rgb, folder_pictures, picture_files, pictures_of, read_picture
+from colorbench.photo import PhotoError
 
 RGB = torch.rand(2, 3, 4, 5, generator=torch.Generator().manual_seed(0))
 
@@ -109,3 +112,89 @@ def test_names_match_composed_and_decomposed_and_of_any_bytes(tmp_path):
     photo.save(tmp_path / "caf\u00e9.png")
     with pytest.raises(ValueError, match=r"holds both cafe.*, keep one"):
         picture_files(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda array: np.frombuffer(array.tobytes(), array.dtype).reshape(array.shape),
+        lambda array: array.astype(array.dtype.newbyteorder(">")),
+        lambda array: array[..., ::-1][..., ::-1],
+        lambda array: array.astype(np.longdouble),
+        lambda array: array.astype(np.float16).astype(np.float32),
+    ],
+    ids=["read-only", "big-endian", "reversed", "long double", "half"],
+)
+def test_arrays_in_any_layout_of_memory(change):
+    array = RGB.numpy().astype(np.float16).astype(np.float32)
+    torch.testing.assert_close(as_rgb(change(array), "pred"), torch.from_numpy(array))
+
+
+def test_a_read_only_array_of_levels():
+    levels = np.asarray(Image.new("RGB", (5, 4), (1, 2, 3)))
+    assert not levels.flags.writeable
+    assert as_rgb(levels, "pred")[0, :, 0, 0].tolist() == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    "dtype", ["bool", "int8", "int16", "uint16", "int32", "uint32", "int64", "uint64", "complex64", "clongdouble", "object",
+              "U3", "datetime64[s]"],
+)  # fmt: skip
+def test_arrays_of_other_kinds_are_refused(dtype):
+    with pytest.raises(ValueError, match=r"pred is .*, wanted uint8 \(0..255\) or float in \[0, 1\]"):
+        as_rgb(np.zeros((2, 3, 4, 5), dtype), "pred")
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_floats_of_other_widths(dtype):
+    torch.testing.assert_close(as_rgb(RGB.to(dtype), "pred"), RGB.to(dtype).float())
+
+
+@pytest.mark.parametrize("dtype", [torch.bool, torch.int8, torch.uint16, torch.int32, torch.int64, torch.complex64])
+def test_tensors_of_other_kinds_are_refused(dtype):
+    with pytest.raises(ValueError, match=f"pred is {dtype}, wanted uint8"):
+        as_rgb(torch.zeros(2, 3, 4, 5).to(dtype), "pred")
+
+
+@pytest.mark.parametrize(
+    "mode", ["1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "HSV", "LAB", "I", "I;16",
+             "I;16B", "I;16L"],
+)  # fmt: skip
+def test_pillow_images_of_every_mode(mode):
+    assert pictures_of(Image.new(mode, (5, 4)), "pred").read(0).shape == (3, 4, 5)
+
+
+def test_a_pillow_image_is_as_its_file_says(tmp_path):
+    """Also what no format would keep if it were written again."""
+    info = PngInfo()
+    info.add(b"gAMA", (100_000).to_bytes(4, "big"))
+    info.add(b"cICP", bytes([12, 8, 0, 1]))
+    Image.new("RGB", (5, 4), (60, 120, 180)).save(tmp_path / "a.png", pnginfo=info)
+    with Image.open(tmp_path / "a.png") as image:
+        read = pictures_of(image, "pred").read(0)
+    assert torch.equal(read, read_picture(tmp_path / "a.png"))
+    assert read[:, 0, 0].tolist() != [60, 120, 180]
+
+
+def test_pillow_images_that_give_no_picture():
+    data = io.BytesIO()
+    Image.effect_noise((64, 64), 50).save(data, "PNG")
+    cut = Image.open(io.BytesIO(data.getvalue()[:1500]))
+    for image, reason in (
+        (cut, "truncated"),
+        (Image.new("F", (4, 4)), "floating-point"),
+        (Image.new("L", (0, 4)), "no pixels"),
+    ):
+        with pytest.raises(PhotoError, match=reason):
+            pictures_of(image, "pred").read(0)
+
+
+def test_links_that_lead_nowhere_are_named_when_they_are_read(tmp_path):
+    Image.new("RGB", (5, 4)).save(tmp_path / "a.png")
+    (tmp_path / "b.png").symlink_to(tmp_path / "absent.png")
+    (tmp_path / "c.png").symlink_to(tmp_path / "c.png")
+    os.mkfifo(tmp_path / "d.png")
+    pictures = folder_pictures(tmp_path)
+    assert pictures.names == list("abcd")
+    assert [indices for indices, _ in pictures.batches(16)] == [[0]]
+    assert set(pictures.unreadable) == set("bcd")

@@ -107,3 +107,13 @@ def test_folders_of_samples_are_told_from_folders_of_pictures(folders, tmp_path)
     assert not holds_samples(ref)
     (tmp_path / "empty").mkdir()
     assert not holds_samples(tmp_path / "empty")
+
+
+def test_folders_match_composed_and_decomposed(tmp_path):
+    photo = np.full((8, 8, 3), 90, np.uint8)
+    save(tmp_path / "ref" / "caf\u00e9.png", photo)
+    for place in range(2):
+        save(tmp_path / "pred" / "cafe\u0301" / f"{place}.png", photo)
+    frame = score_samples(tmp_path / "pred", tmp_path / "ref", ["delta-e-2000"], diversity=["delta-e-2000"])
+    assert list(frame.index) == ["caf\u00e9"]
+    assert frame.attrs["unmatched"] == []

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from colorbench.files import TRAINING_STATE
 from colorbench.training import checkpoint as module
@@ -59,3 +60,10 @@ def test_other_files_are_refused(tmp_path, content):
 def test_absent_checkpoint(tmp_path):
     with pytest.raises(ValueError, match="no checkpoint at"):
         load_generator(tmp_path / "none.safetensors")
+
+
+@pytest.mark.parametrize("text", ["{", "{}", "[1]", '{"cell": 3, "head": "ab"}', "[" * 100_000])
+def test_metadata_of_something_else_are_refused(tmp_path, text):
+    save_file({"w": torch.zeros(2)}, tmp_path / "checkpoint.safetensors", {"colorbench": text})
+    with pytest.raises(ValueError, match=r"the metadata of .* are not those of a checkpoint\.safetensors of a run"):
+        load_generator(tmp_path / "checkpoint.safetensors")

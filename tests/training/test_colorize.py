@@ -112,3 +112,15 @@ def test_what_is_absent_or_empty_is_said(tree, tmp_path, names, message):
     (tmp_path / "empty").mkdir()
     with pytest.raises(ValueError, match=message or "no photos in .*empty"):
         plan_pictures([tmp_path / name for name in names or ["empty"]], tmp_path / "out")
+
+
+def test_names_of_255_bytes_keep_a_number_of_their_own(tmp_path):
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for name in ("x" * 251 + ".jpg", "x" * 251 + ".png", "\u00e9" * 125 + ".jpeg", "\u00e9" * 125 + ".webp"):
+        Image.new("L", (8, 8)).save(photos / name)
+    targets = plan_pictures([photos], tmp_path / "out")
+    assert len({target.name for target in targets.values()}) == 4
+    for target in targets.values():
+        assert len(os.fsencode(target.name)) <= 255
+        target.name.encode()

@@ -24,6 +24,9 @@ def test_a_resumed_curve_drops_what_was_lost_and_torn_lines(tmp_path):
     log.close_curve()
     with (tmp_path / "curve.jsonl").open("a") as file:
         file.write('{"step": 4')
+    whole = (tmp_path / "curve.jsonl").read_bytes()
+    damaged = b'{"step": "5"}\n{"step": 6, "lo\xff": 1}\n[7]\n' + whole
+    (tmp_path / "curve.jsonl").write_bytes(damaged)
     log = RunLog(tmp_path)
     log.start_curve(30)
     add(log, 30, 40)
@@ -44,8 +47,10 @@ def test_progress_is_rewritten_at_once_when_the_phase_changes(tmp_path):
     log.tell("training", 0.5, step=2)
     told = read_progress(tmp_path)
     assert (told["phase"], told["share"], told["step"]) == ("training", 0.25, 1)
-    (tmp_path / "progress.json").write_text("{")
-    assert read_progress(tmp_path) is None
+    whole = (tmp_path / "progress.json").read_bytes()
+    for damaged in (b"{", b"[1]", b"\xff", whole.replace(b"share", b"shbre"), whole.replace(b'"training"', b"7")):
+        (tmp_path / "progress.json").write_bytes(damaged)
+        assert read_progress(tmp_path) is None
 
 
 def test_a_killed_attempt_is_closed_at_its_checkpoint():
