@@ -129,11 +129,11 @@ def checked_pair(pred: Any, target: Any, least_px: int = 1) -> tuple[Tensor, Ten
     return pred, target
 
 
-def same_shape(pred: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+def same_shape(pred: Tensor, target: Tensor, name: str = "pred", other: str = "target") -> tuple[Tensor, Tensor]:
     """Both in the wider of their dtypes; ValueError if their shapes differ: nothing is broadcast."""
     if pred.shape != target.shape:
         raise ValueError(
-            f"pred has shape {tuple(pred.shape)}, target {tuple(target.shape)}: bring pred to the target's shape first"
+            f"{name} has shape {tuple(pred.shape)}, {other} {tuple(target.shape)}: bring {name} to the {other}'s shape first"
         )
     dtype = torch.promote_types(pred.dtype, target.dtype)
     return pred.to(dtype), target.to(dtype)
@@ -162,3 +162,5 @@ def _check_shape(pictures: Any, name: str, channels: int | None) -> None:
             f"{name} has shape {tuple(pictures.shape)}, wanted {wanted}: "
             "add a batch axis with [None], or move channels first with .movedim(-1, 1)"
         )
+    if 0 in pictures.shape[2:]:
+        raise ValueError(f"{name} has shape {tuple(pictures.shape)}: pictures without pixels")

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from colorbench.color.bins import ab_bins
-from colorbench.tensors import Ab, Logits
+from colorbench.tensors import Ab, Logits, checked_floats
 
 TILE_PIXELS = 4096
 CHUNK_BINS = 128  # with TILE_PIXELS 2 MB of float32: in the second-level caches
@@ -29,8 +29,8 @@ def annealed_mean(logits: Logits, temperature: float = 0.38, bins: Tensor | None
     """
     if not temperature > 0:
         raise ValueError(f"expected temperature > 0, got {temperature}; for the mode use hard_ab")
+    logits = checked_floats(logits, "logits")
     bins = _bins_of(logits, bins)
-    logits = _wide(logits)
     with torch.autocast(logits.device.type, enabled=False):
         if torch.compiler.is_compiling():  # the surrounding compiler fuses it
             return torch.einsum("bnhw,nc->bchw", torch.softmax(logits / temperature, dim=1), bins)
@@ -43,8 +43,11 @@ def mean_ab(logits: Logits, bins: Tensor | None = None) -> Ab:
 
 
 def hard_ab(logits: Logits, bins: Tensor | None = None) -> Ab:
-    """ab `(b, 2, h, w)` of the likeliest bin; no gradient."""
-    return _bins_of(logits, bins)[logits.argmax(1)].movedim(-1, 1)
+    """ab `(b, 2, h, w)` of the likeliest bin; no gradient. NaN among a pixel's logits gives NaN."""
+    logits = checked_floats(logits, "logits")
+    highest, likeliest = logits.detach().max(1)
+    ab = _bins_of(logits, bins)[likeliest].movedim(-1, 1)
+    return ab.masked_fill(highest.isnan()[:, None], torch.nan)
 
 
 @no_type_check
@@ -116,22 +119,16 @@ def _bin_chunks(logits: Tensor) -> list[slice]:
     return [slice(start, start + CHUNK_BINS) for start in range(0, logits.shape[1], CHUNK_BINS)]
 
 
-def _wide(logits: Tensor) -> Tensor:
-    return logits.float() if logits.dtype in (torch.float16, torch.bfloat16) else logits
-
-
 def _bins_of(logits: Tensor, bins: Tensor | None) -> Tensor:
-    if logits.ndim != 4:
-        raise ValueError(f"expected logits of shape (b, bins, h, w), got {tuple(logits.shape)}")
     count = logits.shape[1]
     if bins is None and count not in STEP_OF_COUNT:
         known = ", ".join(f"{n} (step {step})" for n, step in STEP_OF_COUNT.items())
         raise ValueError(f"{count} logits belong to no known grid; known: {known}; or pass bins=(n, 2)")
     if bins is None:
-        return _bins_on(STEP_OF_COUNT[count], logits.device, _wide(logits[:0]).dtype)
+        return _bins_on(STEP_OF_COUNT[count], logits.device, logits.dtype)
     if bins.shape != (count, 2):
         raise ValueError(f"expected bins of shape ({count}, 2) for {count} logits, got {tuple(bins.shape)}")
-    return bins.to(_wide(logits[:0]))
+    return bins.to(logits)
 
 
 @lru_cache(maxsize=8)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from colorbench.color.bins import ab_bins
 from colorbench.color.encode import nearest_bin
-from colorbench.tensors import Ab
+from colorbench.tensors import Ab, checked_floats
 
 
 class AbPrior:
@@ -31,7 +31,9 @@ class AbPrior:
 
     @torch.no_grad()
     def update(self, ab: Ab) -> None:
-        """Count the pixels of `(b, 2, h, w)` at their nearest bins."""
+        """Count the pixels of `(b, 2, h, w)` at their nearest bins. Raises ValueError for values that are not finite."""
+        if not checked_floats(ab, "ab", 2).isfinite().all():
+            raise ValueError("ab holds NaN or infinite values: look at what made them")
         found = nearest_bin(ab, self.step).flatten()
         self.counts += torch.bincount(found, minlength=len(self.bins)).to(self.counts.device)
 
@@ -57,6 +59,8 @@ def class_weights(prior: Tensor, lam: float | int = 0.5) -> Tensor:
             inverse overflows) are fine: with `lam` 0 they get the weight of the rarest bin that occurs.
         lam: share of the uniform distribution mixed in; 1 weighs all bins alike.
     """
+    if not isinstance(prior, Tensor):
+        raise TypeError(f"the prior is a {type(prior).__name__}, wanted a tensor (n,), as AbPrior.prior() gives it")
     if prior.ndim != 1 or not prior.is_floating_point():
         raise ValueError(f"expected a float prior of shape (n,), got {prior.dtype} {tuple(prior.shape)}")
     if not 0 <= lam <= 1:

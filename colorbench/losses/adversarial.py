@@ -17,7 +17,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from colorbench.losses.inputs import full_precision
-from colorbench.tensors import PerImage
+from colorbench.tensors import PerImage, checked_floats, same_shape
 
 MODES = ("vanilla", "lsgan", "hinge", "wgan-gp", "r1", "wgan-gp-mean", "r1-mean")
 PENALIZED = ("wgan-gp", "r1", "wgan-gp-mean", "r1-mean")
@@ -35,6 +35,7 @@ def generator_loss(fake: PatchLogits, *, mode: str = "vanilla") -> PerImage:
     >>> generator_loss(torch.zeros(1, 1, 30, 30))
     tensor([0.6931])
     """
+    fake = checked_floats(fake, "fake")
     if check_mode(mode) in _CROSS_ENTROPY:
         return F.softplus(-fake).mean(_MEAN)
     return (fake - 1).square().mean(_MEAN) if mode == "lsgan" else -fake.mean(_MEAN)
@@ -47,6 +48,7 @@ def discriminator_loss(real: PatchLogits, fake: PatchLogits, *, mode: str = "van
     >>> discriminator_loss(torch.zeros(1, 1, 30, 30), torch.zeros(1, 1, 30, 30), mode="lsgan")
     tensor([0.5000])
     """
+    real, fake = same_shape(checked_floats(real, "real"), checked_floats(fake, "fake"), "real", "fake")
     if check_mode(mode) in _CROSS_ENTROPY:
         on_real, on_fake = F.softplus(-real), F.softplus(fake)
     elif mode == "lsgan":

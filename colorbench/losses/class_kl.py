@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from colorbench.batch import Batch, Output
 from colorbench.features.networks import imagenet_normalized
 from colorbench.losses.inputs import full_precision
-from colorbench.tensors import PerImage, Rgb
+from colorbench.tensors import PerImage, Rgb, same_shape
 
 CLASSIFIER_SIDE = 224
 
@@ -25,6 +25,10 @@ def class_kl(logits: Float[Tensor, "b n"], target_logits: Float[Tensor, "b n"]) 
     >>> class_kl(torch.zeros(1, 2), torch.tensor([[0.0, 100.0]]))
     tensor([0.6931])
     """
+    for name, each in (("logits", logits), ("target_logits", target_logits)):
+        if not isinstance(each, Tensor) or not each.is_floating_point() or each.ndim != 2:
+            raise ValueError(f"{name} must be a float tensor of shape (b, classes)")
+    same_shape(logits, target_logits, "logits", "target_logits")
     return F.kl_div(logits.log_softmax(1), target_logits.log_softmax(1), reduction="none", log_target=True).sum(dim=1)
 
 

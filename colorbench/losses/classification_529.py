@@ -25,15 +25,16 @@ def grid_index(ab: Ab) -> Tensor:
     >>> grid_index(torch.zeros(1, 2, 1, 1)).item()
     264
     """
-    steps = ((ab.clamp(-REACH, REACH) + REACH) / STEP).round().long()
+    steps = ((ab.clamp(-REACH, REACH) + REACH) / STEP).round().nan_to_num(0.0).long()
     return steps[:, 0] * SIDE + steps[:, 1]
 
 
 @takes_logits(SIDE**2, "use a generator with the class head of siggraph17")
 def classification_529(logits: Logits, ab: Ab) -> PerImage:
     """Cross-entropy of logits `(b, 529, h', w')` with the grid point of ab `(b, 2, h, w)` in Lab units."""
-    target = grid_index(sample(ab, logits.shape[-2:]))
-    return -sparse_log_softmax(logits, target[:, None]).mean(dim=(1, 2, 3))
+    seen = sample(ab, logits.shape[-2:])
+    known = 0 * seen.sum(dim=(1, 2, 3))  # or NaN
+    return known - sparse_log_softmax(logits, grid_index(seen)[:, None]).mean(dim=(1, 2, 3))
 
 
 class Classification529Term(nn.Module):

@@ -58,6 +58,6 @@ def check_convention(convention: str = "ddcolor", two_sided: bool = False) -> st
 
 
 def _root(x: Tensor) -> Tensor:
-    """sqrt with gradient 0 at 0: a gray picture has no direction in which to gain color."""
-    positive = x > 0
+    """sqrt with gradient 0 at 0: a gray picture has no direction in which to gain color. NaN stays NaN."""
+    positive = ~(x <= 0)
     return positive * x.where(positive, x.new_ones(())).sqrt()

@@ -10,7 +10,7 @@ from colorbench.batch import Batch, Output
 from colorbench.losses.critic import Critic, frozen
 from colorbench.losses.inputs import full_precision
 from colorbench.losses.patchgan import PatchGanTerm
-from colorbench.tensors import PerImage
+from colorbench.tensors import PerImage, checked_floats, same_shape
 
 LAYER_WEIGHT = 4.0
 
@@ -20,7 +20,11 @@ def feature_matching(found: list[Tensor], wanted: list[Tensor]) -> PerImage:
     """The distance of two lists of feature maps `(b, c, h, w)`, such as `PatchGan.features` gives."""
     if len(found) != len(wanted) or not found:
         raise ValueError(f"expected two lists of as many feature maps, got {len(found)} and {len(wanted)}")
-    distances = [(f - w.detach()).abs().mean(dim=(1, 2, 3)) for f, w in zip(found, wanted)]
+    maps = [
+        same_shape(checked_floats(one, "found"), checked_floats(other, "wanted"), "found", "wanted")
+        for one, other in zip(found, wanted)
+    ]
+    distances = [(f - w.detach()).abs().mean(dim=(1, 2, 3)) for f, w in maps]
     total = distances[0]
     for distance in distances[1:]:
         total = total + distance

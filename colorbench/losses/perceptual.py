@@ -11,13 +11,14 @@ Presets:
 Every setting can be given by itself and then overrides the preset's. Range: >= 0, 0 for equal pictures.
 """
 
+import re
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from colorbench.losses.inputs import takes_pictures
-from colorbench.tensors import PerImage, Rgb
+from colorbench.tensors import PerImage, Rgb, check_size
 
 
 @dataclass(frozen=True)
@@ -72,12 +73,14 @@ def perceptual(
         pixel: weight of the L1 between the pictures themselves, in [0, 1] or as the preset normalizes them.
 
     Raises:
+        PictureTooSmall: pictures that a layer's pools leave nothing of.
         WeightsMissing: if the backbone's weights are unavailable; the message says how to get them.
     """
     recipe = recipe_of(preset, layers, weights, distance, backbone, pixel)
     from colorbench.features import load_features
     from colorbench.features.networks import imagenet_normalized
 
+    check_size(pred, least_px(recipe.layers), f"perceptual with {recipe.layers[-1]}")
     network = load_features(BACKBONES[recipe.backbone], device=pred.device)
     with torch.no_grad():
         wanted = network(target, recipe.layers)
@@ -110,6 +113,20 @@ def recipe_of(
             f"perceptual needs one weight per layer, got {len(recipe.layers)} layers and {len(recipe.weights)} weights"
         )
     return recipe
+
+
+def least_px(layers: tuple[str, ...]) -> int:
+    """The shortest side that VGG16 brings to these layers: a pool before each block halves it.
+
+    >>> least_px(("relu1_2", "relu3_3"))
+    4
+    """
+    from colorbench.features.networks import VGG16_LAYERS
+
+    blocks = [
+        int(re.sub("[a-z]+", "", layer)[0]) for layer in layers if layer in VGG16_LAYERS
+    ]  # others are refused later
+    return 2 ** (max(blocks, default=1) - 1)
 
 
 def _distance(found: Tensor, wanted: Tensor, name: str) -> PerImage:

@@ -5,6 +5,8 @@ Sources: Huber 1964; Girshick 2015 (smooth L1); Charbonnier 1994, Lai 2017; Zhan
 Colorization, eq. 2); Rudin, Osher, Fatemi 1992 (total variation, here anisotropic).
 """
 
+import math
+
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
@@ -78,7 +80,7 @@ def total_variation(pred: Picture, target: Picture | None = None) -> PerImage:
 def _mean_step(picture: Tensor, dim: int) -> Tensor:
     """0 where a picture is one pixel wide."""
     steps = picture.diff(dim=dim)
-    return steps.abs().sum(dim=(1, 2, 3)) / max(1, steps[0].numel())
+    return steps.abs().sum(dim=(1, 2, 3)) / max(1, math.prod(steps.shape[1:]))
 
 
 def _positive(value: float, name: str) -> float:

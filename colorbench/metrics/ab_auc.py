@@ -83,4 +83,4 @@ def _areas(pred: Tensor, target: Tensor) -> Tensor:
     exact = squared == 0  # a root has an infinite gradient there
     distance = squared.where(~exact, 1.0).sqrt().where(~exact, 0.0)
     missed = distance.ceil() - 0.5 * (distance > 0)
-    return 1 - torch.where(distance <= LARGEST, missed, LARGEST) / LARGEST
+    return 1 - torch.where(distance > LARGEST, LARGEST, missed) / LARGEST  # NaN stays NaN

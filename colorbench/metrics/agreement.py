@@ -32,13 +32,19 @@ def top1_agreement(
         WeightsMissing: without the classifier's weights.
     """
     pred, target = checked_pair(pred, target)
-    return (top1(pred, classifier) == top1(target, classifier)).to(pred)
+    return agreement(top1(pred, classifier), top1(target, classifier)).to(pred)
+
+
+def agreement(labels: Tensor, others: Tensor) -> PerImage:
+    """1 where two labels are equal, else 0; NaN where one is unknown."""
+    return (labels == others).float().masked_fill((labels < 0) | (others < 0), torch.nan)
 
 
 @torch.no_grad()
 def top1(rgb: Tensor, classifier: Callable[[Tensor], Tensor] | None = None) -> Tensor:
-    """The label of each picture, `(b,)`."""
+    """The label of each picture, `(b,)`; -1 where the classifier gives NaN."""
     classifier = classifier or load_classifier("vgg16", str(rgb.device))
     small = F.interpolate(rgb.float(), (SIZE_PX, SIZE_PX), mode="bilinear", antialias=True)
     with torch.autocast(rgb.device.type, enabled=False):
-        return classifier(imagenet_normalized(small)).argmax(dim=1)
+        scores, labels = classifier(imagenet_normalized(small)).max(dim=1)
+    return labels.masked_fill(scores.isnan(), -1)

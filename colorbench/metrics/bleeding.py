@@ -55,7 +55,7 @@ def edge_excess(difference: Tensor, near: Tensor) -> PerImage:
     count = chosen.sum(dim=(1, 2))
     at, rest = (difference * chosen).sum(dim=(1, 2)), (difference * (1 - chosen)).sum(dim=(1, 2))
     excess = at / count.clamp_min(1) - rest / (whole - count).clamp_min(1)
-    return torch.where((count > 0) & (count < whole), excess, 0.0)
+    return torch.where((count > 0) & (count < whole), excess, 0 * excess.abs())  # NaN stays NaN
 
 
 def _rise(plane: Tensor) -> Tensor:

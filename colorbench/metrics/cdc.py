@@ -53,11 +53,11 @@ def cdc_of(pred: Float[Tensor, "n d"], target: Float[Tensor, "m d"]) -> float:
 
 def level_histograms(rgb: Rgb) -> Float[Tensor, "b d"]:
     """The histograms of the 8-bit levels of R, G and B, one after the other: `(b, 768)`, shares of the pixels."""
-    levels = (rgb * 255).round().long().clamp(0, LEVELS - 1).flatten(2)
+    levels = (rgb * 255).round().nan_to_num(0.0).long().clamp(0, LEVELS - 1).flatten(2)
     places = (levels + LEVELS * torch.arange(3, device=rgb.device).view(3, 1)).flatten(1)
     counts = torch.zeros(len(rgb), 3 * LEVELS, dtype=torch.float64, device=rgb.device)
     counts.scatter_add_(1, places, torch.ones_like(places, dtype=torch.float64))
-    return (counts / levels.shape[2]).float()
+    return (counts / levels.shape[2]).float() + 0 * rgb.mean(dim=(2, 3)).sum(dim=1, keepdim=True)  # NaN stays NaN
 
 
 def _divergence(p: Tensor, q: Tensor) -> Tensor:

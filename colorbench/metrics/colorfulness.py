@@ -96,6 +96,6 @@ def _moments(plane: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _root(x: Tensor) -> Tensor:
-    """sqrt with gradient 0 at 0: a gray picture has no direction to gain color in."""
-    positive = x > 0
+    """sqrt with gradient 0 at 0: a gray picture has no direction to gain color in. NaN stays NaN."""
+    positive = ~(x <= 0)
     return positive * x.where(positive, x.new_ones(())).sqrt()

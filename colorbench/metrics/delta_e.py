@@ -152,6 +152,6 @@ def _blue_turn(cosine: Tensor, sine: Tensor) -> Tensor:
 
 
 def _root(x: Tensor) -> Tensor:
-    """sqrt with value and gradient 0 at nothing."""
-    something = x > NOTHING
-    return torch.where(something, torch.where(something, x, 1.0).sqrt(), 0.0)
+    """sqrt with value and gradient 0 at nothing; NaN stays NaN."""
+    nothing = x <= NOTHING
+    return torch.where(nothing, 0.0, torch.where(nothing, 1.0, x).sqrt())

@@ -32,9 +32,11 @@ def fid(pred: Rgb | Rgb8, target: Rgb | Rgb8) -> Scalar:
 
 
 def fid_of(pred: Float[Tensor, "m d"], target: Float[Tensor, "n d"]) -> float:
-    """FID from the features of both sets."""
+    """FID from the features of both sets; NaN where one of them is not finite."""
     check_counts(pred, target)
     pred, target = pred.detach().cpu().double(), target.detach().cpu().double()
+    if not (pred.isfinite().all() and target.isfinite().all()):
+        return float("nan")
     if max(len(pred), len(target)) <= pred.shape[1]:
         return fid_of_grams(*grams(pred, target))
     return _frechet_distance(pred.mean(dim=0), pred.T.cov(), target.mean(dim=0), target.T.cov())

@@ -49,11 +49,11 @@ def out_of_gamut(rgb: Rgb | Rgb8) -> PerImage:
 def _clipped(rgb: Tensor) -> Tensor:
     highest, lowest = rgb.amax(dim=1), rgb.amin(dim=1)
     clipped = ((highest >= 1) | (lowest <= 0)) & (highest > lowest)
-    return clipped.to(rgb).mean(dim=(1, 2))
+    return (clipped.to(rgb) + 0 * highest).mean(dim=(1, 2))  # NaN stays NaN
 
 
 def out_of_gamut_lab(lab: Lab) -> PerImage:
     """Share of pixels of a Lab prediction that no sRGB color shows."""
     rgb = lab_to_rgb(checked_floats(lab, "Lab", 3), clip=False)
     outside = (rgb < -ROUNDING) | (rgb > 1 + ROUNDING)
-    return torch.any(outside, dim=1).to(rgb).mean(dim=(1, 2))
+    return (torch.any(outside, dim=1).to(rgb) + 0 * rgb.sum(dim=1)).mean(dim=(1, 2))

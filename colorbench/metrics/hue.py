@@ -56,18 +56,21 @@ def hue_error_histogram(
         raise ValueError(f"a histogram has at least 1 bin, got {bins}")
     pred, target = checked_pair(pred, target)
     turn, hued = _turns(rgb_to_lab(pred), rgb_to_lab(target))
-    place = ((turn + 180) * (bins / 360)).long().clamp(0, bins - 1)
-    counts = turn.new_zeros(len(turn), bins).scatter_add_(1, place.flatten(1), hued.flatten(1))
+    place = ((turn + 180) * (bins / 360)).nan_to_num(0.0).long().clamp(0, bins - 1)
+    counts = turn.new_zeros(len(turn), bins).scatter_add_(1, place.flatten(1), (hued + 0 * turn).flatten(1))
     edges = torch.linspace(-180, 180, bins + 1, dtype=counts.dtype, device=counts.device)
     return counts / counts.sum(dim=1, keepdim=True).clamp_min(1), edges
 
 
 @fused
 def _turns(pred: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-    """Signed hue errors in degrees `(b, h, w)`, and 1 where both pictures have a hue, else 0 (there the turn is 0)."""
+    """Signed hue errors in degrees `(b, h, w)`, and 1 where both pictures have a hue, else 0 (there the turn is 0).
+
+    NaN counts as a hue, of an error of NaN.
+    """
     (_, a, b), (_, true_a, true_b) = pred.unbind(1), target.unbind(1)
     least = LEAST_CHROMA**2
-    hued = (a.square() + b.square() >= least) & (true_a.square() + true_b.square() >= least)
-    along = torch.where(hued, true_a * a + true_b * b, 1.0)
-    across = torch.where(hued, true_a * b - true_b * a, 0.0)
-    return torch.atan2(across, along) * (180 / math.pi), hued.to(a)
+    gray = (a.square() + b.square() < least) | (true_a.square() + true_b.square() < least)
+    along = torch.where(gray, 1.0, true_a * a + true_b * b)
+    across = torch.where(gray, 0.0, true_a * b - true_b * a)
+    return torch.atan2(across, along) * (180 / math.pi), (~gray).to(a)

@@ -14,7 +14,7 @@ from torch import Tensor
 from colorbench.color import rgb_to_lab
 from colorbench.features import load_features
 from colorbench.metrics.ab_auc import pixel_weights, prior_of, rebalancing
-from colorbench.metrics.agreement import top1
+from colorbench.metrics.agreement import agreement, top1
 from colorbench.metrics.bleeding import near_edges
 from colorbench.metrics.colorfulness import colorfulness, colorfulness_abs
 from colorbench.metrics.delta_e import delta_e_2000_lab
@@ -134,7 +134,7 @@ class Pair:
     @property
     def same_label(self) -> Tensor:
         """1 where a classifier gives both pictures the same label."""
-        return (self.reference.labels == top1(self.pred)).to(self.pred)
+        return agreement(self.reference.labels, top1(self.pred)).to(self.pred)
 
     def lpips(self, net: str) -> Tensor:
         return lpips_to(self.pred, self.reference.lpips_features(net), net)

@@ -97,9 +97,9 @@ def _halved(x: Tensor) -> Tensor:
 
 
 def _weighted_product(factors: Sequence[Tensor], weights: Sequence[float]) -> Tensor:
-    """prod max(f, 0)^w, with a finite gradient where a factor is not positive."""
+    """prod max(f, 0)^w, with a finite gradient where a factor is not positive; NaN stays NaN."""
     powers = [
-        torch.where(factor > 0, factor.clamp_min(TINY) ** weight, torch.zeros_like(factor))
+        torch.where(factor <= 0, torch.zeros_like(factor), factor.clamp_min(TINY) ** weight)
         for factor, weight in zip(factors, weights)
     ]
     return math.prod(powers[1:], start=powers[0])

@@ -1,3 +1,5 @@
+from inspect import unwrap
+
 import pytest
 import torch
 
@@ -83,9 +85,30 @@ def test_cropped_logits_are_copied_once(monkeypatch):
         ((1, 314, 2, 2), {}, r"314 logits belong to no known grid; known: 313 \(step 10\)"),
         ((1, 313, 2, 2), {"bins": torch.zeros(3, 2)}, r"bins of shape \(313, 2\)"),
         ((1, 313, 2, 2), {"temperature": 0.0}, "temperature > 0.*hard_ab"),
-        ((313, 2, 2), {}, "expected logits of shape"),
+        ((313, 2, 2), {}, r"logits has shape \(313, 2, 2\), wanted"),
     ],
 )
 def test_wrong_input_is_refused(unchecked, shape, more, message):
     with pytest.raises(ValueError, match=message):
         annealed_mean(torch.zeros(shape), **more)
+
+
+@pytest.mark.parametrize("decode", [unwrap(annealed_mean), unwrap(hard_ab)])  # without the type checks of these tests
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda x: x > 0, lambda x: x.long(), lambda x: x.abs().to(torch.uint16), lambda x: x.to(torch.complex64),
+        lambda x: x.numpy(), lambda x: x.tolist(), lambda x: x[..., :0], lambda x: None,
+    ],
+    ids=["bool", "int64", "uint16", "complex", "array", "list", "no pixels", "None"],
+)  # fmt: skip
+def test_what_are_no_logits_is_refused(decode, change):
+    with pytest.raises((TypeError, ValueError), match=r"logits is|logits has shape"):
+        decode(change(torch.randn(1, 313, 2, 2)))
+
+
+@pytest.mark.parametrize("decode", [annealed_mean, mean_ab, hard_ab])
+def test_nan_stays_in_its_pixel(decode):
+    logits = torch.randn(1, 313, 2, 2)
+    logits[0, 7, 0, 1] = torch.nan
+    assert decode(logits).isnan().any(1).tolist() == [[[False, True], [False, False]]]

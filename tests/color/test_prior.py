@@ -1,3 +1,5 @@
+from inspect import unwrap
+
 import pytest
 import torch
 
@@ -73,3 +75,14 @@ def test_wrong_use_is_refused(unchecked):
         class_weights(torch.ones(3, 3))
     with pytest.raises(ValueError, match="sums to 0"):
         class_weights(torch.zeros(3))
+
+
+@pytest.mark.parametrize("value", [torch.nan, torch.inf])
+def test_values_that_are_no_color_are_not_counted(value):
+    with pytest.raises(ValueError, match="NaN or infinite"):
+        AbPrior().update(torch.full((1, 2, 2, 2), value))
+
+
+def test_a_prior_is_a_tensor():
+    with pytest.raises(TypeError, match="the prior is a list, wanted a tensor"):
+        unwrap(class_weights)([0.5, 0.5])  # without the type checks of these tests

@@ -119,6 +119,15 @@ def test_value_and_gradient_are_finite(key, name):
     assert leaf.grad.isfinite().all()
 
 
+def test_nan_of_a_broken_generator_is_not_swallowed(key):
+    """A loss of a number would let it train on."""
+    batch, ab = scene("photo", size_of(key))
+    output, leaf = prediction(key, batch, ab)
+    with torch.no_grad():
+        leaf[1, :, 3, 5] = torch.nan
+    assert objective_of(key)(output, batch).total.isnan()
+
+
 def test_a_color_photo_gives_a_gradient(key):
     batch, ab = scene("photo", size_of(key))
     output, leaf = prediction(key, batch, ab)
@@ -217,6 +226,32 @@ def test_any_shape_gives_one_value_a_picture(key, b, h, w):
     assert values.shape == (b,)
     assert values.isfinite().all()
     torch.testing.assert_close(LOSSES[key].function(pred[-1:], target[-1:]), values[-1:], rtol=1e-4, atol=1e-5)
+
+
+WRONG = {
+    "bool": lambda x: x > 0.5,
+    "int64": lambda x: x.long(),
+    "uint16": lambda x: x.abs().to(torch.uint16),
+    "complex": lambda x: x.to(torch.complex64),
+    "array": lambda x: x.numpy(),
+    "list": lambda x: x.tolist(),
+    "nothing": lambda x: None,
+    "one picture": lambda x: x[0],
+    "5-D": lambda x: x[None],
+    "no pixels": lambda x: x[..., :0],
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+@pytest.mark.parametrize("key", PLAIN)
+def test_what_is_no_picture_is_refused_in_a_sentence(key, wrong):
+    pred, target = plain_pair(key, 2, 176, 176) if key == "ms-ssim" else plain_pair(key, 2, 16, 16)
+    pairs = [(WRONG[wrong](pred), WRONG[wrong](target)), (WRONG[wrong](pred), target)]
+    if not (wrong == "nothing" and key in ("tv", "colorfulness")):  # which may look at the prediction alone
+        pairs.append((pred, WRONG[wrong](target)))
+    for pair in pairs:
+        with pytest.raises((TypeError, ValueError), match=r"wanted|give a target|without pixels"):
+            LOSSES[key].function(*pair)
 
 
 @pytest.mark.parametrize("key", ZERO_WHEN_EQUAL)

@@ -1,5 +1,6 @@
 """The promises of every row of METRICS, and one golden number each: a changed value is a new `version`."""
 
+import math
 import os
 from pathlib import Path
 
@@ -115,6 +116,20 @@ def test_no_nan_on_black_white_gray_and_constant_pictures(row):
         assert not value(row, flat.contiguous(), other).isnan().any()
 
 
+def test_nan_stays_nan_and_in_its_picture(row):
+    """In one pixel of either picture, as a broken generator gives it; it must never count as a difference of nothing."""
+    if row.key == "ab-auc-rebalanced":
+        pytest.skip("its prior refuses them")
+    pred, target = pictures(row)
+    plain = value(row, pred, target)
+    for spoiled in (0,) if row.inputs == "single" else (0, 1):
+        pair = [pred.clone(), target.clone()]
+        pair[spoiled][1, :, 20, 30] = torch.nan
+        found = value(row, *pair)
+        assert found[1].isnan()
+        torch.testing.assert_close(found[:1], plain[:1], atol=1e-5, rtol=1e-5)
+
+
 def test_bf16_autocast_and_half_inputs_compute_in_float32(row):
     pred, target = (x.half().float() for x in pictures(row))
     plain = value(row, pred, target)
@@ -127,7 +142,10 @@ def test_bf16_autocast_and_half_inputs_compute_in_float32(row):
 
 def test_wrong_input_is_an_error(row):
     pred, target = pictures(row)
-    for wrong in (pred[0], pred[:, :2], pred[None], (255 * pred).int(), pred > 0.5, pred.movedim(1, -1), list(pred)):
+    for wrong in (
+        pred[0], pred[:, :2], pred[None], (255 * pred).int(), pred > 0.5, pred.movedim(1, -1), list(pred), pred.numpy(),
+        pred.to(torch.complex64), (255 * pred).to(torch.uint16), pred[..., :0], None,
+    ):  # fmt: skip
         with pytest.raises((ValueError, TypeError)):
             value(row, wrong, wrong)
     if row.inputs == "pair":
@@ -179,6 +197,7 @@ def test_set_metrics_compare_features_of_two_sets(key):
     assert isinstance(distance, float)
     assert distance > row.on_features(near, near) - 1e-6
     assert row.higher_is_better is False
+    assert math.isnan(row.on_features(torch.full_like(near, torch.nan), far))
     assert distance == pytest.approx(GOLDEN[key, row.version], rel=1e-4)
 
 

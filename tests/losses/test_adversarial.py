@@ -1,3 +1,5 @@
+from inspect import unwrap
+
 import numpy as np
 import pytest
 import torch
@@ -65,3 +67,15 @@ def test_wgan_penalty_is_finite_for_a_flat_critic():
 def test_unknown_mode():
     with pytest.raises(ValueError, match="known modes: vanilla, lsgan, hinge, wgan-gp, r1"):
         generator_loss(FAKE, mode="wgan")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [torch.zeros(1, 1, 4, 4), torch.zeros(2, 1, 4, 3), torch.zeros(2, 4, 4), torch.zeros(2, 1, 4, 4).int(), None],
+)
+def test_logits_that_do_not_fit_are_refused(wrong):
+    with pytest.raises((TypeError, ValueError), match=r"wanted|real has shape"):
+        unwrap(discriminator_loss)(torch.zeros(2, 1, 4, 4), wrong)  # without the type checks of these tests
+    if wrong is None or wrong.ndim == 3 or not wrong.is_floating_point():
+        with pytest.raises((TypeError, ValueError), match="fake"):
+            unwrap(generator_loss)(wrong)

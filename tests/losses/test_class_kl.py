@@ -1,3 +1,5 @@
+from inspect import unwrap
+
 import numpy as np
 import pytest
 import torch
@@ -46,3 +48,11 @@ def test_missing_weights_are_reported(monkeypatch, output, batch):
     monkeypatch.setattr(features, "load_classifier", missing)
     with pytest.raises(features.WeightsMissing, match="put them there"):
         build_loss("class-kl")(output, batch)
+
+
+@pytest.mark.parametrize(
+    "wrong", [torch.rand(1, 10), torch.rand(2, 9), torch.rand(2, 10, 1), torch.ones(2, 10).int(), None]
+)
+def test_logits_that_do_not_fit_are_refused(wrong):
+    with pytest.raises(ValueError, match="target_logits"):
+        unwrap(class_kl)(torch.rand(2, 10), wrong)  # without the type checks of these tests

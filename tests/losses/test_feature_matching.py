@@ -34,3 +34,11 @@ def test_trains_a_critic_of_its_own_without_patchgan():
 def test_its_settings_belong_to_patchgan_then():
     with pytest.raises(ValueError, match="give the settings to patchgan"):
         build_loss("patchgan + feature-matching(width=4)")
+
+
+@pytest.mark.parametrize(
+    "wrong", [torch.rand(1, 3, 4, 4), torch.rand(2, 3, 4, 5), torch.rand(3, 4, 4), torch.ones(2, 3, 4, 4).int()]
+)
+def test_maps_that_do_not_fit_are_refused(wrong):
+    with pytest.raises(ValueError, match="wanted"):
+        feature_matching([torch.rand(2, 3, 4, 4)], [wrong])

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 
 from colorbench.losses import perceptual
 from colorbench.losses.perceptual import recipe_of
+from colorbench.tensors import PictureTooSmall
 
 PRED = torch.rand(1, 3, 32, 40, generator=torch.Generator().manual_seed(0))
 TARGET = torch.rand(1, 3, 32, 40, generator=torch.Generator().manual_seed(1))
@@ -142,3 +143,9 @@ def test_deoldify_is_its_feature_loss(vgg16_bn):
     losses = [F.l1_loss(pred, target)]
     losses += [F.l1_loss(found, wanted) * weight for found, wanted, weight in zip(stored[3:], stored[:3], (20, 70, 10))]
     torch.testing.assert_close(perceptual(PRED, TARGET, preset="deoldify")[0], sum(losses), rtol=1e-4, atol=1e-5)
+
+
+def test_pictures_too_small_for_its_layers(pretrained):
+    with pytest.raises(PictureTooSmall, match="perceptual with relu4_3 needs 8 px per side, got 7 x 9"):
+        perceptual(PRED[..., :7, :9], TARGET[..., :7, :9], preset="johnson")
+    assert perceptual(PRED[..., :8, :8], TARGET[..., :8, :8], preset="johnson").isfinite()
