@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from colorbench.grid.executors import (
     check_device,
     find_devices,
     make_executor,
+    prepared,
     side_by_side,
 )
 from colorbench.grid.plan import Plan, cells_with_steps, plan_run
@@ -79,36 +81,37 @@ def run_suite(
     if by_gpu and not (out / suite.name).exists():  # said before the photos are looked at, which takes longer
         with loading("the networks"):
             refuse_cpu(cells_with_steps(suite, steps), steps, name, source)
-    with notes.status("looking at the photos"):
-        plan = plan_run(suite, out=out, source=source, table=steps)
-    suite = plan.suite
-    if by_gpu:
-        refuse_cpu(plan.todo, plan.table, name, source)
-    note(f"{suite.name}: {suite.title}", style="bold")
-    note(f"{plan.photos}.")
-    if suite.note:
-        warn(suite.note)
-    for cell, state in plan.states:
-        if state.problem:
-            warn(f"{cell.recipe.label} seed {cell.seed}: {state.problem}")
-    if dry_run:
-        show_plan(_with_times(plan, runner), as_json)
-        return 0
-    todo, plan = len(plan.todo), adopt(plan)
-    if todo > len(plan.todo):
-        note(f"{todo - len(plan.todo)} of {todo} cells copied from other suites in {out}.")
-    with watch_cells([*plan.todo, *(plan.done if rescore else plan.lacking)]) as watcher:
-        report = run(
-            suite, out=out, source=source, plan=plan, executor=runner, plugins=[str(p) for p in plugins],
-            rescore=rescore, on_event=watcher, build=False,
-        )  # fmt: skip
-    if report.records:
-        from colorbench.leaderboard import build
+    with nullcontext() if dry_run or by_gpu else prepared(runner):  # workers import while the photos are looked at
+        with notes.status("looking at the photos"):
+            plan = plan_run(suite, out=out, source=source, table=steps)
+        suite = plan.suite
+        if by_gpu:
+            refuse_cpu(plan.todo, plan.table, name, source)
+        note(f"{suite.name}: {suite.title}", style="bold")
+        note(f"{plan.photos}.")
+        if suite.note:
+            warn(suite.note)
+        for cell, state in plan.states:
+            if state.problem:
+                warn(f"{cell.recipe.label} seed {cell.seed}: {state.problem}")
+        if dry_run:
+            show_plan(_with_times(plan, runner), as_json)
+            return 0
+        todo, plan = len(plan.todo), adopt(plan)
+        if todo > len(plan.todo):
+            note(f"{todo - len(plan.todo)} of {todo} cells copied from other suites in {out}.")
+        with watch_cells([*plan.todo, *(plan.done if rescore else plan.lacking)]) as watcher:
+            report = run(
+                suite, out=out, source=source, plan=plan, executor=runner, plugins=[str(p) for p in plugins],
+                rescore=rescore, on_event=watcher, build=False,
+            )  # fmt: skip
+        if report.records:
+            from colorbench.leaderboard import build
 
-        with building() as say:
-            report = replace(report, board=build(out / suite.name, progress=say))
-    _tell(report, time.monotonic() - began, as_json)
-    return 1 if report.problems else 0
+            with building() as say:
+                report = replace(report, board=build(out / suite.name, progress=say))
+        _tell(report, time.monotonic() - began, as_json)
+        return 1 if report.problems else 0
 
 
 def _on_cpu(runner: Executor) -> bool:

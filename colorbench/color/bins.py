@@ -9,7 +9,6 @@ gives 1083, step 20 gives 100.
 from functools import lru_cache
 
 import torch
-from scipy.spatial import ConvexHull
 from torch import Tensor
 
 from colorbench.color.lab import rgb_to_lab
@@ -60,4 +59,6 @@ def _meets_hull(centers: Tensor, points: Tensor, half_width: int | float) -> Ten
 
 def _edge_normals(points: Tensor) -> Tensor:
     """The outward unit normals of the hull's edges, `(e, 2)`."""
+    from scipy.spatial import ConvexHull  # takes half a second to import
+
     return torch.from_numpy(ConvexHull(points.numpy()).equations[:, :2].copy())

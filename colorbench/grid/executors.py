@@ -2,8 +2,8 @@
 
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -65,7 +65,25 @@ class LocalExecutor:
             return nullcontext(self.spawn)
         if "cpu" not in self.devices:
             return WarmWorkers()
-        return ForkServer() if can_fork() and self.threads == 1 else nullcontext(start_worker)
+        return ForkServer() if self.forks else nullcontext(start_worker)
+
+    @property
+    def forks(self) -> bool:
+        """Whether its workers are forked from one process that has imported everything."""
+        return "cpu" in self.devices and can_fork() and self.threads == 1
+
+
+@contextmanager
+def prepared(executor: Executor) -> Iterator[None]:
+    """Inside, what the workers of a local executor import is imported while the caller does other things."""
+    if not isinstance(executor, LocalExecutor) or executor.spawn is not None or not executor.forks:
+        yield
+        return
+    with ForkServer() as executor.spawn:
+        try:
+            yield
+        finally:
+            executor.spawn = None
 
 
 def side_by_side(protocol: CellProtocol, device: str, table: StepTable | None = None) -> int:

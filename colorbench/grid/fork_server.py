@@ -23,7 +23,14 @@ from colorbench.files import LOG
 from colorbench.grid.job import Job
 from colorbench.grid.worker import ALLOCATOR, PARENT_VARIABLE, main
 
-_PRELOADED = ("colorbench.training.train", "colorbench.training.retest", "pandas", "pyarrow.parquet", "scipy.stats")
+_PRELOADED = (
+    "colorbench.training.train",
+    "colorbench.training.retest",
+    "pandas",
+    "pyarrow.parquet",
+    "scipy.stats",
+    "torch._dynamo",  # the first optimizer of a process imports it, which takes seconds
+)
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 _POLL_SECONDS = 0.02
 
@@ -34,32 +41,44 @@ def can_fork() -> bool:
 
 
 class ForkServer:
-    """Starts workers as `start_worker` does: `server(job, environment)`. A context manager, which ends the server."""
+    """Starts workers as `start_worker` does: `server(job, environment)`.
+
+    A context manager, which ends the server. Inside, the server imports while the caller does other things.
+    """
 
     def __init__(self):
-        self._process: subprocess.Popen | None = None
+        self.process: subprocess.Popen | None = None
         self._lines = b""
         self._ended: dict[int, int] = {}
+        self._has_forked = False
 
     def __enter__(self) -> "ForkServer":
+        self._start()
         return self
 
     def __exit__(self, *error: object) -> None:
-        if self._process is not None:
-            self._process.communicate()  # closes its input, which ends it
-            self._process = None
+        if self.process is not None:
+            if not self._has_forked:  # it may still be importing
+                self.process.kill()
+            self.process.communicate()  # closes its input, which ends it
+            self.process = None
 
     def __call__(self, job: Job, environment: Mapping[str, str]) -> "ForkedWorker":
         request = json.dumps({"folder": str(job.folder), "environment": dict(environment)}).encode() + b"\n"
         for _ in range(2):  # a server that was killed is replaced by a new one
-            if self._process is None or self._process.poll() is not None:
-                self.__exit__()
-                self._process, self._lines, self._ended = _start_server(), b"", {}
-            if (pid := self._ask(self._process, request)) is not None:
-                return ForkedWorker(self, self._process, pid)
-            self._process.kill()
+            process = self._start()
+            self._has_forked = True
+            if (pid := self._ask(process, request)) is not None:
+                return ForkedWorker(self, process, pid)
+            process.kill()
             self.__exit__()
         raise OSError("the process that starts workers has ended twice; run the same command again")
+
+    def _start(self) -> subprocess.Popen:
+        if self.process is None or self.process.poll() is not None:
+            self.__exit__()
+            self.process, self._lines, self._ended, self._has_forked = _start_server(), b"", {}, False
+        return self.process
 
     def _ask(self, process: subprocess.Popen, request: bytes) -> int | None:
         """The worker that the server has started; None when the server has ended."""
@@ -76,7 +95,7 @@ class ForkServer:
 
     def status(self, process: subprocess.Popen, pid: int) -> int | None:
         """Exit status of a worker, or minus its signal; None while it runs. A worker whose server died ends with it."""
-        if process is not self._process:
+        if process is not self.process:
             return -signal.SIGTERM
         while pid not in self._ended and self._read(wait=False):
             pass
@@ -86,9 +105,9 @@ class ForkServer:
 
     def _read(self, wait: bool) -> list[str] | None:
         """The words of the server's next line, ends noted; None when there is none yet, or the server has ended."""
-        assert self._process is not None
-        assert self._process.stdout is not None
-        replies = self._process.stdout.fileno()
+        assert self.process is not None
+        assert self.process.stdout is not None
+        replies = self.process.stdout.fileno()
         while b"\n" not in self._lines:
             if not wait and not select.select([replies], [], [], 0)[0]:
                 return None
@@ -124,12 +143,12 @@ class ForkedWorker(PolledWorker):
     """A worker of a fork server, with what a supervisor asks of a `subprocess.Popen`."""
 
     def __init__(self, server: ForkServer, process: subprocess.Popen, pid: int):
-        self._server, self._process, self.pid = server, process, pid
+        self._server, self.process, self.pid = server, process, pid
         self.returncode: int | None = None
 
     def poll(self) -> int | None:
         if self.returncode is None:
-            self.returncode = self._server.status(self._process, self.pid)
+            self.returncode = self._server.status(self.process, self.pid)
         return self.returncode
 
     def terminate(self) -> None:

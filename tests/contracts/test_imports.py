@@ -15,12 +15,13 @@ STEPS = {
     "import colorbench.cli": ("torch", "numpy", "pandas", "pydantic"),
     "import colorbench.leaderboard": ("torch", "scipy", "pandas", "matplotlib"),
     "import colorbench.status, colorbench.grid.remote, colorbench.grid.on_slurm": ("torch", "pandas"),
-    "colorbench.rgb_to_lab": ("colorbench.training", "colorbench.data", "pandas"),
+    "colorbench.rgb_to_lab": ("colorbench.training", "colorbench.data", "pandas", "scipy"),
     "from colorbench.data.embedded import find_embedded; find_embedded(None)": (
         "skimage", "sklearn", "matplotlib", "datasets",
     ),
     "import colorbench.losses": (
-        "torchvision", "lpips", "pytorch_msssim", "pandas", "timm", "segmentation_models_pytorch", "skimage", "datasets",
+        "torchvision", "lpips", "pytorch_msssim", "pandas", "scipy", "timm", "segmentation_models_pytorch", "skimage",
+        "datasets",
     ),
     "import colorbench.generators": ("torchvision", "timm", "segmentation_models_pytorch"),
 }  # fmt: skip

@@ -9,6 +9,7 @@ import pytest
 
 from colorbench.cell import Budget
 from colorbench.files import LOG, RECORD, is_held
+from colorbench.grid.executors import LocalExecutor, prepared
 from colorbench.grid.fork_server import ForkServer, can_fork
 from colorbench.grid.job import Job
 from colorbench.grid.supervisor import saved_step, start_worker
@@ -76,7 +77,7 @@ def test_when_the_server_is_killed_its_workers_save_and_the_next_job_starts_anot
     kill(parent(until_it_trains(job.folder)))
     assert worker.wait(60) == -signal.SIGTERM
     server.__exit__()
-    server._process = deaf_process()  # as one that dies between the look at it and the request
+    server.process = deaf_process()  # as one that dies between the look at it and the request
     assert server(job_in(tmp_path / "next"), {}).wait(60) == DONE
     while is_held(job.folder):
         time.sleep(0.02)
@@ -92,3 +93,16 @@ def test_the_server_ends_with_the_block_that_started_it(server, tmp_path):
     while Path(f"/proc/{worker.pid}/cmdline").exists():  # it saves first
         time.sleep(0.02)
     assert saved_step(job) > 0
+
+
+def test_workers_are_prepared_meanwhile_and_not_waited_for_when_there_is_nothing_to_do(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    executor = LocalExecutor(["cpu"])
+    with prepared(executor):
+        server = executor.spawn
+        assert isinstance(server, ForkServer)
+        assert server.process is not None
+        assert server.process.poll() is None
+        process = server.process
+    assert executor.spawn is None
+    assert process.returncode == -signal.SIGKILL
