@@ -4,7 +4,7 @@ import math
 from pathlib import Path
 
 from colorbench.console import loading, note, notes, progress, show, show_json, show_sentences, show_table, warn
-from colorbench.files import write_atomically
+from colorbench.files import printable, write_atomically
 from colorbench.leaderboard.comparison import (
     Difference,
     Side,
@@ -91,7 +91,7 @@ def _folders(a: Path, b: Path, truth: Path | None, metrics, *, resize: bool, dev
     frames, kept = [], []
     with progress() as bars:
         for folder in (a, b):
-            task = bars.add_task(f"scoring {folder.name}", total=None)
+            task = bars.add_task(f"scoring {printable(folder.name)}", total=None)
             kept.append(parts_folder(folder, truth, metrics, resize))
             frames.append(
                 score_folders_in_parts(
@@ -101,7 +101,7 @@ def _folders(a: Path, b: Path, truth: Path | None, metrics, *, resize: bool, dev
             )  # fmt: skip
     for parts in kept:
         forget_parts(parts)
-    names = (a.name, b.name) if a.name != b.name else (str(a), str(b))
+    names = (printable(a.name), printable(b.name)) if a.name != b.name else (printable(a), printable(b))
     missing = frames[0].attrs["missing"] | frames[1].attrs["missing"]
     for metric, reason in missing.items():
         warn(f"{metric} is left out: {reason}")
@@ -151,7 +151,11 @@ def _show_boards(a: Board, b: Board, metrics: list[str], asked: bool, out: Path 
     for metric, pairs in found.items() if not as_json else ():
         rows = [[label, *_numbers(one), p_text(p)] for label, one, p in pairs]
         head = f"{metric} {arrow(a.higher_is_better(metric))}".strip()
-        show_table(["entry", "A", "B", "A - B", "p (Holm)"], rows, title=f"{head}\nA: {a.folder}\nB: {b.folder}")
+        show_table(
+            ["entry", "A", "B", "A - B", "p (Holm)"],
+            rows,
+            title=f"{head}\nA: {printable(a.folder)}\nB: {printable(b.folder)}",
+        )
         apart = sum(p < 0.05 for _, _, p in pairs)
         show(f"{apart} of {len(pairs)} entries could be told apart between the two boards by {metric}.")
         for remark in dict.fromkeys(one.remark for _, one, _ in pairs if one.remark):

@@ -171,6 +171,12 @@ class Record(Strict):
     files: dict[str, str] = {}  # name -> sha256 of checkpoint, per-image scores, the predictions' manifest
     supersedes: str | None = None
 
+    @field_validator("message", mode="before")
+    @classmethod
+    def _in_unicode(cls, message: str) -> str:
+        """An error may name a file whose name is of any bytes; a record is UTF-8."""
+        return message.encode("utf-8", "backslashreplace").decode() if isinstance(message, str) else message
+
     @field_validator("cell")
     @classmethod
     def _without_its_plan(cls, cell: Cell) -> Cell:

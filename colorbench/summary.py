@@ -27,12 +27,12 @@ class Summary:
 
 def read_summary(board: Path) -> Summary | None:
     """The table in a board's folder; None when there is none."""
-    import pandas as pd
+    from colorbench.leaderboard.untrusted import read_table
 
     path = board / "table.parquet"
     if not path.is_file():
         return None
-    frame = pd.read_parquet(path)
+    frame = read_table(path)
     rows = [dict(zip(frame.columns, values)) for values in frame.itertuples(index=False, name=None)]
     return Summary(frame.attrs["primary"], rows, frame.attrs.get("verdict", []))
 

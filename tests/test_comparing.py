@@ -1,6 +1,7 @@
 """`colorbench compare` on entries, boards and pictures."""
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -76,6 +77,23 @@ def test_two_folders_of_pictures_against_the_photos(tmp_path, capsys, monkeypatc
     assert "near is better by psnr" in capsys.readouterr().out
     with pytest.raises(ValueError, match="--truth"):
         compare_and_print(*places, ["psnr"], **USUAL)
+
+
+def test_folders_of_any_name_are_compared_and_drawn(tmp_path, capsys):
+    generator = np.random.default_rng(0)
+    folders = [tmp_path / os.fsdecode(name) for name in (b"near\xff", b"far\n", b"truth")]
+    for folder, noise in zip(folders, (0, 9, 20)):
+        folder.mkdir()
+        for k in range(6):
+            picture = np.random.default_rng(k).integers(30, 220, (16, 16, 3)) + generator.integers(
+                -noise, noise + 1, (16, 16, 3)
+            )
+            Image.fromarray(picture.astype(np.uint8)).save(folder / f"={k}.png")
+    near, far, truth = folders
+    compare_and_print(near, far, ["psnr"], **USUAL | {"truth": truth, "out": tmp_path / "out"})
+    assert r"near\xff" in capsys.readouterr().out
+    assert (tmp_path / "out" / "differences.svg").is_file()
+    assert "\n'=0," in (tmp_path / "out" / "photos.csv").read_text()
 
 
 def test_different_kinds_are_refused(folder):

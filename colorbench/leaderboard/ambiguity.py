@@ -18,6 +18,7 @@ from colorbench.data.mixtures import TRUTH, Truth, read_truth
 from colorbench.files import PREDICTIONS, REFERENCES
 from colorbench.leaderboard.entries import Board, Entry, Run
 from colorbench.leaderboard.intervals import Comparisons, compare, sample
+from colorbench.leaderboard.untrusted import read_table
 from colorbench.photo import decode_photo
 
 if TYPE_CHECKING:
@@ -197,7 +198,6 @@ def read_ambiguity(board: Board) -> Ambiguity | None:
 
     Measured from predictions; where those were not kept, from the `objects.parquet` that was exported with the records.
     """
-    import pandas as pd
 
     path = board.folder / TRUTH
     if path.is_symlink() or not path.is_file():
@@ -206,7 +206,7 @@ def read_ambiguity(board: Board) -> Ambiguity | None:
     if (board.folder / REFERENCES).is_dir():
         objects = measure_objects(board, truth)
     elif (board.folder / OBJECTS).is_file():
-        objects = pd.read_parquet(board.folder / OBJECTS)
+        objects = read_table(board.folder / OBJECTS)
     else:
         return None
     return Ambiguity(board, truth, objects) if len(objects) else None

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from colorbench.errors import mistyped, unknown_name
+from colorbench.files import printable
 from colorbench.leaderboard.entries import SUBMISSIONS, Board, Entry, read_board, record_files
 from colorbench.leaderboard.intervals import LEVEL
 from colorbench.leaderboard.power import Parts
@@ -135,7 +136,7 @@ def _names(a: Side, b: Side) -> tuple[str, str]:
     if a.board.name != b.board.name:
         return f"{a.board.name}/{names[0]}", f"{b.board.name}/{names[1]}"
     if a.board.folder != b.board.folder:
-        return str(a.board.folder / names[0]), str(b.board.folder / names[1])
+        return printable(a.board.folder / names[0]), printable(b.board.folder / names[1])
     seeds = [",".join(str(run.record.cell.seed) for run in side.entry.runs) for side in (a, b)]
     return f"{names[0]} seed {seeds[0]}", f"{names[1]} seed {seeds[1]}"
 

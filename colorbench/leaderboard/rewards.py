@@ -18,6 +18,7 @@ from colorbench.data.mixtures import TRUTH
 from colorbench.files import PREDICTIONS, REFERENCES, write_atomically
 from colorbench.leaderboard.entries import Board
 from colorbench.leaderboard.intervals import compare, sample
+from colorbench.leaderboard.untrusted import read_table
 from colorbench.photo import decode_photo
 
 if TYPE_CHECKING:
@@ -143,7 +144,7 @@ def _scores(board: Board) -> "pd.DataFrame":
     from colorbench.metrics import METRICS
 
     path = board.folder / KEPT
-    kept = pd.read_parquet(path) if path.is_file() and not path.is_symlink() else None
+    kept = read_table(path) if path.is_file() and not path.is_symlink() else None
     parts = [] if kept is None else [kept]
     known = set() if kept is None else set(kept["metric"])
     for label in COMPARED:

@@ -55,6 +55,12 @@ def submit(
     folder = board.folder / SUBMISSIONS / recipe.label / "seed-0"
     if recipe.label in board.labels or (folder / RECORD).exists():
         raise FileExistsError(f"{board.name} has an entry or recipe called {recipe.label}; choose another name")
+    if any("\ud800" <= letter <= "\udfff" for letter in "".join((licence, citation, source, version))):
+        raise ValueError("the license, citation, source or version holds bytes that are no UTF-8: write it in Unicode")
+    facts = GeneratorFacts(
+        version=version, parameters=parameters, trainable_parameters=0, source=source, licence=licence, citation=citation,
+        pretrained=pretrained,
+    )  # fmt: skip
     references, parts = board.folder / REFERENCES, folder / ".parts"
     frame, missing = score_in_parts(
         Path(predictions), references, per_image_metrics(board), parts,
@@ -67,10 +73,6 @@ def submit(
         PREDICTIONS: folder_sha256(folder / PREDICTIONS),
     }
     scores = _scores(board, frame, color_only, missing, folder / PREDICTIONS)
-    facts = GeneratorFacts(
-        version=version, parameters=parameters, trainable_parameters=0, source=source, licence=licence, citation=citation,
-        pretrained=pretrained,
-    )  # fmt: skip
     write_record(_record(board, recipe, facts, scores, files), folder / RECORD)
     forget_parts(parts)
     return folder / RECORD

@@ -4,6 +4,7 @@ Nothing submitted is unpickled, imported or run. Pictures go through the package
 weights are looked at as safetensors headers, curves line by line. A refusal (`Refused`) names the file and the reason.
 """
 
+import io
 import json
 import re
 import stat
@@ -97,7 +98,7 @@ def _read_table(path: Path):
     import numpy as np
     import pyarrow.parquet as parquet
 
-    file = parquet.ParquetFile(path)
+    file = parquet.ParquetFile(io.BytesIO(_table_bytes(path)))  # pyarrow takes no path that is not UTF-8
     facts = file.metadata
     groups = [facts.row_group(k) for k in range(min(facts.num_row_groups, 1000))]
     rows = max(facts.num_rows, sum(group.num_rows for group in groups))
@@ -118,6 +119,26 @@ def _read_table(path: Path):
     if (np.abs(values[np.isfinite(values)]) > LARGEST).any():
         raise Refused(f"a number beyond {LARGEST:g}")
     return table.astype(dict.fromkeys(numbers, float))
+
+
+def read_table(path: Path):
+    """A parquet table that is no table of scores, as a DataFrame. Raises Refused, which names the file, when it is damaged."""
+    import pandas as pd
+
+    content = _table_bytes(path)
+    try:
+        return pd.read_parquet(io.BytesIO(content))
+    except Exception as error:  # as in `read_scores`
+        raise Refused(
+            f"{path.parent.name}/{path.name} is damaged ({str(error)[:200] or type(error).__name__})"
+        ) from None
+
+
+def _table_bytes(path: Path) -> bytes:
+    size = path.stat().st_size
+    if size > MOST_TABLE_BYTES:
+        raise Refused(f"{size} bytes; a table of scores has at most {MOST_TABLE_BYTES}")
+    return path.read_bytes()
 
 
 def _check_columns(schema) -> None:

@@ -73,7 +73,7 @@ def _ranges(record: Record) -> list[str]:
                 problems.append(f"{key} is {value:g}; it lies between {low:g} and {high:g}")
         if score.n > record.data.n_test or score.color_only_n > score.n:
             problems.append(f"{key} counts {score.n} photos ({score.color_only_n} color-only) of {record.data.n_test}")
-        if score.value is None and not score.reason:
+        if score.value is None and not score.reason and not score.infinite:
             problems.append(f"{key} is empty and gives no reason")
     if record.status != "skipped" and not record.scores:
         problems.append(f"status {record.status} and no score")

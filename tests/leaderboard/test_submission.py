@@ -153,3 +153,17 @@ def test_an_entry_where_earlier_versions_put_it_stays_on_the_board(board, pictur
     path.parents[1].rename(board / "mine")
     assert read_board(board).entry("mine").kind == "submission"
     assert check(board, only=["mine"])[0].badges == ("valid", "plausible", "re-scored")
+
+
+def test_the_photos_themselves_pass_the_checks(board):
+    """Their psnr is infinite: empty, with the count instead of a reason."""
+    record = read_record(submit(board / "references", board, name="perfect", licence="MIT"))
+    assert (record.scores["psnr"].value, record.scores["psnr"].infinite) == (None, 20)
+    finding = check(board, only=["perfect"])[0]
+    assert finding.badges == ("valid", "plausible", "re-scored"), finding.problems
+
+
+def test_a_refused_submission_leaves_nothing(board, pictures):
+    with pytest.raises(ValueError, match="no UTF-8"):
+        submit(pictures, board, name="odd", licence="\udcff")
+    assert not (board / "submissions").exists()

@@ -24,6 +24,7 @@ from colorbench.leaderboard.untrusted import (
     check_safetensors,
     read_curve,
     read_scores,
+    read_table,
     submitted_files,
 )
 
@@ -276,6 +277,21 @@ def test_a_million_rows_and_no_table(tmp_path):
     path.write_bytes(b"PAR1 no")
     with pytest.raises(ValueError, match="not a parquet table"):
         read_scores(path)
+
+
+def test_tables_in_a_folder_whose_name_is_no_unicode(tmp_path):
+    import pandas as pd
+
+    folder = tmp_path / os.fsdecode(b"\xff")
+    folder.mkdir()
+    file = io.BytesIO()
+    pd.DataFrame({"photo": ["a"], "psnr": [1.0]}).to_parquet(file)
+    (folder / "scores.parquet").write_bytes(file.getvalue())
+    assert read_scores(folder / "scores.parquet").loc["a", "psnr"] == 1.0
+    assert read_table(folder / "scores.parquet")["psnr"].tolist() == [1.0]
+    (folder / "scores.parquet").write_bytes(file.getvalue()[:-9])
+    with pytest.raises(Refused, match=r"scores.parquet is damaged"):
+        read_table(folder / "scores.parquet")
 
 
 def test_a_curve_torn_by_a_kill_gives_its_whole_lines(tmp_path):
