@@ -126,6 +126,6 @@ def test_recorded_cells_keep_their_keys_and_their_bytes(board):
 
 
 def test_a_message_about_a_file_of_any_bytes_is_written(tmp_path):
-    record = make_record(message=f"cannot read {os.fsdecode(b'a\xff.png')}")
+    record = make_record(message="cannot read " + os.fsdecode(b"a\xff.png"))
     write_record(record, tmp_path / "record.json")
     assert read_record(tmp_path / "record.json").message == r"cannot read a\udcff.png"
