@@ -20,6 +20,7 @@ from colorbench.color.srgb import (
     mix_channels,
     power,
     precise,
+    select,
 )
 from colorbench.tensors import Lab, Rgb, Rgb8, Xyz, checked_floats, checked_rgb
 
@@ -123,9 +124,9 @@ def _curve_positions(lab: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 def cube_root(ratio: Tensor) -> Tensor:
     """CIE's f: the cube root, and a straight line below (6/29)^3."""
     curve = power(ratio.clamp(min=KNEE**3), 1 / 3)
-    return torch.where(ratio > KNEE**3, curve, ratio * (1 / (3 * KNEE**2)) + 4 / 29)
+    return select(ratio, KNEE**3, curve, ratio * (1 / (3 * KNEE**2)) + 4 / 29)
 
 
 def cube(f: Tensor) -> Tensor:
     """The inverse of `cube_root`."""
-    return torch.where(f > KNEE, f * f * f, 3 * KNEE**2 * (f - 4 / 29))
+    return select(f, KNEE, f * f * f, 3 * KNEE**2 * (f - 4 / 29))

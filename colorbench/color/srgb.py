@@ -79,18 +79,38 @@ def _xyz_to_rgb(xyz: Tensor) -> Tensor:
 def decode_gamma(code: Tensor) -> Tensor:
     # clamped before the power, so that the branch not taken has a finite gradient
     curve = power((code.clamp(min=CODE_KNEE) + 0.055) * (1 / 1.055), 2.4)
-    return torch.where(code > CODE_KNEE, curve, code * (1 / 12.92))
+    return select(code, CODE_KNEE, curve, code * (1 / 12.92))
 
 
 def encode_gamma(light: Tensor) -> Tensor:
     # a power of 1 / 2.4 at 0 has an infinite gradient: clamped before it
     curve = 1.055 * power(light.clamp(min=LINEAR_KNEE), 1 / 2.4) - 0.055
-    return torch.where(light > LINEAR_KNEE, curve, 12.92 * light)
+    return select(light, LINEAR_KNEE, curve, 12.92 * light)
 
 
 def power(positive: Tensor, exponent: float) -> Tensor:
-    """positive ** exponent by exp and log: twice as fast as pow, exact to 3e-7 of the value on [0.001, 1]."""
-    return torch.exp(torch.log(positive) * exponent)
+    """positive ** exponent by exp and log: twice as fast as pow, exact to 3e-7 of the value on [0.001, 1].
+
+    `positive` may be overwritten: give a result of your own.
+    """
+    if _is_differentiated(positive):
+        return torch.exp(torch.log(positive) * exponent)
+    return positive.log_().mul_(exponent).exp_()
+
+
+def select(x: Tensor, knee: float, above: Tensor, below: Tensor) -> Tensor:
+    """`above` where x > knee, else `below`; finite values are those of `torch.where` to the last bit.
+
+    Eager, `where` and the comparison before it take four times as long as this: neither is vectorized on a CPU.
+    """
+    if _is_differentiated(x):
+        return torch.where(x > knee, above, below)
+    return torch.lerp(below, above, (x - knee).sign_().clamp_(min=0))
+
+
+def _is_differentiated(x: Tensor) -> bool:
+    """Whether somebody follows what is computed of x: autograd, or a compiler, which fuses the plain form."""
+    return torch.compiler.is_compiling() or (torch.is_grad_enabled() and x.requires_grad)
 
 
 def mix(picture: Tensor, matrix: tuple[tuple[float, ...], ...]) -> Tensor:
@@ -101,7 +121,7 @@ def mix(picture: Tensor, matrix: tuple[tuple[float, ...], ...]) -> Tensor:
 def mix_channels(channels: Sequence[Tensor], matrix: tuple[tuple[float, ...], ...], dtype: torch.dtype) -> Tensor:
     """The same from single channels; rounded to `dtype` before they meet, so that no wider picture is ever stored."""
     first, second, third = channels
-    return torch.stack([(p * first + q * second + r * third).to(dtype) for p, q, r in matrix], dim=1)
+    return torch.stack([(p * first).add_(q * second).add_(r * third).to(dtype) for p, q, r in matrix], dim=1)
 
 
 def precise(picture: Tensor) -> Tensor:

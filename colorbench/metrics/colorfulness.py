@@ -76,7 +76,7 @@ def _colorfulness_abs(rgb: Tensor) -> Tensor:
 
 def _opponents(rgb: Tensor) -> tuple[Tensor, Tensor]:
     red, green, blue = (255 * rgb).unbind(dim=1)
-    return red - green, (red + green) / 2 - blue
+    return red - green, (red + green).div_(2).sub_(blue)
 
 
 def _spread(rg: Tensor, yb: Tensor) -> Tensor:

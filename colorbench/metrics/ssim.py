@@ -125,6 +125,6 @@ def _blur(x: Tensor) -> Tensor:
         shifted = [x.narrow(dim, start, length) for start in range(WINDOW_PX)]
         total = shifted[WINDOW_PX // 2] * TAPS[-1]
         for tap, near, far in zip(TAPS[:-1], shifted, reversed(shifted)):
-            total = total + (near + far) * tap
+            total.add_((near + far).mul_(tap))
         x = total
     return x

@@ -93,3 +93,10 @@ def test_an_unknown_clip_lists_the_known(unchecked):
 def test_wrong_lab_is_refused(unchecked):
     with pytest.raises(ValueError, match="Lab has shape"):
         lab_to_rgb(torch.zeros(1, 2, 4, 4))
+
+
+def test_what_is_not_differentiated_has_the_same_bits(rgb):
+    values = torch.cat([rgb.float(), torch.tensor([0.0, 0.04045, 0.0404500001]).reshape(1, 3, 1, 1).expand_as(rgb[:1])])
+    lab = rgb_to_lab(values)
+    assert torch.equal(rgb_to_lab(values.clone().requires_grad_()), lab)
+    assert torch.equal(lab_to_rgb(lab.clone().requires_grad_(), clip=False), lab_to_rgb(lab, clip=False))
