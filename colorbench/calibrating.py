@@ -133,7 +133,7 @@ def _calibrate(suite: Suite, **options) -> Calibration:
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
-        TextColumn("{task.completed}/{task.total} blocks"),
+        TextColumn("{task.fields[blocks]}"),
     )
     with progress(*columns, TimeElapsedColumn(), TimeLeft()) as bars:
         return calibrate(suite, on_step=_Watcher(bars), **options)
@@ -143,10 +143,15 @@ class _Watcher:
     """One bar; failures as lines above it, once each."""
 
     def __init__(self, bars: Progress):
-        self.bars, self.task, self.told = bars, bars.add_task("photos and the first model", total=None), set()
+        self.bars, self.task, self.told = (
+            bars,
+            bars.add_task("photos and the first model", total=None, blocks=""),
+            set(),
+        )
 
     def __call__(self, step: Step) -> None:
-        self.bars.update(self.task, description=step.label, completed=step.done, total=step.total)
+        blocks = f"{step.done}/{step.total} blocks"
+        self.bars.update(self.task, description=step.label, completed=step.done, total=step.total, blocks=blocks)
         if step.failure and step.label not in self.told:
             self.told.add(step.label)
             fail(f"{step.label} left out: {step.failure}")

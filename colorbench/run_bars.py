@@ -94,7 +94,8 @@ class Watcher:
         left = self.left - sum(now for _, now in self.shares.values())
         text = f"{self.done} of {self.count}"
         if gained > 0.05 and self.done < self.count:
-            text += f", about {duration((time.monotonic() - self.began) * left / gained)} left"
+            seconds = (time.monotonic() - self.began) * left / gained
+            text += f", about {duration(seconds)} left" if seconds >= 1 else ", scoring"
         shown = self.done + sum(now for _, now in self.shares.values())
         self.bars.update(self.whole, completed=shown, note=text)
 

@@ -99,3 +99,10 @@ def test_bars_keep_their_room_beside_long_names(jobs, screen):
 def test_nothing_to_run_has_no_bar(screen):
     with watch_cells([]) as watcher:
         assert watcher.bars.tasks == []
+
+
+def test_after_training_no_time_is_promised(jobs, screen):
+    one = jobs[0]
+    with watch_cells([one.cell]) as watcher:
+        tell(watcher, ("start", one), ("progress", one, 0.0, "training"), ("progress", one, 1.0, "evaluation"))
+        assert note_of(watcher) == "0 of 1, scoring"

@@ -80,6 +80,7 @@ def build(
     results = rank_board(board, _resampled(board) if resample_sets else None)
     beside = links(board, out) if beside is None else beside
     write_tables(results, out, beside)
+    say("colors of objects")  # of generated scenes alone: nothing elsewhere
     write_ambiguity(results, out)
     drawn = {}
     if plots:

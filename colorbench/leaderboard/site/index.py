@@ -12,7 +12,7 @@ from colorbench.leaderboard.factors import factors, variation_line
 from colorbench.leaderboard.pareto import COSTS, REFERENCE_ROW, cost, summary, truth_colorfulness
 from colorbench.leaderboard.published import ABOUT as ABOUT_PUBLISHED
 from colorbench.leaderboard.published import NUMBERS, TITLE, published, traps
-from colorbench.leaderboard.site.page import asset, data_uri, json_text, render
+from colorbench.leaderboard.site.page import asset, budget_words, data_uri, json_text, render
 from colorbench.leaderboard.site.pairs import matrix, pair_values, separating
 from colorbench.leaderboard.site.rows import (
     FACTS,
@@ -98,7 +98,7 @@ def _lead(board: Board) -> str:
 
 def _budget(record: Record) -> str:
     protocol = record.cell.protocol
-    return f"{protocol.budget}{f' by {name_of_table(protocol.table_sha256)}' if protocol.table_sha256 else ''}"
+    return f"{budget_words(protocol.budget)}{f' by {name_of_table(protocol.table_sha256)}' if protocol.table_sha256 else ''}"
 
 
 def _has_chart(board: Board) -> bool:

@@ -5,7 +5,7 @@ from pathlib import Path
 from colorbench import __version__
 from colorbench.files import write_atomically
 from colorbench.leaderboard.entries import Board
-from colorbench.leaderboard.site.page import asset, render
+from colorbench.leaderboard.site.page import asset, budget_words, render
 from colorbench.leaderboard.tiers import rank_metric
 from colorbench.leaderboard.verdict import first_line
 
@@ -23,5 +23,5 @@ def _row(folder: str, board: Board) -> dict:
     return {
         "name": folder, "title": board.title, "verdict": first_line(board, rank_metric(board, board.primary)),
         "entries": len(board.ranked), "seeds": max((len(entry.runs) for entry in board.ranked), default=0),
-        "photos": record.data.n_test, "budget": str(record.cell.protocol.budget),
+        "photos": record.data.n_test, "budget": budget_words(record.cell.protocol.budget),
     }  # fmt: skip

@@ -11,6 +11,8 @@ import re
 from functools import cache
 from pathlib import Path
 
+from colorbench.cell import Budget
+
 _HERE = Path(__file__).parent
 
 
@@ -97,6 +99,15 @@ def picture_uri(picture, quality: int = 92) -> str:
     small = picture.shape[0] * picture.shape[1] <= 128 * 128
     Image.fromarray(picture).save(file, **({"format": "PNG"} if small else {"format": "JPEG", "quality": quality}))
     return f"data:image/{'png' if small else 'jpeg'};base64,{base64.b64encode(file.getvalue()).decode()}"
+
+
+def budget_words(budget: Budget) -> str:
+    """A budget for readers.
+
+    >>> [budget_words(Budget.parse(text)) for text in ("400steps", "8rs", "1e15flops")]
+    ['400 steps', '8 reference seconds', '1e+15 flops']
+    """
+    return f"{budget.amount:.10g} {budget.kind.replace('-', ' ')}"
 
 
 def file_name(label: str) -> str:

@@ -28,23 +28,32 @@ def _rounded(value: float) -> float | None:
 
 def matrix(results: Results) -> dict | None:
     """The pairwise differences of the ranked entries by the primary metric: names, and rows of cells."""
-    ranking, names = results.primary, short_names(results.board.entries, 24)
+    ranking, entries = results.primary, results.board.entries
+    names, heads = short_names(entries, 60), short_names(entries, 24)
     shown = [k for k in results.order() if ranking.tier[k] is not None]
     if ranking.comparisons is None or ranking.p_holm is None or not 1 < len(shown) <= _MOST_MATRIX:
         return None
-    half = ranking.comparisons.half_width()
+    half, digits = ranking.comparisons.half_width(), _digits(ranking, shown)
     higher = bool(results.board.higher_is_better(ranking.metric))
     rows = []
     for a in shown:
         cells = []
         for b in shown:
             difference, p = float(ranking.comparisons.difference[a, b]), float(ranking.p_holm[a, b])
-            apart = "" if a == b or not p < ALPHA else "better" if (difference > 0) == higher else "worse"
-            text = "" if a == b else f"{difference:+.2f}"
+            apart = "self" if a == b else "" if not p < ALPHA else "better" if (difference > 0) == higher else "worse"
+            text = "" if a == b else f"{difference:+.{digits}f}"
+            text = text if not text or float(text) else text[1:]  # no sign of zero
             about = f"{difference:+.3g} ± {half[a, b]:.2g}, Holm p {p_text(p)}"
             cells.append({"text": text, "kind": apart, "about": "" if a == b else about})
-        rows.append({"name": names[results.board.entries[a].label], "cells": cells})
-    return {"names": [names[results.board.entries[k].label] for k in shown], "rows": rows}
+        rows.append({"name": names[entries[a].label], "cells": cells})
+    return {"heads": [(heads[entries[k].label], entries[k].label) for k in shown], "rows": rows}
+
+
+def _digits(ranking: Ranking, shown: list[int]) -> int:
+    """Decimals that show two digits of a usual interval."""
+    half = ranking.comparisons.half_width()[np.ix_(shown, shown)] if ranking.comparisons else np.zeros(0)
+    usual = half[np.isfinite(half) & (half > 0)]
+    return int(np.clip(1 - np.floor(np.log10(np.median(usual))), 0, 6)) if usual.size else 2
 
 
 def separating(results: Results) -> dict | None:
@@ -52,11 +61,10 @@ def separating(results: Results) -> dict | None:
     found = separations(results)
     if not found:
         return None
-    ranking, names = results.primary, short_names(results.board.entries)
-    first = next(k for k in results.order() if ranking.tier[k] is not None)
+    first = next(k for k in results.order() if results.primary.tier[k] is not None)
     rows = [
         (
-            names[one.label],
+            one.label,
             significant(abs(one.difference), one.detectable),
             significant(one.detectable, one.detectable),
             str(one.seeds) if one.seeds else "–",
@@ -64,4 +72,4 @@ def separating(results: Results) -> dict | None:
         )
         for one in found
     ]
-    return {"first": names[results.board.entries[first].label], "rows": rows}
+    return {"first": results.board.entries[first].label, "rows": rows}

@@ -76,7 +76,7 @@
     }
     element("tiles").replaceChildren(...choices.filter(([key]) => address(photo, key)).map(([key, text]) => {
       const button = Object.assign(document.createElement("button"), { type: "button" });
-      button.append(Object.assign(new Image(), { src: address(photo, key), alt: "" }), Object.assign(document.createElement("span"), { textContent: text + score(photo, key) }));
+      button.append(Object.assign(new Image(), { src: address(photo, key), alt: "" }), Object.assign(document.createElement("span"), { textContent: text.replaceAll("+", "+\u200b") + score(photo, key) })); // a long name goes on behind a plus
       button.addEventListener("click", () => { element("b").value = key; show(); });
       return button;
     }));

@@ -60,7 +60,7 @@ def _row(results: Results, k: int, number: int, columns: list[dict], iqm, pages:
     cells = [column | {"place": ""} | _cell(results, k, column["name"], float(iqm[k])) for column in columns]
     return {
         "cells": cells, "kind": entry.kind, "page": pages.get(entry.runs[0].sha256), "label": entry.label,
-        "parts": entry.label.split("+"), "number": number, "badges": entry_badges(entry, badges),
+        "number": number, "badges": entry_badges(entry, badges),
         "about": ABOUT.get(entry.label, "") if entry.kind == "baseline" else "",
         "facts": {name: fact(entry, name) for name in FACTS},
     }  # fmt: skip

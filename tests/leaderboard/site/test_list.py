@@ -18,4 +18,4 @@ def test_a_line_per_board_links_to_it_and_says_who_is_first(make_runs, tmp_path)
     text = re.sub(r"<[^>]+>|\s+", " ", page)
     assert "Synthetic board" in text
     assert re.search(r"\b2\b.*\b2\b.*\b6\b", text)  # entries, seeds, photos
-    assert "500steps" in text
+    assert "500 steps" in text
