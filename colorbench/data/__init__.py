@@ -1,6 +1,6 @@
 """Find photos, decode them once into a memory-mapped uint8 store, split them by content, load them onto the device."""
 
-from colorbench.data.load import Photos, Report, data_hash, load_dataset_photos, load_protocol_photos
+from colorbench.data.load import Photos, Report, load_dataset_photos, load_protocol_photos
 from colorbench.data.loader import PhotoLoader
 from colorbench.data.photoset import PhotoSet
 from colorbench.data.sources import Found, Source, cache_folder
@@ -16,7 +16,6 @@ __all__ = [
     "Report",
     "Source",
     "cache_folder",
-    "data_hash",
     "load_dataset_photos",
     "load_protocol_photos",
 ]

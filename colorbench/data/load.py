@@ -10,12 +10,12 @@ import numpy as np
 
 from colorbench.cell import Protocol
 from colorbench.data.build import Plan, Progress, build
-from colorbench.data.fit import make_preprocessing
+from colorbench.data.fit import Preprocessing, make_preprocessing
 from colorbench.data.mixtures import Mixtures
 from colorbench.data.photoset import EXACT_GRAY, PhotoSet
 from colorbench.data.sources import Found, Source, cache_folder, content_hashes
 from colorbench.data.split import SIDES, SPLIT_RULE, side_by_hash
-from colorbench.data.store import Index, Store, open_or_build, read_index
+from colorbench.data.store import Index, Store, open_or_build
 from colorbench.data.table import dataset_row, find_photos
 from colorbench.files import bytes_sha256
 from colorbench.photo import DECODER
@@ -130,25 +130,20 @@ def load_dataset_photos(
         ValueError, FileNotFoundError, ConnectionError: nothing usable there; the message says what to do.
         OSError: no space or no permission to write the decoded photos.
     """
-    row = dataset_row(dataset, options)
+    row, cache = dataset_row(dataset, options), cache_folder(cache_dir)
     if row.generated:
         wanted = row.find(source, size_px=size_px, store_px=store_px, limit_train=limit_train, limit_test=limit_test)
-        return _generated(wanted, cache_folder(cache_dir), on_progress)
-    request = _request(
-        dataset,
-        source=source,
-        size_px=size_px,
-        fit=fit,
-        store_px=store_px,
-        tile_short_px=tile_short_px,
-        min_px=min_px,
-        test_share=test_share,
-        limit_train=limit_train,
-        limit_test=limit_test,
-        cache_dir=cache_dir,
-        on_progress=on_progress,
-        **options,
+        return _generated(wanted, cache, on_progress)
+    if not 0 < test_share < 1:
+        raise ValueError(f"test_share must be between 0 and 1, got {test_share}")
+    limits = {"train": limit_train, "test": limit_test}
+    if any(limit is not None and limit < 1 for limit in limits.values()):
+        raise ValueError(f"limits must be at least 1, or None for all; got {limits}")
+    found = find_photos(dataset, source, options)
+    settings = make_preprocessing(
+        fit, size_px, store_px=store_px, tile_short_px=tile_short_px, min_px=min_px, half=found.half
     )
+    request = _request(found, settings, test_share, limits, cache, on_progress)
     return _photos(request, open_or_build(request.folder, partial(build, request.plan)))
 
 
@@ -166,15 +161,6 @@ def load_protocol_photos(
         limit_test=protocol.limit_test,
         on_progress=on_progress,
     )
-
-
-def data_hash(dataset: str, **settings) -> str:
-    """`load_dataset_photos(dataset, **settings).hash`; nothing is decoded when the photos were before."""
-    if dataset_row(dataset).generated:
-        return load_dataset_photos(dataset, **settings).hash
-    request = _request(dataset, **settings)
-    index = read_index(request.folder)
-    return load_dataset_photos(dataset, **settings).hash if index is None else request.data_hash(index)
 
 
 @dataclass(frozen=True)
@@ -198,32 +184,14 @@ class _Request:
 
 
 def _request(
-    dataset: str,
-    *,
-    source: str | Path | None = None,
-    size_px: int,
-    fit: str = "crop",
-    store_px: int | None = None,
-    tile_short_px: int | None = None,
-    min_px: int | None = None,
-    test_share: float = 0.2,
-    limit_train: int | None = None,
-    limit_test: int | None = None,
-    cache_dir: str | Path | None = None,
-    on_progress: Progress | None = None,
-    **options,
+    found: Found,
+    settings: Preprocessing,
+    test_share: float,
+    limits: dict[str, int | None],
+    cache: Path,
+    on_progress: Progress | None,
 ) -> _Request:
-    """List and hash the files. Arguments and errors: `load_dataset_photos`."""
-    if not 0 < test_share < 1:
-        raise ValueError(f"test_share must be between 0 and 1, got {test_share}")
-    limits = {"train": limit_train, "test": limit_test}
-    if any(limit is not None and limit < 1 for limit in limits.values()):
-        raise ValueError(f"limits must be at least 1, or None for all; got {limits}")
-    found = find_photos(dataset, source, options)
-    settings = make_preprocessing(
-        fit, size_px, store_px=store_px, tile_short_px=tile_short_px, min_px=min_px, half=found.half
-    )
-    cache = cache_folder(cache_dir)
+    """Hash the files and name the store that holds what is made of them."""
     sources, duplicates, unreadable = _by_content(found, cache)
     held_out = sorted(content for content, one in sources.items() if one.name in found.held_out)
     split = {"share": test_share, "limits": limits, "held_out": held_out}

@@ -77,7 +77,7 @@ def open_or_build(folder: Path, build: Callable[[Path], Index]) -> Store:
 
 def open_store(folder: Path) -> Store | None:
     """The store, or None when it is absent or damaged."""
-    index = read_index(folder)
+    index = _read_index(folder)
     if index is None:
         return None
     try:
@@ -85,18 +85,6 @@ def open_store(folder: Path) -> Store | None:
     except (OSError, ValueError):
         return None
     return Store(index, pixels) if all(_is_sound(pixels[side], index.checksums[side]) for side in SIDES) else None
-
-
-def read_index(folder: Path) -> Index | None:
-    """The index alone, no pixels; None when absent or damaged."""
-    try:
-        content = json.loads((folder / "index.json").read_bytes())
-        index = content["index"]
-        if content["format"] != _FORMAT or content["crc32"] != _crc32_of(index):
-            return None
-        return Index(**index)
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
 
 
 def write_index(folder: Path, index: Index) -> None:
@@ -157,6 +145,18 @@ def _build(folder: Path, build: Callable[[Path], Index]) -> Store:
     if store is None:
         raise OSError(f"the photos just written to {folder} read back differently: check this disk")
     return store
+
+
+def _read_index(folder: Path) -> Index | None:
+    """The index alone, no pixels; None when absent or damaged."""
+    try:
+        content = json.loads((folder / "index.json").read_bytes())
+        index = content["index"]
+        if content["format"] != _FORMAT or content["crc32"] != _crc32_of(index):
+            return None
+        return Index(**index)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _mapped(folder: Path, index: Index, side: str) -> np.ndarray:

@@ -1,24 +1,17 @@
 """Ten thousand cells without training: a suite of any size, a record of nothing, and a worker that writes it at once."""
 
-from colorbench.cell import Budget, Protocol, Recipe, Suite
+from colorbench.cell import Recipe, Suite
 from colorbench.files import RECORD, write_atomically
 from colorbench.grid.job import Job
 from colorbench.record import Attempt, Cost, DataFacts, Environment, GeneratorFacts, Record, Score, Spent
+from tests.training.cells import small_protocol
 
 SEEDS = 10
 
 
 def many_cells(cells: int) -> Suite:
     """A suite of this many cells on a few embedded photos: recipes that differ in a number, each with ten seeds."""
-    protocol = Protocol(
-        dataset="embedded",
-        size_px=16,
-        fit="tiles",
-        limit_train=16,
-        limit_test=4,
-        batch=4,
-        budget=Budget(kind="steps", amount=4),
-    )
+    protocol = small_protocol()
     recipes = tuple(Recipe(generator="unet", loss=f"{number + 1}*l1") for number in range(cells // SEEDS))
     return Suite(
         name="many",

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from colorbench.cell import Budget, Cell, Protocol, Recipe
-from colorbench.data import data_hash
+from colorbench.data import load_protocol_photos
 
 SIZE = 16
 _SUITE = """
@@ -47,12 +47,6 @@ def small_cell(loss="l1", generator="unet", seed=0, recipe=None, **changes) -> C
     protocol = small_protocol(**changes)
     options = {"width": 4, "depth": 2} if generator == "unet" else {}
     recipe = recipe or Recipe(generator=generator, loss=loss, options=options)
-    found = data_hash(
-        "embedded",
-        size_px=protocol.size_px,
-        fit=protocol.fit,
-        test_share=protocol.test_share,
-        limit_train=protocol.limit_train,
-        limit_test=protocol.limit_test,
+    return Cell(
+        suite="tiny", protocol=protocol, recipe=recipe, seed=seed, data_hash=load_protocol_photos(protocol).hash
     )
-    return Cell(suite="tiny", protocol=protocol, recipe=recipe, seed=seed, data_hash=found)
