@@ -56,6 +56,24 @@ def up_conv(inputs: int, outputs: int, norm: str = "batch") -> nn.Sequential:
     return nn.Sequential(nn.Upsample(scale_factor=2), conv3x3(inputs, outputs, norm))
 
 
+def run_unet(
+    x: Tensor,
+    downs: nn.ModuleList,
+    ups: nn.ModuleList,
+    merges: nn.ModuleList | None = None,
+    pool: nn.Module | None = None,
+) -> Tensor:
+    """Down through the levels, pooled between them; up again, each level enlarged, concatenated with its skip, merged."""
+    skips = []
+    for down in downs:
+        x = down(pool(x) if pool and skips else x)
+        skips.append(x)
+    for level, (up, skip) in enumerate(zip(ups, skips[-2::-1])):
+        x = torch.cat([skip, up(x)], dim=1)
+        x = merges[level](x) if merges else x
+    return x
+
+
 class Residual(nn.Module):
     """x + norm(3x3(ReLU(norm(3x3(x))))), reflection-padded."""
 

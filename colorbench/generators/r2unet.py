@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import relu
 
-from colorbench.blocks import make_norm, up_conv
+from colorbench.blocks import make_norm, run_unet, up_conv
 from colorbench.generators.sizes import at_any_size
 from colorbench.tensors import Gray, Raw
 
@@ -89,10 +89,4 @@ class R2UNet(nn.Module):
         return at_any_size(self.paint, gray, self.multiple, least=2 * self.multiple)
 
     def paint(self, x: Tensor) -> Tensor:
-        skips = []
-        for down in self.downs:
-            x = down(self.pool(x) if skips else x)
-            skips.append(x)
-        for up, merge, skip in zip(self.ups, self.merges, skips[-2::-1]):
-            x = merge(torch.cat([skip, up(x)], dim=1))
-        return self.last(x)
+        return self.last(run_unet(x, self.downs, self.ups, self.merges, self.pool))

@@ -8,11 +8,10 @@ levels, weights from N(0, 0.02); `depth=5` is the five-level version. The shortc
 ResNet. Innermost there is a single pixel at 256 px, so the innermost block has no norm, as in pix2pix.
 """
 
-import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, leaky_relu
 
-from colorbench.blocks import make_norm, start_normal
+from colorbench.blocks import make_norm, run_unet, start_normal
 from colorbench.generators.sizes import at_any_size
 from colorbench.tensors import Gray, Raw
 
@@ -62,13 +61,7 @@ class ResUNet(nn.Module):
         return at_any_size(self.paint, gray, self.multiple)
 
     def paint(self, x: Tensor) -> Tensor:
-        skips = []
-        for down in self.downs:
-            x = down(x)
-            skips.append(x)
-        for up, skip in zip(self.ups, skips[-2::-1]):
-            x = torch.cat([skip, up(x)], dim=1)
-        return self.last(x)
+        return self.last(run_unet(x, self.downs, self.ups))
 
 
 def _up(inputs: int, outputs: int, norm: str) -> nn.Sequential:

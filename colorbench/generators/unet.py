@@ -6,10 +6,9 @@ Unclear in the paper, and the reading taken: the paper has unpadded convolutions
 convolutions; the scenery system, like the copy most people train, pads, normalizes and enlarges by nearest + 3x3.
 """
 
-import torch
 from torch import Tensor, nn
 
-from colorbench.blocks import double_conv, up_conv
+from colorbench.blocks import double_conv, run_unet, up_conv
 from colorbench.generators.sizes import at_any_size
 from colorbench.tensors import Gray, Raw
 
@@ -38,10 +37,4 @@ class UNet(nn.Module):
         return at_any_size(self.paint, gray, self.multiple, least=2 * self.multiple)
 
     def paint(self, x: Tensor) -> Tensor:
-        skips = []
-        for down in self.downs:
-            x = down(self.pool(x) if skips else x)
-            skips.append(x)
-        for up, merge, skip in zip(self.ups, self.merges, skips[-2::-1]):
-            x = merge(torch.cat([skip, up(x)], dim=1))
-        return self.last(x)
+        return self.last(run_unet(x, self.downs, self.ups, self.merges, self.pool))

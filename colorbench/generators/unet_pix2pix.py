@@ -10,10 +10,9 @@ Unclear, and the reading taken:
   authors' `unet_128` does.
 """
 
-import torch
 from torch import Tensor, nn
 
-from colorbench.blocks import make_norm, start_normal
+from colorbench.blocks import make_norm, run_unet, start_normal
 from colorbench.generators.sizes import at_any_size
 from colorbench.tensors import Gray, Raw
 
@@ -57,13 +56,7 @@ class UNetPix2pix(nn.Module):
         return at_any_size(self.paint, gray, self.multiple)
 
     def paint(self, x: Tensor) -> Tensor:
-        skips = []
-        for down in self.downs:
-            x = down(x)
-            skips.append(x)
-        for up, skip in zip(self.ups, skips[-2::-1]):
-            x = torch.cat([skip, up(x)], dim=1)
-        return self.last(x)
+        return self.last(run_unet(x, self.downs, self.ups))
 
 
 def _down(inputs: int, outputs: int, norm: str, first: bool, innermost: bool) -> nn.Sequential:

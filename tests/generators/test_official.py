@@ -19,6 +19,14 @@ def conv(inputs, outputs, stride=1, dilation=1):
     return nn.Conv2d(inputs, outputs, 3, stride=stride, padding=dilation, dilation=dilation, bias=True)
 
 
+def triple(inputs, dilation=1):
+    """Three convolutions to 512 channels; batch norm at the end only."""
+    widths, relu = (inputs, 512, 512), nn.ReLU
+    return nn.Sequential(
+        *(layer for width in widths for layer in (conv(width, 512, dilation=dilation), relu())), nn.BatchNorm2d(512)
+    )
+
+
 class OfficialEccv16(nn.Module):
     def __init__(self):
         super().__init__()
@@ -28,16 +36,7 @@ class OfficialEccv16(nn.Module):
         self.model3 = nn.Sequential(
             conv(128, 256), relu(), conv(256, 256), relu(), conv(256, 256, stride=2), relu(), norm(256)
         )
-        self.model4 = nn.Sequential(conv(256, 512), relu(), conv(512, 512), relu(), conv(512, 512), relu(), norm(512))
-        self.model5 = nn.Sequential(
-            conv(512, 512, dilation=2), relu(), conv(512, 512, dilation=2), relu(), conv(512, 512, dilation=2), relu(),
-            norm(512),
-        )  # fmt: skip
-        self.model6 = nn.Sequential(
-            conv(512, 512, dilation=2), relu(), conv(512, 512, dilation=2), relu(), conv(512, 512, dilation=2), relu(),
-            norm(512),
-        )  # fmt: skip
-        self.model7 = nn.Sequential(conv(512, 512), relu(), conv(512, 512), relu(), conv(512, 512), relu(), norm(512))
+        self.model4, self.model5, self.model6, self.model7 = triple(256), triple(512, 2), triple(512, 2), triple(512)
         self.model8 = nn.Sequential(
             nn.ConvTranspose2d(512, 256, 4, stride=2, padding=1), relu(), conv(256, 256), relu(), conv(256, 256), relu(),
             nn.Conv2d(256, 313, 1),
@@ -59,16 +58,7 @@ class OfficialSiggraph17(nn.Module):
         self.model1 = nn.Sequential(conv(4, 64), relu(), conv(64, 64), relu(), norm(64))
         self.model2 = nn.Sequential(conv(64, 128), relu(), conv(128, 128), relu(), norm(128))
         self.model3 = nn.Sequential(conv(128, 256), relu(), conv(256, 256), relu(), conv(256, 256), relu(), norm(256))
-        self.model4 = nn.Sequential(conv(256, 512), relu(), conv(512, 512), relu(), conv(512, 512), relu(), norm(512))
-        self.model5 = nn.Sequential(
-            conv(512, 512, dilation=2), relu(), conv(512, 512, dilation=2), relu(), conv(512, 512, dilation=2), relu(),
-            norm(512),
-        )  # fmt: skip
-        self.model6 = nn.Sequential(
-            conv(512, 512, dilation=2), relu(), conv(512, 512, dilation=2), relu(), conv(512, 512, dilation=2), relu(),
-            norm(512),
-        )  # fmt: skip
-        self.model7 = nn.Sequential(conv(512, 512), relu(), conv(512, 512), relu(), conv(512, 512), relu(), norm(512))
+        self.model4, self.model5, self.model6, self.model7 = triple(256), triple(512, 2), triple(512, 2), triple(512)
         self.model8up = nn.Sequential(nn.ConvTranspose2d(512, 256, 4, stride=2, padding=1))
         self.model3short8 = nn.Sequential(conv(256, 256))
         self.model8 = nn.Sequential(relu(), conv(256, 256), relu(), conv(256, 256), relu(), norm(256))
