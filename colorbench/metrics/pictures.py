@@ -1,4 +1,4 @@
-"""Pictures: a sequence of named pictures from a tensor, an array, a list or a folder, checked at the door.
+"""Pictures: a sequence of named pictures from a tensor, an array, a list or a folder, checked before anything is computed.
 
 This is where values are looked at: a range, a dtype or a shape that cannot be right is refused here in a sentence,
 so that the metrics themselves never have to (a look at a value would make a GPU wait).
@@ -150,6 +150,23 @@ def matched_name(stem: str) -> str:
 def read_picture(path: Path) -> Tensor:
     """One file as uint8 `(3, h, w)`; PhotoError says why when it gives no picture."""
     return torch.from_numpy(decode_photo(path)).movedim(-1, 0).contiguous()
+
+
+class OtherSize(ValueError):
+    """A prediction is not of its photo's size, and resizing was not asked for."""
+
+
+def at_size(pred: Tensor, size: tuple[int, ...], name: str, resize: bool) -> Tensor:
+    """A prediction `(b, 3, h, w)`, floats, at its photo's size; of another size it is resized, or refused without `resize`."""
+    if pred.shape[-2:] == size:
+        return pred
+    if not resize:
+        raise OtherSize(
+            f"prediction {name} is {pred.shape[-2]} x {pred.shape[-1]}, its reference {size[0]} x {size[1]}: "
+            "save it at the reference's size, or ask for resizing (--resize, in Python resize=True)"
+        )
+    mode = {"mode": "bilinear", "antialias": True, "align_corners": False}
+    return torch.nn.functional.interpolate(pred, tuple(size), **mode).clamp(0, 1)
 
 
 def as_rgb(source: Tensor | np.ndarray, name: str) -> Tensor:

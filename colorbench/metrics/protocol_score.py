@@ -10,7 +10,7 @@ from torch import Tensor
 
 from colorbench.features import WeightsMissing, load_features
 from colorbench.metrics.fid import INDICATIVE_BELOW, TooFewPictures, fid_of
-from colorbench.metrics.pictures import Pictures, folder_pictures
+from colorbench.metrics.pictures import OtherSize, Pictures, at_size, folder_pictures
 from colorbench.metrics.protocol_rules import Frechet, Measure, PerPicture, Size
 from colorbench.metrics.protocols import MEASURES, protocol_rows
 from colorbench.photo import PhotoError
@@ -116,10 +116,6 @@ def _pairs(
             on_progress(done, len(names))
 
 
-class OtherSize(ValueError):
-    """A prediction has another size than its photo, where the rule compares them pixel by pixel."""
-
-
 class _Prepared:
     """A prediction and its photo, brought to each size once."""
 
@@ -171,19 +167,8 @@ class _PerPictureJob(_Job):
         self.values: list[np.ndarray] = []
 
     def _measure(self, name: str, pred: Tensor, photo: Tensor) -> None:
-        if pred.shape != photo.shape:
-            pred = self._at_size(name, pred, photo)
+        pred = at_size(pred, photo.shape[-2:], name, self.resize)
         self.values.append(self.measure.of(pred, photo).double().cpu().numpy())
-
-    def _at_size(self, name: str, pred: Tensor, photo: Tensor) -> Tensor:
-        size = photo.shape[-2:]
-        if not self.resize:
-            raise OtherSize(
-                f"prediction {name} is {pred.shape[-2]} x {pred.shape[-1]}, its reference {size[0]} x {size[1]}: save it at "
-                "the reference's size, or ask for resizing (--resize, in Python resize=True)"
-            )
-        mode = {"mode": "bilinear", "antialias": True, "align_corners": False}
-        return torch.nn.functional.interpolate(pred, tuple(size), **mode).clamp(0, 1)
 
     def _total(self) -> float:
         return self.measure.total(np.stack(self.values))

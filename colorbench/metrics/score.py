@@ -11,7 +11,7 @@ from colorbench.errors import unknown_name
 from colorbench.features import WeightsMissing
 from colorbench.metrics.fid import INDICATIVE_BELOW, TooFewPictures, fid_of
 from colorbench.metrics.pair import Pair, Reference
-from colorbench.metrics.pictures import Pictures, pictures_of
+from colorbench.metrics.pictures import Pictures, at_size, pictures_of
 from colorbench.metrics.references import References, as_float
 from colorbench.metrics.row import MetricRow, SetFeatures
 from colorbench.metrics.table import METRICS
@@ -185,18 +185,7 @@ class _Aligned:
         except PhotoError as error:
             self.unreadable[name] = str(error)
             return None
-        return self._at_size(as_float(picture[None], reference.rgb.device), name, reference.rgb.shape[-2:])
-
-    def _at_size(self, picture: Tensor, name: str, size: torch.Size) -> Tensor:
-        if picture.shape[-2:] == size:
-            return picture
-        if not self.resize:
-            raise ValueError(
-                f"prediction {name} is {picture.shape[-2]} x {picture.shape[-1]}, its reference {size[0]} x {size[1]}: "
-                "save it at the reference's size, or ask for resizing (--resize, in Python resize=True)"
-            )
-        mode = {"mode": "bilinear", "antialias": True, "align_corners": False}
-        return torch.nn.functional.interpolate(picture, tuple(size), **mode).clamp(0, 1)
+        return at_size(as_float(picture[None], reference.rgb.device), reference.rgb.shape[-2:], name, self.resize)
 
 
 class _Tally:
