@@ -4,7 +4,6 @@ A key is the sha256 of canonical JSON: sorted keys, no paths, no order of cells,
 the same cell on the same photos get the same key.
 """
 
-import hashlib
 import json
 import math
 import re
@@ -15,7 +14,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_serializer, model_validator
 
 from colorbench.errors import WrongUsage, did_you_mean
-from colorbench.files import slug
+from colorbench.files import bytes_sha256, slug
 
 RULES_VERSION = "1"
 """Changes when a change of code changes scores. Records of different rules never share a board."""
@@ -261,7 +260,7 @@ class Cell(Strict):
     def key(self) -> str:
         """sha256 of all that can change a result: not the suite's name, not the recipe's name."""
         facts = self.model_dump(mode="json", exclude={"suite": True, "recipe": {"name"}})
-        return hashlib.sha256(canonical_json(facts).encode()).hexdigest()
+        return bytes_sha256(canonical_json(facts).encode())
 
     @property
     def folder(self) -> str:

@@ -109,7 +109,7 @@ def is_held(folder: Path) -> bool:
     return False
 
 
-def bytes_sha256(content: bytes) -> str:
+def bytes_sha256(content: bytes | memoryview) -> str:
     """The hash by which a record names a file's content, as hex digits."""
     return hashlib.sha256(content).hexdigest()
 

@@ -1,6 +1,5 @@
 """Fill a store: decode every photo once, in threads; then decide the sides, which near-duplicates may change."""
 
-import hashlib
 import os
 import zlib
 from collections.abc import Callable, Iterator
@@ -15,6 +14,7 @@ from colorbench.data.photoset import color_flags, map_pixels
 from colorbench.data.sources import Found, Source, in_order, workers
 from colorbench.data.split import SIDES, perceptual_hash, split_sides
 from colorbench.data.store import Index, need_room, sync
+from colorbench.files import bytes_sha256
 from colorbench.photo import PhotoError, decode_photo
 
 Progress = Callable[[int, int], None]
@@ -146,7 +146,7 @@ def _settle(plan: Plan, side: str, photos: list[_Photo]) -> list[tuple[_Photo, l
 
 def _tile_rank(row: tuple[_Photo, int]) -> str:
     """A limited number of tiles is spread over all photos: by a hash of photo and tile."""
-    return hashlib.sha256(f"{row[0].content_hash} {row[1]}".encode()).hexdigest()
+    return bytes_sha256(f"{row[0].content_hash} {row[1]}".encode())
 
 
 def _map_part(plan: Plan, folder: Path, side: str) -> np.ndarray:

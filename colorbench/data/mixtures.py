@@ -12,7 +12,6 @@ training scenes those of seed 0. A TOML file as the source gives other materials
     jitter = 2
 """
 
-import hashlib
 import json
 import tomllib
 import zlib
@@ -27,7 +26,7 @@ from colorbench.color.mixture import Mixture
 from colorbench.data.scenes import Material, Scene, draw_scene
 from colorbench.data.split import SIDES
 from colorbench.data.store import Index, sync
-from colorbench.files import write_atomically
+from colorbench.files import bytes_sha256, write_atomically
 
 TRAIN_SCENES, TEST_SCENES = 2000, 200
 _MOST_SCENES, _MOST_PX = 50_000, 1024
@@ -77,7 +76,7 @@ class Truth:
     @property
     def ids(self) -> list[str]:
         """As in a PhotoSet: from the content of each picture."""
-        return [hashlib.sha256(scene.pixels.data).hexdigest()[:16] for scene in self.scenes]
+        return [bytes_sha256(scene.pixels.data)[:16] for scene in self.scenes]
 
     @property
     def mixtures(self) -> tuple[Mixture, ...]:
@@ -131,7 +130,7 @@ class Mixtures:
 
     @property
     def sha256(self) -> str:
-        return hashlib.sha256(json.dumps(self.canonical(), sort_keys=True).encode()).hexdigest()
+        return bytes_sha256(json.dumps(self.canonical(), sort_keys=True).encode())
 
     def truth(self, side: str) -> Truth:
         """Of the "train" or "test" scenes."""
@@ -148,7 +147,7 @@ class Mixtures:
                 for index in range(self.counts[side]):
                     pixels = draw_scene(SEEDS[side], index, self.sizes_px[side], self.materials).pixels
                     file.write(pixels.data)
-                    photos[side][hashlib.sha256(pixels.data).hexdigest()] = 1
+                    photos[side][bytes_sha256(pixels.data)] = 1
                     checksums[side].append(zlib.crc32(pixels.data))
                     done += 1
                     if on_progress is not None:

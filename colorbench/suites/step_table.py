@@ -5,7 +5,6 @@ floor(budget / seconds per step) steps, on any machine. A shipped table lies bes
 this module, like the suites; a run keeps its own beside its cells.
 """
 
-import hashlib
 import math
 from functools import cache
 from pathlib import Path
@@ -15,7 +14,7 @@ from pydantic import Field, ValidationError, field_validator
 
 from colorbench.cell import Budget, Extended, Protocol, Recipe, Strict, Value, canonical_json
 from colorbench.errors import mistyped
-from colorbench.files import write_atomically
+from colorbench.files import bytes_sha256, write_atomically
 
 HOST_BOUND = 0.9
 """A step whose launching takes at least this share of it is bound by the host."""
@@ -77,7 +76,7 @@ class StepKind(Extended):
     def id(self) -> str:
         """16 hex digits that name it in tables and files."""
         facts = self.model_dump(mode="json", include=set(StepKind.model_fields))
-        return hashlib.sha256(canonical_json(facts).encode()).hexdigest()[:16]
+        return bytes_sha256(canonical_json(facts).encode())[:16]
 
     @property
     def label(self) -> str:
@@ -144,7 +143,7 @@ class StepTable(Strict):
     @property
     def sha256(self) -> str:
         """The table's name: of its canonical JSON, whatever the layout of its file."""
-        return hashlib.sha256(canonical_json(self.model_dump(mode="json")).encode()).hexdigest()
+        return bytes_sha256(canonical_json(self.model_dump(mode="json")).encode())
 
     def find(self, kind: StepKind) -> StepRow | None:
         """The row of this kind of step; None when it was not measured. Options that a generator has got since, at their

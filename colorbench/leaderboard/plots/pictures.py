@@ -3,7 +3,6 @@
 True photos and predictions are read by id through the package's one decoder.
 """
 
-import hashlib
 import re
 import textwrap
 from collections import Counter
@@ -12,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 
-from colorbench.files import PREDICTIONS, REFERENCES
+from colorbench.files import PREDICTIONS, REFERENCES, bytes_sha256
 from colorbench.leaderboard.entries import Board, Entry, short_names
 from colorbench.leaderboard.pareto import truth_colorfulness
 from colorbench.leaderboard.plots.style import save
@@ -31,7 +30,7 @@ def photo_names(board: Board) -> list[str]:
     if folder.is_symlink() or not folder.is_dir():
         return []
     names = [path.stem for path in folder.glob("*.png") if not path.is_symlink()]
-    names.sort(key=lambda name: hashlib.sha256(name.encode()).hexdigest())
+    names.sort(key=lambda name: bytes_sha256(name.encode()))
     seen: Counter = Counter()  # one tile of every photo before a second of any
     turns = {name: seen.update([photo]) or seen[photo] for name in names for photo in [re.sub(r"-t\d+$", "", name)]}
     return sorted(names, key=turns.__getitem__)
