@@ -4,12 +4,16 @@ how far from the best possible, and what each metric rewards."""
 import io
 import math
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from colorbench.files import REFERENCES, write_atomically
-from colorbench.leaderboard.ambiguity import BOUNDS, MEASURES, OBJECTS, Ambiguity, averaging_line, leaks, table
+from colorbench.leaderboard.ambiguity import BOUNDS, MEASURES, OBJECTS, Ambiguity, leaks
 from colorbench.leaderboard.rewards import rewards_table
 from colorbench.leaderboard.table import csv, plain_markdown
 from colorbench.leaderboard.tiers import Results
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 AMBIGUITY, REWARDS, TEXT = "ambiguity.csv", "rewards.csv", "ambiguity.md"
 _SHARES = ("near_mode", "near_mean", "near_gray")
@@ -46,7 +50,49 @@ def ambiguity_section(results: Results) -> dict | None:
 
 def _table(results: Results):
     assert results.ambiguity is not None
-    return table(results.ambiguity, [results.board.entries[k].label for k in results.order()])
+    return entry_table(results.ambiguity, [results.board.entries[k].label for k in results.order()])
+
+
+def entry_table(found: Ambiguity, order: list[str]) -> "pd.DataFrame":
+    """One row per entry, in this order of labels: kind, shares, total variation, regrets with half widths."""
+    import pandas as pd
+
+    by_label, rows = {entry.label: entry for entry in found.entries}, []
+    for label in order:
+        if label not in by_label:
+            continue
+        spread = found.spreads[label]
+        row = {"label": label, "kind": by_label[label].kind, "near_mode": spread.mode, "near_mean": spread.mean}
+        row |= {"near_gray": spread.gray, "total_variation": spread.variation}
+        for measure, regrets in found.regrets.items():
+            if label in regrets:
+                regret = regrets[label]
+                row |= {f"regret_{measure}": regret.value, f"regret_{measure}_half": regret.half}
+                row |= {f"regret_{measure}_of_gray": regret.relative, f"regret_{measure}_p_below": regret.p_below}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def averaging_line(frame: "pd.DataFrame") -> str:
+    """What the losses do, in one line, from `entry_table`: who averages and who decides, named where most of its colors do."""
+    trained = frame.loc[frame["kind"] == "trained"].dropna(subset=["near_mode", "near_mean"])
+    if len(trained) < 2:
+        return ""
+    averages = trained.loc[trained["near_mean"].idxmax()]
+    if averages["near_mean"] > 0.5:
+        first = (
+            f"{averages['label']} averages: {averages['near_mean']:.0%} of its colors are the mean of what an object may be, "
+            f"{averages['near_mode']:.0%} one of the possible colors"
+        )
+        rest, none, colors = trained.drop(averages.name), "none of the others decides", ""
+    else:
+        most = f"at most {averages['near_mean']:.0%} of an entry's colors"
+        first = f"No entry averages: {most} are the mean of what an object may be"
+        rest, none, colors = trained, "none decides", " one of the possible colors"
+    decides = rest.loc[rest["near_mode"].idxmax()]
+    if decides["near_mode"] > 0.5:
+        return f"{first}; {decides['label']} decides: {decides['near_mode']:.0%} are{colors}."
+    return f"{first}; {none}: at most {decides['near_mode']:.0%} are{colors}."
 
 
 def _markdown(section: dict) -> str:

@@ -1,11 +1,10 @@
 import shutil
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from colorbench.data.mixtures import TRUTH
-from colorbench.leaderboard.ambiguity import BAYES, BOUNDS, averaging_line, leaks, read_ambiguity, table
+from colorbench.leaderboard.ambiguity import BAYES, BOUNDS, leaks, read_ambiguity
 from colorbench.leaderboard.entries import read_board
 from tests.leaderboard.scenes import SCENES, write_scenes
 
@@ -67,48 +66,6 @@ def test_honest_entries_do_not_leak_and_one_that_knows_the_answer_does(found, tm
     hits = leaks(read_ambiguity(read_board(write_scenes(tmp_path, leak=0.4))))
     assert hits
     assert all(hit.startswith("averager: ") for hit in hits)
-
-
-def test_the_sentence_names_both(found):
-    frame = table(found, [entry.label for entry in found.entries])
-    assert list(frame["label"]) == [entry.label for entry in found.entries]
-    said = averaging_line(frame)
-    assert said.startswith("averager averages: ")
-    assert "decider decides: " in said or "hedger decides: " in said
-    assert averaging_line(frame[frame["kind"] == "baseline"]) == ""
-
-
-@pytest.mark.parametrize(
-    ("shares", "said"),
-    [
-        (
-            {"a": (0.8, 0.05), "b": (0.2, 0.7)},
-            "a averages: 80% of its colors are the mean of what an object may be, 5% one of the possible colors; "
-            "b decides: 70% are.",
-        ),
-        (
-            {"a": (0.8, 0.2), "b": (0.2, 0.08)},
-            "a averages: 80% of its colors are the mean of what an object may be, 20% one of the possible colors; "
-            "none of the others decides: at most 8% are.",
-        ),
-        (
-            {"a": (0.3, 0.2), "b": (0.2, 0.7)},
-            "No entry averages: at most 30% of an entry's colors are the mean of what an object may be; "
-            "b decides: 70% are one of the possible colors.",
-        ),
-        (
-            {"a": (0.3, 0.4), "b": (0.2, 0.1)},
-            "No entry averages: at most 30% of an entry's colors are the mean of what an object may be; "
-            "none decides: at most 40% are one of the possible colors.",
-        ),
-    ],
-)
-def test_only_who_mostly_does_it_is_named(shares, said):
-    rows = [
-        {"label": label, "kind": "trained", "near_mean": mean, "near_mode": mode}
-        for label, (mean, mode) in shares.items()
-    ]
-    assert averaging_line(pd.DataFrame(rows)) == said
 
 
 def test_scenes_that_are_not_the_truths_are_refused(scenes, tmp_path):

@@ -1,9 +1,10 @@
 import pandas as pd
+import pytest
 
 from colorbench.data.mixtures import TRUTH
 from colorbench.leaderboard import build, export
 from colorbench.leaderboard.ambiguity import OBJECTS, read_ambiguity
-from colorbench.leaderboard.ambiguity_report import AMBIGUITY, REWARDS, TEXT
+from colorbench.leaderboard.ambiguity_report import AMBIGUITY, REWARDS, TEXT, averaging_line, entry_table
 from colorbench.leaderboard.entries import read_board
 from colorbench.summary import what_losses_do
 
@@ -26,3 +27,45 @@ def test_the_board_shows_it_and_an_exported_one_too(scenes, tmp_path):
     assert not (exported / "references").exists()
     again = read_ambiguity(read_board(exported))
     assert again.spreads == read_ambiguity(read_board(scenes)).spreads
+
+
+def test_the_sentence_names_both(found):
+    frame = entry_table(found, [entry.label for entry in found.entries])
+    assert list(frame["label"]) == [entry.label for entry in found.entries]
+    said = averaging_line(frame)
+    assert said.startswith("averager averages: ")
+    assert "decider decides: " in said or "hedger decides: " in said
+    assert averaging_line(frame[frame["kind"] == "baseline"]) == ""
+
+
+@pytest.mark.parametrize(
+    ("shares", "said"),
+    [
+        (
+            {"a": (0.8, 0.05), "b": (0.2, 0.7)},
+            "a averages: 80% of its colors are the mean of what an object may be, 5% one of the possible colors; "
+            "b decides: 70% are.",
+        ),
+        (
+            {"a": (0.8, 0.2), "b": (0.2, 0.08)},
+            "a averages: 80% of its colors are the mean of what an object may be, 20% one of the possible colors; "
+            "none of the others decides: at most 8% are.",
+        ),
+        (
+            {"a": (0.3, 0.2), "b": (0.2, 0.7)},
+            "No entry averages: at most 30% of an entry's colors are the mean of what an object may be; "
+            "b decides: 70% are one of the possible colors.",
+        ),
+        (
+            {"a": (0.3, 0.4), "b": (0.2, 0.1)},
+            "No entry averages: at most 30% of an entry's colors are the mean of what an object may be; "
+            "none decides: at most 40% are one of the possible colors.",
+        ),
+    ],
+)
+def test_only_who_mostly_does_it_is_named(shares, said):
+    rows = [
+        {"label": label, "kind": "trained", "near_mean": mean, "near_mode": mode}
+        for label, (mean, mode) in shares.items()
+    ]
+    assert averaging_line(pd.DataFrame(rows)) == said
