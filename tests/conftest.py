@@ -25,12 +25,21 @@ def _folder(variable: str, beside_weights: str) -> Path | None:
 
 
 @pytest.fixture(scope="session")
-def weights_folder() -> Path:
-    """Real pretrained features."""
-    weights = os.environ.get("COLORBENCH_WEIGHTS")
-    if not weights or not Path(weights).is_dir():
+def weights() -> Path:
+    """The folder of real pretrained weights."""
+    folder = os.environ.get("COLORBENCH_WEIGHTS")
+    if not folder or not Path(folder).is_dir():
         pytest.skip("needs pretrained weights: set COLORBENCH_WEIGHTS to a folder that holds them")
-    return Path(weights)
+    return Path(folder)
+
+
+@pytest.fixture
+def no_weights(monkeypatch, tmp_path) -> Path:
+    """A machine without weights and without a network; gives the test's folder, in which `weights` would be looked into."""
+    monkeypatch.setenv("COLORBENCH_WEIGHTS", str(tmp_path / "weights"))
+    monkeypatch.setenv("COLORBENCH_DOWNLOAD_MB", "0")
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "hub"))
+    return tmp_path
 
 
 @pytest.fixture(scope="session")

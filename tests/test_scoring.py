@@ -49,10 +49,7 @@ def test_means_and_what_was_left_out(folders, capsys):
     assert not list((cache_folder() / "scores").glob("*"))  # what a stopped call would have gone on from
 
 
-def test_folders_of_samples_get_best_mean_and_diversity(tmp_path, capsys, monkeypatch):
-    monkeypatch.setenv("COLORBENCH_WEIGHTS", str(tmp_path / "none"))
-    monkeypatch.setenv("COLORBENCH_DOWNLOAD_MB", "0")
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "hub"))
+def test_folders_of_samples_get_best_mean_and_diversity(no_weights, tmp_path, capsys):
     for name in ("0", "1"):
         (tmp_path / "made" / name).mkdir(parents=True)
         (tmp_path / "true").mkdir(exist_ok=True)
@@ -92,13 +89,6 @@ def test_a_metric_of_the_whole_set_has_no_spread():
         ("psnr", 21.0, pytest.approx(2**0.5), 2),
         ("kid", 0.25, None, 2),
     ]
-
-
-@pytest.fixture
-def no_weights(monkeypatch, tmp_path):
-    monkeypatch.setenv("COLORBENCH_WEIGHTS", str(tmp_path / "none"))
-    monkeypatch.setenv("COLORBENCH_DOWNLOAD_MB", "0")
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "hub"))
 
 
 def test_protocols_side_by_side(folders, no_weights, tmp_path, capsys):

@@ -20,9 +20,7 @@ def test_metrics_are_judged_by_what_they_prefer(scenes):
     assert judged["ssim"].text.endswith(" > shuffled")
 
 
-def test_what_needs_weights_is_kept_for_where_they_and_the_pictures_are_gone(
-    scenes, tmp_path, weights_folder, monkeypatch
-):
+def test_what_needs_weights_is_kept_for_where_they_and_the_pictures_are_gone(scenes, tmp_path, weights, monkeypatch):
     copy = shutil.copytree(scenes, tmp_path / "scenes")
     keep_rewards(read_board(copy), ["ssim", "lpips-squeeze"])
     for path in [copy / "references", *copy.glob("*/*/predictions")]:

@@ -1,18 +1,9 @@
-"""Pictures for the tests of losses, and where pretrained weights are."""
-
-import os
+"""Pictures for the tests of losses."""
 
 import pytest
 import torch
 
 from colorbench.batch import Batch, Output
-
-
-@pytest.fixture
-def pretrained():
-    """Skips where there are no pretrained weights."""
-    if not os.environ.get("COLORBENCH_WEIGHTS"):
-        pytest.skip("COLORBENCH_WEIGHTS names no folder of pretrained weights")
 
 
 @pytest.fixture

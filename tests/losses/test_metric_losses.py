@@ -17,7 +17,7 @@ def test_structure_is_one_minus_the_metric():
 
 
 @pytest.mark.parametrize("net", ["vgg", "alex", "squeeze"])
-def test_lpips_is_the_metric_and_gradients_are_finite(net, pretrained):
+def test_lpips_is_the_metric_and_gradients_are_finite(net, weights):
     torch.testing.assert_close(lpips_loss(PRED, 1 - PRED, net=net), metrics.lpips(PRED, 1 - PRED, net=net))
     for start in (PRED, torch.zeros_like(PRED), torch.ones_like(PRED)):
         pred = start.clone().requires_grad_()

@@ -127,7 +127,7 @@ def test_a_default_that_changed_is_stated_and_recorded_text_keeps_its_meaning(ou
     "expression",
     ["perceptual", "lpips(net='alex')", "patchgan(width=8, layers=2)", "feature-matching(width=8, layers=2)"],
 )
-def test_networks_in_bf16_move_a_loss_by_less_than_a_hundredth(pretrained, batch, output, expression):
+def test_networks_in_bf16_move_a_loss_by_less_than_a_hundredth(weights, batch, output, expression):
     objective = build_loss(expression)
     keys, plain = list(objective.state_dict()), objective(output, batch).total
     objective.use_bf16_networks()

@@ -1,6 +1,3 @@
-import os
-from pathlib import Path
-
 import pytest
 import torch
 import torch.nn.functional as F
@@ -17,15 +14,12 @@ CONV1 = (0, 5, 10, 17, 24)
 
 
 @pytest.fixture(scope="module")
-def maps():
+def maps(weights):
     """Every layer's map of both pictures, by torchvision's own network."""
-    folder = os.environ.get("COLORBENCH_WEIGHTS")
-    if not folder or not (Path(folder) / "vgg16_features.pth").exists():
-        pytest.skip("COLORBENCH_WEIGHTS names no folder with vgg16_features.pth")
     from torchvision import models
 
     network = models.vgg16(weights=None)
-    state = torch.load(Path(folder) / "vgg16_features.pth", weights_only=True)
+    state = torch.load(weights / "vgg16_features.pth", weights_only=True)
     network.load_state_dict(state, strict=False)
     mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
     every = []
@@ -59,7 +53,7 @@ def test_presets_against_torchvision(maps):
         torch.testing.assert_close(perceptual(PRED, TARGET, **settings)[0], expected, rtol=1e-4, atol=1e-5)
 
 
-def test_equal_pictures_cost_nothing_and_have_a_finite_gradient(pretrained):
+def test_equal_pictures_cost_nothing_and_have_a_finite_gradient(weights):
     for preset in ("mse", "johnson"):
         pred = PRED.clone().requires_grad_()
         loss = perceptual(pred, PRED, preset=preset)
@@ -89,7 +83,7 @@ def test_what_is_refused(settings, message):
         recipe_of(**settings)
 
 
-def test_an_unknown_layer(pretrained):
+def test_an_unknown_layer(weights):
     with pytest.raises(KeyError, match="known layers: conv1_1"):
         perceptual(PRED, TARGET, layers=("relu9_9",))
 

@@ -1,4 +1,4 @@
-"""Pictures to measure, and the weights and reference files that some tests need."""
+"""Pictures to measure, and the reference files that some tests need."""
 
 import io
 import os
@@ -53,27 +53,11 @@ def random_features(n, width=48, shift=0.0, seed=0):
 
 
 @pytest.fixture
-def weights():
-    folder = os.environ.get("COLORBENCH_WEIGHTS")
-    if not folder or not Path(folder).is_dir():
-        pytest.skip("set COLORBENCH_WEIGHTS to a folder with the pretrained weights")
-    return Path(folder)
-
-
-@pytest.fixture
 def reference(weights):
     folder = Path(os.environ.get("COLORBENCH_REFERENCE", weights.parent / "reference"))
     if not folder.is_dir():
         pytest.skip("set COLORBENCH_REFERENCE to the folder with lpips/ex_ref.png")
     return folder
-
-
-@pytest.fixture
-def no_weights(monkeypatch, tmp_path):
-    """A machine without weights and without a network."""
-    monkeypatch.setenv("COLORBENCH_WEIGHTS", str(tmp_path / "none"))
-    monkeypatch.setenv("COLORBENCH_DOWNLOAD_MB", "0")
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "hub"))
 
 
 @pytest.fixture
