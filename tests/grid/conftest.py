@@ -5,10 +5,14 @@ import os
 import pytest
 
 from benchmarks.kill_twenty import RECIPES, kill_suite
+from colorbench.files import RECORD
 from colorbench.grid.fork_server import ForkServer, can_fork
+from colorbench.grid.job import Job
 from colorbench.grid.run import run
 from colorbench.grid.supervisor import start_worker
-from tests.grid.in_process import InProcess
+from colorbench.record import read_record
+from tests.grid.in_process import InProcess, what_counts
+from tests.training.cells import small_cell
 
 
 @pytest.fixture(autouse=True)
@@ -25,6 +29,17 @@ def spawn():
         return
     with ForkServer() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def alone(tmp_path_factory) -> dict:
+    """What counts in the record of `small_cell(seed=1)`, run in this process."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COLORBENCH_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+        job = Job(tmp_path_factory.mktemp("alone") / "cell", small_cell(seed=1), ("psnr",), device="cpu")
+        if problems := InProcess().execute([job]):
+            raise RuntimeError(problems[0])
+    return what_counts(read_record(job.folder / RECORD))
 
 
 @pytest.fixture(scope="session")

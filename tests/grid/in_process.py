@@ -7,6 +7,12 @@ from colorbench.errors import one_line
 from colorbench.grid.job import read_job
 from colorbench.grid.supervisor import Event
 from colorbench.grid.worker import run_job
+from colorbench.record import Record
+
+
+def what_counts(record: Record) -> dict:
+    """What must be the same bit for bit however a cell was run."""
+    return record.model_dump(exclude={"cost", "attempts"})
 
 
 class InProcess:

@@ -12,9 +12,10 @@ from colorbench.files import LOG, RECORD, is_held
 from colorbench.grid.executors import LocalExecutor, prepared
 from colorbench.grid.fork_server import ForkServer, can_fork
 from colorbench.grid.job import Job
-from colorbench.grid.supervisor import saved_step, start_worker
+from colorbench.grid.supervisor import saved_step
 from colorbench.grid.worker import DONE, PROBLEM, STOPPED
 from colorbench.record import read_record
+from tests.grid.in_process import what_counts
 from tests.grid.meanwhile import deaf_process, kill, parent, training_workers
 from tests.training.cells import small_cell
 
@@ -34,13 +35,10 @@ def job_in(folder, **changes) -> Job:
     return job
 
 
-def test_a_record_equals_that_of_a_process_of_its_own_bit_for_bit(server, tmp_path):
-    forked, own = job_in(tmp_path / "forked"), job_in(tmp_path / "own")
-    workers = server(forked, {}), start_worker(own, {})
-    assert [worker.wait(120) for worker in workers] == [DONE, DONE]
-    records = [read_record(job.folder / RECORD) for job in (forked, own)]
-    first, second = (record.model_dump(exclude={"cost", "attempts"}) for record in records)
-    assert first == second
+def test_a_record_equals_that_of_a_cell_run_alone_bit_for_bit(server, tmp_path, alone):
+    job = job_in(tmp_path / "forked", seed=1)
+    assert server(job, {}).wait(120) == DONE
+    assert what_counts(read_record(job.folder / RECORD)) == alone
 
 
 def test_workers_get_their_environment_and_their_log(server, tmp_path):

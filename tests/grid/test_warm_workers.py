@@ -10,10 +10,10 @@ import pytest
 from colorbench.cell import Budget
 from colorbench.files import LOG, RECORD
 from colorbench.grid.job import Job
-from colorbench.grid.supervisor import start_worker
 from colorbench.grid.warm_workers import WarmWorkers
 from colorbench.grid.worker import DONE, PROBLEM, STOPPED
 from colorbench.record import read_record
+from tests.grid.in_process import what_counts
 from tests.grid.meanwhile import deaf_process, training_workers
 from tests.training.cells import small_cell
 
@@ -27,35 +27,31 @@ def job_in(folder, **changes) -> Job:
     return job
 
 
-def test_cells_follow_each_other_and_equal_those_of_their_own_process(tmp_path):
-    jobs = [job_in(tmp_path / name, seed=seed) for seed, name in enumerate(("zero", "one"))]
-    own = start_worker(alone := job_in(tmp_path / "own", seed=1), {})
-    with WarmWorkers() as workers:
-        first = workers(jobs[0], {})
-        other = workers(job_in(tmp_path / "elsewhere"), {"CUDA_VISIBLE_DEVICES": "1"})
-        assert first.wait(120) == DONE
-        second = workers(jobs[1], {})
-        assert second.pid == first.pid != other.pid
-        assert [worker.wait(120) for worker in (second, other, own)] == [DONE] * 3
-    records = [read_record(job.folder / RECORD).model_dump(exclude={"cost", "attempts"}) for job in (jobs[1], alone)]
-    assert records[0] == records[1]
-
-
-def test_a_worker_ends_when_a_cell_does_not_end_well(tmp_path):
-    broken, stopped, killed = (job_in(tmp_path / name, budget=ENDLESS) for name in ("broken", "stopped", "killed"))
-    broken = replace(broken, source="/nowhere", cell=small_cell(dataset="folder"))
+def test_one_process_runs_cell_after_cell_until_one_does_not_end_well(tmp_path, alone):
+    zero, one = (job_in(tmp_path / name, seed=seed) for seed, name in enumerate(("zero", "one")))
+    broken = replace(job_in(tmp_path / "broken"), source="/nowhere", cell=small_cell(dataset="folder"))
     broken.write()
+    stopped, killed = (job_in(tmp_path / name, budget=ENDLESS) for name in ("stopped", "killed"))
     with WarmWorkers() as workers:
-        first, second, third = (workers(job, {}) for job in (broken, stopped, killed))
+        first = workers(zero, {})
+        on_one, on_two = (workers(job, {"CUDA_VISIBLE_DEVICES": gpu}) for job, gpu in ((stopped, "1"), (killed, "2")))
+        assert first.wait(120) == DONE
+        second = workers(one, {})
+        assert second.wait(120) == DONE
+        third = workers(broken, {})
+        assert third.wait(60) == PROBLEM
+        assert first.pid == second.pid == third.pid
+        assert len({first.pid, on_one.pid, on_two.pid}) == 3  # a process has the environment that it started with
         while not (training_workers(stopped.folder) and training_workers(killed.folder)):
             time.sleep(0.02)
-        second.terminate()
-        third.kill()
-        assert [worker.wait(60) for worker in (first, second, third)] == [PROBLEM, STOPPED, -signal.SIGKILL]
-        assert "/nowhere" in (broken.folder / LOG).read_text()
-        for worker in (first, second, third):
+        on_one.terminate()
+        on_two.kill()
+        assert (on_one.wait(60), on_two.wait(60)) == (STOPPED, -signal.SIGKILL)
+        for worker in (third, on_one, on_two):
             with pytest.raises(ProcessLookupError):
                 os.kill(worker.pid, 0)
+    assert what_counts(read_record(one.folder / RECORD)) == alone
+    assert "/nowhere" in (broken.folder / LOG).read_text()
 
 
 def test_a_worker_that_no_longer_listens_is_replaced(tmp_path):

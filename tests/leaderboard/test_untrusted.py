@@ -300,7 +300,7 @@ def test_a_curve_torn_by_a_kill_gives_its_whole_lines(tmp_path):
     assert [line["step"] for line in read_curve(path)] == [1, 2]
 
 
-FLIPS_PER_FILE = 40
+FLIPS_PER_FILE = 20
 
 
 @pytest.fixture(scope="module")

@@ -60,20 +60,22 @@ def test_each_key_has_a_class_of_its_own_that_can_be_pickled(key):
     assert metric.higher_is_better is METRICS[key].higher_is_better
 
 
-def test_a_pickled_metric_goes_on_in_another_process(pair, tmp_path):
+@pytest.fixture(scope="module")
+def elsewhere(tmp_path_factory) -> dict:
+    """What the two processes of sync_worker.py wrote, by the names of the files."""
+    folder, pair = tmp_path_factory.mktemp("elsewhere"), noisy_pair((3, 3, 48, 40))
     metric = as_torchmetric("ssim")
     metric.update(pair[0][:1], pair[1][:1])
-    torch.save(metric, tmp_path / "metric.pt")
-    torch.save(pair, tmp_path / "pair.pt")
-    code = (
-        "import torch; metric, pair = (torch.load(name, weights_only=False) for name in ('metric.pt', 'pair.pt')); "
-        "metric.update(pair[0][1:], pair[1][1:]); print(metric.compute().item())"
-    )
-    environment = {**os.environ, "PYTHONPATH": str(Path(colorbench.__file__).parents[1])}
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
-    )
-    assert float(done.stdout) == pytest.approx(METRICS["ssim"].function(*pair).mean().item(), rel=1e-6)
+    torch.save(metric, folder / "metric.pt")
+    torch.save(pair, folder / "pair.pt")
+    environment = os.environ | {"GLOO_SOCKET_IFNAME": "lo", "PYTHONPATH": str(Path(colorbench.__file__).parents[1])}
+    command = [sys.executable, Path(__file__).with_name("sync_worker.py"), folder]
+    subprocess.run(command, env=environment, timeout=250, check=True)
+    return {path.stem: json.loads(path.read_text()) for path in folder.glob("*.json")}
+
+
+def test_a_pickled_metric_goes_on_in_another_process(pair, elsewhere):
+    assert elsewhere["pickled"] == pytest.approx(METRICS["ssim"].function(*pair).mean().item(), rel=1e-6)
 
 
 def test_several_share_a_collection_and_its_state(pair):
@@ -110,16 +112,9 @@ def test_gradients_flow_where_the_class_says_so(key):
     assert metric.is_differentiable == (slope > 0)
 
 
-def test_two_processes_give_what_one_gives(tmp_path):
+def test_two_processes_give_what_one_gives(elsewhere):
     """Each of two gloo processes sees a part (3 and 2 pictures) of what one process sees whole."""
-    worker = Path(__file__).with_name("sync_worker.py")
-    environment = {**os.environ, "GLOO_SOCKET_IFNAME": "lo"}
-    store = tmp_path / "store"
-    commands = [[sys.executable, worker, str(store), str(rank)] for rank in range(2)]
-    workers = [
-        subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, cwd=Path.cwd()) for command in commands
-    ]
-    first, second = (json.loads(process.communicate(timeout=250)[0]) for process in workers)
+    first, second = elsewhere["0"], elsewhere["1"]
     assert first == second
     assert first["two"] == pytest.approx(first["one"], rel=1e-6)
     assert set(first["two"]) == {"psnr", "ssim", "colorfulness", "fid", "kid", "delta-cf"}
