@@ -33,7 +33,6 @@ def estimate(
     device: str,
     threads: int | None = None,
     *,
-    longest_seconds: float = LONGEST_SECONDS,
     on_kind: Callable[[str, int, int], None] = lambda label, done, total: None,
 ) -> tuple[Plan, dict[str, str]]:
     """The plan with expected seconds of the cells that are left, and the reasons for recipes that have none: label -> message.
@@ -42,7 +41,6 @@ def estimate(
         plan: of `plan_run`.
         device: where the cells would run, such as "cpu" or "cuda:0".
         threads: of a worker on the CPU.
-        longest_seconds: for all timing together.
         on_kind: told `(label, done, all)` before each kind of step that is timed.
     """
     todo = {c.recipe.label: c for c in plan.todo if c.steps and c.recipe.label not in plan.expected_seconds}
@@ -52,7 +50,7 @@ def estimate(
     path = _file(device, threads, plan)
     known, failed = _read(path), {}
     wanted = {kind.id: (kind, todo[label]) for label, kind in kinds.items() if kind.id not in known}
-    end = time.monotonic() + longest_seconds
+    end = time.monotonic() + LONGEST_SECONDS
     while left := [pair for key, pair in wanted.items() if key not in known and key not in failed]:
         if time.monotonic() > end:
             failed |= {kind.id: "not timed yet; the same command goes on" for kind, _ in left}

@@ -18,6 +18,7 @@ from colorbench.data.mixtures import TRUTH, Truth, read_truth
 from colorbench.files import PREDICTIONS, REFERENCES
 from colorbench.leaderboard.entries import Board, Entry, Run
 from colorbench.leaderboard.intervals import Comparisons, compare, sample
+from colorbench.leaderboard.tiers import ALPHA
 from colorbench.leaderboard.untrusted import read_table
 from colorbench.photo import decode_photo
 
@@ -176,7 +177,7 @@ def _p_below(pairs: Comparisons, k: int, bound: int) -> float:
     return p / 2 if pairs.difference[k, bound] < 0 else 1 - p / 2
 
 
-def leaks(found: Ambiguity, level: float = 0.05) -> list[str]:
+def leaks(found: Ambiguity) -> list[str]:
     """Entries that are significantly better than the best possible (Holm over entries and measures): the harness leaks."""
     tests = [
         (r.p_below, f"{label}: {MEASURES[m]} {r.value:+.3g} beside the best possible")
@@ -187,7 +188,7 @@ def leaks(found: Ambiguity, level: float = 0.05) -> list[str]:
     tests.sort()
     hits = []
     for place, (p, text) in enumerate(tests):
-        if p * (len(tests) - place) >= level:
+        if p * (len(tests) - place) >= ALPHA:
             break
         hits.append(text)
     return hits

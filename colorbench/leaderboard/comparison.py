@@ -224,6 +224,9 @@ def compare_boards(a: Board, b: Board, metric: str) -> list[tuple[str, Differenc
     return [(label, one, float(value)) for (label, one), value in zip(found, p)]
 
 
+_MOST_TIES = 10  # of the leader that are told apart from it
+
+
 @dataclass(frozen=True)
 class Separation:
     """What would tell the leader of a board from an entry that it could not be told apart from.
@@ -239,14 +242,14 @@ class Separation:
     photos: int | None
 
 
-def separations(results: Results, most: int = 10) -> list[Separation]:
+def separations(results: Results) -> list[Separation]:
     """Of the board's leader by the primary metric against its ties, the nearest first; empty without any."""
     board, ranking = results.board, results.primary
     ranked = [k for k in results.order() if ranking.tier[k] is not None]
     if ranking.p_holm is None or len(ranked) < 2:
         return []
     first, alpha = ranked[0], ALPHA / (len(ranked) * (len(ranked) - 1) / 2)
-    tied = [k for k in ranked[1:] if ranking.p_holm[first, k] >= ALPHA][:most]
+    tied = [k for k in ranked[1:] if ranking.p_holm[first, k] >= ALPHA][:_MOST_TIES]
     found = []
     for k in tied:
         one = compare_entries(Side(board, board.entries[first]), Side(board, board.entries[k]), ranking.metric)

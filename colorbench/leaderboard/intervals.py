@@ -62,8 +62,8 @@ class Comparisons:
     df: Float[np.ndarray, "n n"]
     p: Float[np.ndarray, "n n"]
 
-    def half_width(self, level: float = LEVEL) -> Float[np.ndarray, "n n"]:
-        return _quantile(self.df, level) * self.error
+    def half_width(self) -> Float[np.ndarray, "n n"]:
+        return _quantile(self.df) * self.error
 
 
 def sample(
@@ -160,13 +160,13 @@ def photo_covariance(photos: Float[np.ndarray, "n p"] | None) -> tuple[Float[np.
     return centered @ centered.T / ((p - 1) * p), p - 1.0
 
 
-def mean_intervals(data: Sample, level: float = LEVEL) -> tuple[Float[np.ndarray, "n"], Float[np.ndarray, "n"]]:
+def mean_intervals(data: Sample) -> tuple[Float[np.ndarray, "n"], Float[np.ndarray, "n"]]:
     """Half widths and degrees of freedom of each mean's interval; NaN where the seed variance is unknown."""
     photo_variance = _photo_part(data)
     variance = data.seed_variance + photo_variance
     with np.errstate(invalid="ignore", divide="ignore"):
         df = variance**2 / (data.seed_variance**2 / data.seed_df + photo_variance**2 / data.photo_df)
-    half = _quantile(df, level) * np.sqrt(variance)
+    half = _quantile(df) * np.sqrt(variance)
     return np.where(variance > 0, half, np.where(np.isnan(variance), np.nan, 0.0)), df
 
 
@@ -201,8 +201,8 @@ def _paired_photo_part(data: Sample):
     return np.maximum(own[:, None] + own[None, :] - 2 * data.photos, 0.0)
 
 
-def _quantile(df, level: float):
+def _quantile(df):
     from scipy import stats
 
     with np.errstate(invalid="ignore"):
-        return stats.t.ppf(0.5 + level / 2, df)
+        return stats.t.ppf(0.5 + LEVEL / 2, df)

@@ -28,16 +28,16 @@ def power(difference: float, error: float, df: float, alpha: float = 1 - LEVEL) 
     return float(stats.nct.sf(edge, df, shift) + stats.nct.cdf(-edge, df, shift))
 
 
-def detectable(error: float, df: float, alpha: float = 1 - LEVEL, wanted: float = POWER) -> float:
-    """The smallest true difference that is found with probability `wanted`; NaN where the error is unknown."""
+def detectable(error: float, df: float, alpha: float = 1 - LEVEL) -> float:
+    """The smallest true difference that is found with probability POWER; NaN where the error is unknown."""
     from scipy import optimize
 
     if not (error > 0 and df > 0):
         return float("nan")
     top = 1.0
-    while power(top, 1.0, df, alpha) < wanted:
+    while power(top, 1.0, df, alpha) < POWER:
         top *= 2
-    found = optimize.root_scalar(lambda shift: power(shift, 1.0, df, alpha) - wanted, bracket=(0.0, top), xtol=1e-4)
+    found = optimize.root_scalar(lambda shift: power(shift, 1.0, df, alpha) - POWER, bracket=(0.0, top), xtol=1e-4)
     return error * float(found.root)
 
 

@@ -18,6 +18,7 @@ from colorbench.data.mixtures import TRUTH
 from colorbench.files import PREDICTIONS, REFERENCES, write_atomically
 from colorbench.leaderboard.entries import Board
 from colorbench.leaderboard.intervals import compare, sample
+from colorbench.leaderboard.tiers import ALPHA
 from colorbench.leaderboard.untrusted import read_table
 from colorbench.photo import decode_photo
 
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 COMPARED = ("bayes-sample", "bayes-mode", "bayes-median", "bayes-mean", "gray", "shuffled-ab")
 KEPT = "rewards.parquet"
 """Scores of the compared baselines, kept beside the records: columns label, photo, metric, value; photo "" is a set's."""
-ALPHA = 0.05
 
 
 @dataclass(frozen=True)
