@@ -54,8 +54,8 @@ def test_a_picture_too_small_names_the_size(row):
 
 
 @pytest.mark.compiled
-@pytest.mark.parametrize(("size", "training"), [(64, True), (37, False)])
-def test_compiles_without_graph_breaks(row, size, training):
+def test_compiles_without_graph_breaks(row):
+    """In training, at a size that has to be padded: evaluation and other sizes do less."""
     torch.compiler.reset()
-    network = build_generator(row.key, **row.small).train(training)
-    torch.compile(network, backend="eager", fullgraph=True)(torch.rand(2, 1, size, size))
+    network = build_generator(row.key, **row.small).train()
+    torch.compile(network, backend="eager", fullgraph=True)(torch.rand(2, 1, 37, 37))

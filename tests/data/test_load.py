@@ -1,5 +1,6 @@
 import hashlib
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -237,8 +238,9 @@ def test_nothing_usable_is_an_error_with_names(tmp_path, cache):
         load(tmp_path)
 
 
+@pytest.mark.skipif(not Path("/proc/self/mem").is_file(), reason="only Linux has a file that nobody can read")
 def test_unreadable_files_alone(tmp_path, cache):
     for number in range(12):
-        (tmp_path / f"{number}.png").symlink_to(tmp_path / "nowhere.png")
-    with pytest.raises(ValueError, match=r"none of 12 pictures can be read .*No such file"):
+        (tmp_path / f"{number}.png").symlink_to("/proc/self/mem")
+    with pytest.raises(ValueError, match=r"none of 12 pictures can be read .*Input/output error"):
         load(tmp_path)

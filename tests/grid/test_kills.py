@@ -1,4 +1,7 @@
-"""Killed runs: the shortened form of benchmarks/kill_twenty.py."""
+"""A killed run: the shortened form of benchmarks/kill_twenty.py, which also kills workers in the same instant.
+
+That workers are killed, and that their engine is, test_run, test_on_slurm and test_on_ray ask.
+"""
 
 import shutil
 
@@ -11,13 +14,13 @@ from colorbench.grid.run import run
 
 
 @pytest.mark.timeout(900)
-def test_two_kills_and_the_record_equals_bit_for_bit(kills_suite, undisturbed, tmp_path, spawn):
+def test_the_harness_is_killed_and_the_record_equals_bit_for_bit(kills_suite, undisturbed, tmp_path, spawn):
+    """Its worker notices, saves and ends; the next run waits for it and goes on from there."""
     grid = Grid(kills_suite, tmp_path / "broken")
-    for workers_too in (True, False):  # killed as soon as the cell has trained a little further
-        process = grid.start()
-        grid.wait_for_training(process)
-        grid.kill(process, workers_too)
-        assert grid.look() != "nothing yet"
+    process = grid.start()
+    grid.wait_for_training(process)
+    grid.kill(process, workers_too=False)
+    assert grid.look() != "nothing yet"
     report = run(kills_suite, out=grid.out, executor=LocalExecutor(["cpu"], spawn=spawn), build=False)
     assert report.problems == ()
     grid.look()

@@ -153,7 +153,7 @@ class Removing(InProcess):
 
 
 def test_an_output_folder_that_is_removed_in_the_middle_is_a_problem(tmp_path):
-    report = run(tiny_suite(), out=tmp_path, executor=Removing(tmp_path / "tiny"))
+    report = run(tiny_suite(), out=tmp_path, executor=Removing(tmp_path / "tiny"), build=False)
     assert report.problems == (
         "gray seed 0: its record was removed while the run went on; the same command makes it again",
     )

@@ -26,11 +26,8 @@ SHOWN = ("delta-e-2000", "psnr", "colorfulness")
 ENTRIES = {"averager": "bayes-mean", "decider": "bayes-mode", "hedger": "bayes-sample"}
 
 
-def write_scenes(root: Path, leak: float = 0.0) -> Path:
-    """Every baseline, and three "trained" entries of two seeds: a Bayes baseline with a little error in each object.
-
-    `leak`: share of the true color that the averager knows.
-    """
+def write_scenes(root: Path) -> Path:
+    """Every baseline, and three "trained" entries of two seeds: a Bayes baseline with a little error in each object."""
     protocol = board_protocol(dataset="mixtures", size_px=SIZE, limit_train=4, limit_test=SCENES)
     test = load_dataset_photos(
         "mixtures", size_px=SIZE, limit_train=4, limit_test=SCENES, cache_dir=root / "cache"
@@ -39,13 +36,13 @@ def write_scenes(root: Path, leak: float = 0.0) -> Path:
     save_pictures(folder / REFERENCES, torch.from_numpy(np.array(test.pixels)), test.ids)
     test.truth.write(folder / TRUTH)
 
-    def predictions(key, error=0.0, seed=0, leak=0.0):
+    def predictions(key, error=0.0, seed=0):
         predict = baseline_predict(key, test, 0, torch.zeros(2), torch.device("cpu"))
         draws = torch.Generator().manual_seed(seed)
 
         def changed(truth: Batch, rows: list[int]) -> Output:
             ab = predict(truth, rows).ab + error * torch.randn(len(rows), 2, 1, 1, generator=draws)
-            return Output.from_ab((1 - leak) * ab + leak * truth.ab, truth.lightness)
+            return Output.from_ab(ab, truth.lightness)
 
         return predict_all(changed, test, batch=16, device=torch.device("cpu"))
 
@@ -62,6 +59,5 @@ def write_scenes(root: Path, leak: float = 0.0) -> Path:
             write(Recipe(generator=key), 0, predictions(key))
     for name, key in ENTRIES.items():
         for seed in range(2):
-            known = leak if name == "averager" else 0.0
-            write(Recipe(generator="unet", loss="l1", name=name), seed, predictions(key, 1.5, seed + 1, known))
+            write(Recipe(generator="unet", loss="l1", name=name), seed, predictions(key, 1.5, seed + 1))
     return folder

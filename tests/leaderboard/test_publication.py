@@ -158,7 +158,7 @@ def test_published_links_hold_or_go(pair, tmp_path):
 def test_all_boards_of_a_folder_and_a_page_that_lists_them(pair, tmp_path):
     folder, other = pair
     (folder.parent / "no-board").mkdir()
-    listed = publish_all(folder.parent, tmp_path / "site")
+    listed = publish_all(folder.parent, tmp_path / "site", plots=False)
     assert 'href="synthetic/index.html"' in listed.read_text()
     assert "unet+l1 is the only entry" in listed.read_text()
     assert 'href="../synthetic-kodak/index.html"' in page(tmp_path / "site" / folder.name)

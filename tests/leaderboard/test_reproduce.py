@@ -6,6 +6,7 @@ import shlex
 import pytest
 from typer.testing import CliRunner
 
+from colorbench import running
 from colorbench.cell import Recipe
 from colorbench.cli import app
 from colorbench.grid.plan import plan_run
@@ -14,7 +15,10 @@ from colorbench.suites import load_suite, override_suite
 
 
 @pytest.mark.parametrize("changed", [{}, {"losses": ["100*l1 + patchgan"], "budget": "2steps", "seeds": 2}], ids=str)
-def test_the_command_finds_the_same_key(new_record, changed, tmp_path):
+def test_the_command_finds_the_same_key(new_record, changed, tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        running, "estimate", lambda plan, *_, **__: (plan, {})
+    )  # how long it would take is another question
     plan = plan_run(override_suite(load_suite("smoke"), **changed), out=tmp_path)
     cell = plan.states[-1][0]
     line, _ = command(new_record().model_copy(update={"cell": cell, "key": cell.key}))

@@ -11,7 +11,7 @@ import sys
 import traceback
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from types import SimpleNamespace
@@ -19,6 +19,7 @@ from types import SimpleNamespace
 from tests.null_device.harness import Counts, missing, read_counts, run_on_null_device
 
 STEPS = 2
+ENVIRONMENT = {"COLORBENCH_COMPILE": "0", "COLORBENCH_DOWNLOAD_MB": "0"}
 
 
 @dataclass
@@ -36,8 +37,17 @@ class Row:
 def measure(suite_name: str = "smoke", *words: str) -> list[Row]:
     """The recipes of a suite whose labels have one of these words, or all, in a process on the null device."""
     command = ["-m", "tests.null_device.table", "--here", suite_name, *words]
-    done = run_on_null_device(command, env={"COLORBENCH_COMPILE": "0", "COLORBENCH_DOWNLOAD_MB": "0"}, timeout=1200)
-    rows = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    return read_rows(run_on_null_device(command, env=ENVIRONMENT, timeout=1200).stdout.splitlines())
+
+
+def as_lines(rows: Iterable[Row]) -> Iterator[str]:
+    """One JSON object per row."""
+    return (json.dumps(asdict(row)) for row in rows)
+
+
+def read_rows(lines: Iterable[str]) -> list[Row]:
+    """What `as_lines` gave; other lines are passed over."""
+    rows = [json.loads(line) for line in lines if line.startswith("{")]
     return [Row(**row | {"eager": Counts(**row["eager"]), "usual": Counts(**row["usual"])}) for row in rows]
 
 
@@ -61,7 +71,7 @@ def show(rows: list[Row]) -> Iterator[str]:
             yield f"    not captured: {row.refused}"
 
 
-def measure_here(suite_name: str, words: list[str]) -> Iterator[Row]:
+def measure_here(suite_name: str, words: Sequence[str] = ()) -> Iterator[Row]:
     """What `measure` runs on the device."""
     import numpy as np
     import torch
@@ -133,7 +143,7 @@ def _waiting_lines() -> Iterator[Counter]:
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--here"]:
-        for row in measure_here(sys.argv[2], sys.argv[3:]):
-            print(json.dumps(asdict(row)), flush=True)
+        for line in as_lines(measure_here(sys.argv[2], sys.argv[3:])):
+            print(line, flush=True)
     else:
         print(missing() or "\n".join(show(measure(*sys.argv[1:]))))

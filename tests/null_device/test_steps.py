@@ -3,7 +3,7 @@
 import pytest
 
 from tests.null_device.harness import missing
-from tests.null_device.table import STEPS, measure, show
+from tests.null_device.table import STEPS, show
 
 pytestmark = pytest.mark.skipif(bool(missing()), reason=missing() or "")
 
@@ -11,8 +11,8 @@ ON_THE_HOST = "its image pool decides on the host"
 MOST_LAUNCHES = 20  # per step: the graph, its random numbers, and the loader's crops and flips
 
 
-def test_every_step_is_one_graph_and_waits_for_nothing():
-    rows = measure("smoke")
+def test_every_step_is_one_graph_and_waits_for_nothing(found):
+    rows = found["rows"]
     table = "\n".join(show(rows))
     failed = {row.label: row.failure for row in rows if row.failure and "WeightsMissing" not in row.failure}
     stepped = [row for row in rows if not row.failure]

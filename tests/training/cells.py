@@ -47,6 +47,5 @@ def small_cell(loss="l1", generator="unet", seed=0, recipe=None, **changes) -> C
     protocol = small_protocol(**changes)
     options = {"width": 4, "depth": 2} if generator == "unet" else {}
     recipe = recipe or Recipe(generator=generator, loss=loss, options=options)
-    return Cell(
-        suite="tiny", protocol=protocol, recipe=recipe, seed=seed, data_hash=load_protocol_photos(protocol).hash
-    )
+    photos = load_protocol_photos(protocol.model_copy(update={"dataset": "embedded"}))
+    return Cell(suite="tiny", protocol=protocol, recipe=recipe, seed=seed, data_hash=photos.hash)
