@@ -3,7 +3,18 @@
 import math
 from pathlib import Path
 
-from colorbench.console import loading, note, notes, progress, show, show_json, show_sentences, show_table, warn
+from colorbench.console import (
+    add_bar,
+    loading,
+    note,
+    notes,
+    progress,
+    show,
+    show_json,
+    show_sentences,
+    show_table,
+    warn,
+)
 from colorbench.files import printable, write_atomically
 from colorbench.leaderboard.comparison import (
     Difference,
@@ -17,7 +28,7 @@ from colorbench.leaderboard.comparison import (
 from colorbench.leaderboard.entries import Board
 from colorbench.leaderboard.table import arrow, csv, p_text, significant
 from colorbench.plugins import load_plugins
-from colorbench.scoring import check_folder, parts_folder
+from colorbench.scoring import check_folder, first_device, score_folder
 
 
 def compare_and_print(
@@ -84,22 +95,18 @@ def _folders(a: Path, b: Path, truth: Path | None, metrics, *, resize: bool, dev
     for folder in (a, b, truth):
         check_folder(folder)
     with loading():
-        from colorbench.grid.executors import find_devices
-        from colorbench.leaderboard.scoring import forget_parts, score_folders_in_parts
+        from colorbench.leaderboard.scoring import forget_parts
 
-        where = find_devices(device)[0] if device else None
-    frames, kept = [], []
+        where = first_device(device)
     with progress() as bars:
-        for folder in (a, b):
-            task = bars.add_task(f"scoring {printable(folder.name)}", total=None)
-            kept.append(parts_folder(folder, truth, metrics, resize))
-            frames.append(
-                score_folders_in_parts(
-                    folder, truth, metrics, kept[-1], resize=resize, device=where,
-                    on_progress=lambda done, total, task=task: bars.update(task, completed=done, total=total),
-                )
-            )  # fmt: skip
-    for parts in kept:
+        scored = [
+            score_folder(
+                folder, truth, metrics, add_bar(bars, f"scoring {printable(folder.name)}"), resize=resize, device=where
+            )
+            for folder in (a, b)
+        ]
+    frames = [frame for frame, _ in scored]
+    for _, parts in scored:
         forget_parts(parts)
     names = (printable(a.name), printable(b.name)) if a.name != b.name else (printable(a), printable(b))
     missing = frames[0].attrs["missing"] | frames[1].attrs["missing"]

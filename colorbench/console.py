@@ -57,6 +57,12 @@ def progress(*columns: str | ProgressColumn) -> Progress:
     return Progress(*columns, console=notes, transient=True, disable=notes.quiet or not notes.is_terminal)
 
 
+def add_bar(bars: Progress, label: str) -> Callable[[int, int], None]:
+    """Add a bar; give the function that moves it: how many are done, how many there are."""
+    task = bars.add_task(label, total=None)
+    return lambda done, total: bars.update(task, completed=done, total=total)
+
+
 @contextmanager
 def loading(what: str = "torch") -> Iterator[None]:
     """Say on a terminal what is being loaded: seconds in which nothing else is seen."""

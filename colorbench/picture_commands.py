@@ -31,26 +31,15 @@ def score(
 
     With --protocol: by the rules of papers' own scripts, one column per protocol.
     """
-    from colorbench.scoring import protocols_and_print, score_and_print
+    from colorbench.scoring import score_and_print
 
-    if protocol:
-        if metrics:
-            raise WrongUsage("--metrics and --protocol: a protocol has its own measures; leave out one of the two")
-        protocols_and_print(
-            predictions,
-            references,
-            split_names(protocol),
-            out=out,
-            resize=resize,
-            device=device,
-            plugins=plugin or [],
-            as_json=as_json,
-        )
-        return
+    if protocol and metrics:
+        raise WrongUsage("--metrics and --protocol: a protocol has its own measures; leave out one of the two")
     score_and_print(
         predictions,
         references,
         split_names(metrics),
+        protocols=split_names(protocol),
         out=out,
         resize=resize,
         device=device,

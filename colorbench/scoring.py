@@ -1,17 +1,17 @@
 """`colorbench score`, `retest` and `colorize`: progress, tables and messages around the public functions."""
 
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
 from colorbench.console import (
+    add_bar,
     building,
     fail,
     loading,
     note,
-    notes,
     progress,
     results,
     show,
@@ -31,8 +31,9 @@ MOST_NAMED = 10
 def score_and_print(
     predictions: Path,
     references: Path,
-    metrics: list[str] | None,
+    metrics: list[str] | None = None,
     *,
+    protocols: list[str] | None = None,
     out: Path | None,
     resize: bool,
     device: str | None,
@@ -41,29 +42,63 @@ def score_and_print(
 ) -> None:
     """Score a folder, print the means, write the rows. After a stop the same call continues.
 
-    A folder of folders holds several samples per photo, which are scored by `score_samples`, anew at each call.
+    A folder of folders holds several samples per photo, which are scored by `score_samples`, anew at each call. With
+    `protocols` it is scored, anew at each call, by the rules of papers: one row per measure, one column per protocol, and
+    how far each measure moves.
     """
     _check_paths(predictions, references, out)
-    load_plugins(plugins)
-    with loading():
-        from colorbench.grid.executors import find_devices
-        from colorbench.leaderboard.scoring import forget_parts, score_folders_in_parts
-        from colorbench.metrics.samples import holds_samples, score_samples
+    parts = None
+    with _starts_over() if protocols else nullcontext():
+        load_plugins(plugins)
+        with loading():
+            from colorbench.leaderboard.scoring import forget_parts
+            from colorbench.metrics import score_protocols
+            from colorbench.metrics.samples import holds_samples, score_samples
 
-        device = find_devices(device)[0] if device else None
-    with progress() as bars:
-        task, parts = bars.add_task("scoring", total=None), parts_folder(predictions, references, metrics, resize)
+            options = {"resize": resize, "device": first_device(device)}
+        with progress() as bars:
+            watch = add_bar(bars, "scoring")
+            if protocols:
+                frame = score_protocols(predictions, references, protocols, on_progress=watch, **options)
+            elif holds_samples(predictions):
+                with _starts_over():
+                    frame = score_samples(predictions, references, metrics, on_progress=watch, **options)
+            else:
+                frame, parts = score_folder(predictions, references, metrics, watch, **options)
+    rows = _show_protocols(frame, as_json) if protocols else _show_means(frame, as_json)
+    if out is not None:
+        write_atomically(out, _file_of(rows, out.suffix))
+        note(f"{len(frame)} rows written to {out}")
+    if parts:
+        forget_parts(parts)
 
-        def watch(done: int, total: int) -> None:
-            bars.update(task, completed=done, total=total)
 
-        if holds_samples(predictions):
-            with _starts_over():
-                frame = score_samples(predictions, references, metrics, resize=resize, device=device, on_progress=watch)
-        else:
-            frame = score_folders_in_parts(
-                predictions, references, metrics, parts, resize=resize, device=device, on_progress=watch
-            )
+def first_device(device: str | None) -> str | None:
+    """The first of the devices that `--device` names; None when it was not given."""
+    from colorbench.grid.executors import find_devices
+
+    return find_devices(device)[0] if device else None
+
+
+def score_folder(
+    predictions: Path,
+    references: Path,
+    metrics: list[str] | None,
+    watch: Callable[[int, int], None],
+    *,
+    resize: bool,
+    device: str | None,
+):
+    """The scores, and the folder of finished parts from which a stopped call continues; to be forgotten at the end."""
+    from colorbench.leaderboard.scoring import score_folders_in_parts
+
+    parts = _parts_folder(predictions, references, metrics, resize)
+    options = {"resize": resize, "device": device, "on_progress": watch}
+    return score_folders_in_parts(predictions, references, metrics, parts, **options), parts
+
+
+def _show_means(frame, as_json: bool):
+    """Print means and what is missing; give the rows to write."""
     rows = mean_rows(frame)
     if as_json:
         show_json({"metrics": rows, **{key: frame.attrs[key] for key in _FACTS if key in frame.attrs}})
@@ -72,44 +107,15 @@ def score_and_print(
         cells = [["-" if cell is None else cell for cell in row] for row in cells]
         show_table(["metric", "mean", "sd over pictures", "pictures", "better", "unit"], cells)
     _tell_attributes(frame)
-    if out is not None:
-        write_atomically(out, _as_bytes(frame, out.suffix))
-        note(f"{len(frame)} rows written to {out}")
-    forget_parts(parts)
+    return frame.assign(**frame.attrs["set"])  # of all pictures together: the same value in every row
 
 
-def protocols_and_print(
-    predictions: Path,
-    references: Path,
-    protocols: list[str] | None,
-    *,
-    out: Path | None,
-    resize: bool,
-    device: str | None,
-    plugins: list[Path],
-    as_json: bool = False,
-) -> None:
-    """Score a folder by the rules of papers: one row per measure, one column per protocol, and how far each measure moves."""
-    with _starts_over():
-        load_plugins(plugins)
-        with loading():
-            from colorbench.grid.executors import find_devices
-            from colorbench.metrics import score_protocols
-            from colorbench.metrics.protocol_score import spread
-            from colorbench.metrics.protocols import MEASURES, PROTOCOLS, protocol_rows
-    protocol_rows(protocols)  # a wrong name is refused before anything is read
-    _check_paths(predictions, references, out)
-    with _starts_over(), progress() as bars:
-        task = bars.add_task("scoring", total=None)
-        frame = score_protocols(
-            predictions,
-            references,
-            protocols,
-            resize=resize,
-            device=find_devices(device)[0] if device else None,
-            on_progress=lambda done, total: bars.update(task, completed=done, total=total),
-        )
-    moves, values = spread(frame).to_dict(), frame.to_dict("index")
+def _show_protocols(frame, as_json: bool):
+    """Print a row per measure and why cells are empty; give the rows to write."""
+    from colorbench.metrics.protocol_score import spread
+    from colorbench.metrics.protocols import MEASURES, PROTOCOLS
+
+    moves, values = spread(frame), frame.to_dict("index")
     if as_json:
         facts = {"pictures": frame.attrs["pictures"], "measures": []}
         for key, found in values.items():
@@ -123,10 +129,7 @@ def protocols_and_print(
         cells = [[key, *map(_number, values[key].values()), _number(moves[key])] for key in values]
         show_table(heads, cells if results.is_terminal else [heads, *cells])  # the columns differ from call to call
     _tell_protocols(frame)
-    if out is not None:
-        frame["moves"] = spread(frame)
-        write_atomically(out, _file_of(frame, out.suffix))
-        note(f"{len(frame)} rows written to {out}")
+    return frame.assign(moves=moves)
 
 
 @contextmanager
@@ -169,7 +172,7 @@ def check_folder(folder: Path) -> None:
         raise ValueError(f"{folder} {what}; give the folder that holds the pictures{hint}")
 
 
-def parts_folder(*request) -> Path:
+def _parts_folder(*request) -> Path:
     """The folder in the cache, named by the request, where finished parts of a scoring are kept until all is done."""
     from colorbench.data import cache_folder
 
@@ -232,10 +235,6 @@ def _name(problems, word: str) -> None:
         warn(f"{count} more are {word}: {reason}")
 
 
-def _as_bytes(frame, ending: str) -> bytes:
-    return _file_of(frame.assign(**frame.attrs["set"]), ending)  # of all pictures together: the same value in every row
-
-
 def _file_of(frame, ending: str) -> bytes:
     """A table as CSV or parquet, its index the first column."""
     import io
@@ -266,10 +265,9 @@ def retest_and_print(
     load_plugins(plugins)
     with loading():
         from colorbench.grid.retest import plan_retest, retest
-    with notes.status("looking at the photos"):
-        plan = plan_retest(
-            folder, source, name, dataset=dataset, metrics=metrics, train_source=train_source, sizes=_pixels(sizes)
-        )
+    options = {"dataset": dataset, "metrics": metrics, "train_source": train_source, "sizes": _pixels(sizes)}
+    with progress() as bars:
+        plan = plan_retest(folder, source, name, on_photos=add_bar(bars, "looking at the photos"), **options)
     for fact in plan.told:
         note(f"{fact}.")
     with progress() as bars:

@@ -10,7 +10,7 @@ from PIL import Image
 
 from colorbench.data import cache_folder
 from colorbench.errors import WrongUsage
-from colorbench.scoring import colorize_and_print, mean_rows, protocols_and_print, score_and_print
+from colorbench.scoring import colorize_and_print, mean_rows, score_and_print
 from colorbench.training.train import train
 from tests.training.cells import small_cell
 
@@ -93,7 +93,7 @@ def test_a_metric_of_the_whole_set_has_no_spread():
 
 def test_protocols_side_by_side(folders, no_weights, tmp_path, capsys):
     options = {"out": tmp_path / "rules.csv", "resize": False, "device": None, "plugins": []}
-    protocols_and_print(*folders, ["colorformer", "mean-error", "icolorit"], **options)
+    score_and_print(*folders, protocols=["colorformer", "mean-error", "icolorit"], **options)
     printed = capsys.readouterr()
     heads, psnr, lpips, colorfulness = csv.reader(printed.out.splitlines(), delimiter="\t")
     assert heads == ["measure", "colorformer", "mean-error", "icolorit", "moves by"]
@@ -112,7 +112,7 @@ def test_protocols_side_by_side(folders, no_weights, tmp_path, capsys):
 
 def test_protocols_as_json_and_why_cells_are_empty(folders, no_weights, capsys):
     options = {"out": None, "resize": False, "device": None, "plugins": []}
-    protocols_and_print(*folders, ["ddcolor-crop", "clean-fid"], as_json=True, **options)
+    score_and_print(*folders, protocols=["ddcolor-crop", "clean-fid"], as_json=True, **options)
     printed = capsys.readouterr()
     facts = json.loads(printed.out)
     rows = {row["measure"]: row for row in facts["measures"]}
@@ -134,7 +134,7 @@ def test_refused_before_anything_is_read(folders, tmp_path):
     with pytest.raises(ValueError, match="is a file, not a folder"):
         score_and_print(folders[0] / "0.png", folders[1], None, **OPTIONS)
     with pytest.raises(KeyError, match=r"unknown protocol 'ct3'; known protocols: .* did you mean 'ct2'"):
-        protocols_and_print(tmp_path / "absent", folders[1], ["ct3"], **OPTIONS)
+        score_and_print(*folders, protocols=["ct3"], **OPTIONS)
 
 
 def test_a_photo_that_cannot_be_read_makes_the_status_one(tmp_path, capsys):

@@ -102,7 +102,6 @@ def calibrate(
     warmup_steps: int | None = None,
     block_steps: int | None = None,
     on_step: Callable[[Step], None] = lambda step: None,
-    on_photos: Callable[[int, int], None] | None = None,
 ) -> Calibration:
     """Time a training step of every recipe of a suite.
 
@@ -121,7 +120,7 @@ def calibrate(
     """
     os.environ["COLORBENCH_COMPILE"] = "1" if suite.protocol.compile else "0"  # as in a worker
     cells = cells_to_time(suite)
-    bench = _Bench(suite, cells, Path(out), source, device, warmup_steps, block_steps, on_photos)
+    bench = _Bench(suite, cells, Path(out), source, device, warmup_steps, block_steps)
     bench.measure(on_step)
     table = bench.table()
     write_table(table, out)
@@ -157,7 +156,6 @@ class _Bench:
         device: str | None,
         warmup_steps: int | None,
         block_steps: int | None,
-        on_photos: Callable[[int, int], None] | None,
     ):
         import torch
 
@@ -172,7 +170,7 @@ class _Bench:
         self.timers: dict[str, StepTimer] = {}
         self.rebuilt, self.built = 0, set()
         self.parts = self._open()
-        self.photos = load_protocol_photos(suite.protocol, source, on_photos)
+        self.photos = load_protocol_photos(suite.protocol, source)
 
     def measure(self, on_step: Callable[[Step], None]) -> None:
         """All blocks that are missing."""
