@@ -115,7 +115,8 @@ def _show_protocols(frame, as_json: bool):
     from colorbench.metrics.protocol_score import spread
     from colorbench.metrics.protocols import MEASURES, PROTOCOLS
 
-    moves, values = spread(frame), frame.to_dict("index")
+    moved = spread(frame)
+    moves, values = moved.to_dict(), frame.to_dict("index")
     if as_json:
         facts = {"pictures": frame.attrs["pictures"], "measures": []}
         for key, found in values.items():
@@ -129,7 +130,7 @@ def _show_protocols(frame, as_json: bool):
         cells = [[key, *map(_number, values[key].values()), _number(moves[key])] for key in values]
         show_table(heads, cells if results.is_terminal else [heads, *cells])  # the columns differ from call to call
     _tell_protocols(frame)
-    return frame.assign(moves=moves)
+    return frame.assign(moves=moved)
 
 
 @contextmanager

@@ -21,7 +21,7 @@ def test_the_board_shows_it_and_an_exported_one_too(scenes, tmp_path):
     assert "rewards_averaging" in pd.read_csv(out / REWARDS)
     assert what_losses_do(out).startswith("averager averages: ")
     assert "## What does each metric reward?" in (out / TEXT).read_text(encoding="utf-8")
-    exported = export(scenes, tmp_path / "kept")
+    exported = export(scenes, tmp_path / "kept", plots=False)
     assert (exported / TRUTH).is_file()
     assert (exported / OBJECTS).is_file()
     assert not (exported / "references").exists()

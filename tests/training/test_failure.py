@@ -37,8 +37,12 @@ def test_the_record_says_what_the_broken_process_knew(tmp_path):
     assert record.scores == gray.scores
 
 
-def test_without_its_record_the_cell_stays_open(tmp_path):
-    other_photos = small_cell().model_copy(update={"data_hash": "0" * 64})
-    with pytest.raises(OSError, match=r"an illegal memory access.*could not be written: .*folder has changed"):
-        failure_of(other_photos, tmp_path)
+def test_without_its_record_the_cell_stays_open(tmp_path, monkeypatch):
+    """The last line of the process that should have written it says why."""
+    python = tmp_path / "python"
+    python.write_text("#!/bin/sh\necho Traceback: >&2\necho OSError: no space left >&2\nexit 1\n")
+    python.chmod(0o755)
+    monkeypatch.setattr("sys.executable", str(python))
+    with pytest.raises(OSError, match=r"an illegal memory access.*could not be written: OSError: no space left"):
+        failure_of(small_cell(), tmp_path)
     assert not (tmp_path / "record.json").exists()
