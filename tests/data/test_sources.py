@@ -1,5 +1,7 @@
 import os
 
+import pytest
+
 from colorbench.data import cache_folder, load_dataset_photos
 
 
@@ -44,7 +46,7 @@ def test_where_the_cache_is(monkeypatch, tmp_path):
     "content", [b"[]", b'{"photo-001.png": 3}', b'{"photo-001.png": ["1:1"]}', b"\xff", b"[" * 100_000]
 )
 def test_a_damaged_list_of_hashes_is_made_again(tree, cache, content):
-    first = data_hash("folder", source=tree, size_px=32)
+    first = load_dataset_photos("folder", source=tree, size_px=32).hash
     (listing,) = (cache / "listings").glob("*.json")
     listing.write_bytes(content)
-    assert data_hash("folder", source=tree, size_px=32) == first
+    assert load_dataset_photos("folder", source=tree, size_px=32).hash == first

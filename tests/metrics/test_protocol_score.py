@@ -121,12 +121,12 @@ def test_clean_fid(weights, folders):
     assert found == pytest.approx(_distance(pred, photo), rel=1e-3)
 
 
-def test_fid_of_ct2_on_its_own_network(folders, no_weights, tmp_path):
+def test_fid_of_ct2_on_its_own_network(folders, no_weights):
     """torchvision's Inception with random weights, its blocks in a row as the script has them."""
     torch.manual_seed(0)
     inception = models.inception_v3(weights=None, init_weights=False).eval()
-    (tmp_path / "none").mkdir()
-    torch.save(inception.state_dict(), tmp_path / "none" / "inception_v3_google-1a9a5a14.pth")
+    (no_weights / "weights").mkdir()
+    torch.save(inception.state_dict(), no_weights / "weights" / "inception_v3_google-1a9a5a14.pth")
     blocks = [inception.Conv2d_1a_3x3, inception.Conv2d_2a_3x3, inception.Conv2d_2b_3x3, nn.MaxPool2d(3, 2)]
     blocks += [inception.Conv2d_3b_1x1, inception.Conv2d_4a_3x3, nn.MaxPool2d(3, 2)]
     blocks += [getattr(inception, f"Mixed_{name}") for name in ("5b", "5c", "5d", "6a", "6b", "6c", "6d", "6e")]
