@@ -9,12 +9,12 @@ from pathlib import Path
 
 from colorbench.calibrating import refuse_cpu, table_of_run
 from colorbench.console import (
+    add_bar,
     building,
     duration,
     fail,
     loading,
     note,
-    notes,
     progress,
     show,
     show_json,
@@ -82,8 +82,9 @@ def run_suite(
         with loading("the networks"):
             refuse_cpu(cells_with_steps(suite, steps), steps, name, source)
     with nullcontext() if dry_run or by_gpu else prepared(runner):  # workers import while the photos are looked at
-        with notes.status("looking at the photos"):
-            plan = plan_run(suite, out=out, source=source, table=steps)
+        with progress() as bars:
+            told = add_bar(bars, "looking at the photos")
+            plan = plan_run(suite, out=out, source=source, table=steps, on_photos=told)
         suite = plan.suite
         if by_gpu:
             refuse_cpu(plan.todo, plan.table, name, source)

@@ -16,7 +16,7 @@ def test_every_norm_paints(norm, gray):
 def test_the_first_skip_reaches_the_end():
     """With the enlarged half cut off, the picture still depends on the finest level alone."""
     torch.manual_seed(0)
-    network = UNet(width=2, depth=1, norm="none").eval()
+    network = UNet(width=8, depth=1, norm="none").eval()
     with torch.no_grad():
         network.ups[0][1][0].weight.zero_()
         network.ups[0][1][0].bias.zero_()
