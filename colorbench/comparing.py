@@ -179,6 +179,7 @@ def _show_boards(a: Board, b: Board, metrics: list[str], asked: bool, out: Path 
 def _numbers(one: Difference) -> list[str]:
     half = one.half
     gap = significant(one.difference, half)
+    gap = gap if gap.strip("-0.") else gap.removeprefix("-")  # no sign of zero
     return [
         *(significant(mean, half) for mean in one.means),
         gap if math.isnan(half) else f"{gap} ± {significant(half, half)}",

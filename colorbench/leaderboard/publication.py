@@ -60,7 +60,7 @@ def publish(
     Raises:
         FileNotFoundError: no record in `run_dir`.
         Moved: the dataset is no longer at `parent_commit`.
-        ValueError: a target of another form.
+        ValueError: a target of another form; or pictures of a board whose suite says that none may be shown.
     """
     run_dir, hub = Path(run_dir), _HUB.fullmatch(str(target))
     if hub is None and "://" in str(target):
@@ -68,7 +68,10 @@ def publish(
     place = None if hub else Path(target)
     if place is not None and place.is_file():
         raise ValueError(f"{target} is a file; give a folder")
-    beside = [] if place is None else _published_beside(read_board(run_dir), run_dir, place, together_with)
+    board = read_board(run_dir)
+    if pictures and not board.pictures:
+        raise ValueError(f"the suite of {board.name} says that its pictures may not be shown: publish it without them")
+    beside = [] if place is None else _published_beside(board, run_dir, place, together_with)
     with tempfile.TemporaryDirectory(prefix="colorbench-board-") as made:
         links = {"beside": beside, "records": "records" if records else None, "home": home}
         built = build(run_dir, Path(made), pictures=pictures, plots=plots, badges=badges, **links)
@@ -100,7 +103,8 @@ def publish_all(
     """Build every suite below `folder` at `target/<suite>`, and a page that lists them. Return that page's path.
 
     Args:
-        pictures, plots: as in `publish`.
+        pictures: True shows test photos and predictions of the suites that say nothing against it.
+        plots: as in `publish`.
         say: told the name of each suite before it is built.
 
     Raises:
@@ -111,13 +115,15 @@ def publish_all(
     suites = [place for place in sorted(Path(folder).iterdir()) if place.is_dir() and record_files(place)]
     if not suites:
         raise FileNotFoundError(f"no suite with records below {folder}; give a folder such as leaderboards/")
+    boards = {place: read_board(place) for place in suites}
     names = frozenset(place.name for place in suites)
-    for place in suites:
+    for place, board in boards.items():
         if say is not None:
             say(place.name)
-        options = {"pictures": pictures, "plots": plots, "together_with": names, "home": "../index.html"}
+        may_show = pictures and board.pictures
+        options = {"pictures": may_show, "plots": plots, "together_with": names, "home": "../index.html"}
         publish(place, Path(target) / place.name, **options)
-    return write_list([(place.name, read_board(place)) for place in suites], Path(target))
+    return write_list([(place.name, board) for place, board in boards.items()], Path(target))
 
 
 def export(run_dir: Path, target: Path, *, plots: bool = True) -> Path:

@@ -111,6 +111,16 @@ def test_pictures_are_published_when_asked_for(runs, tmp_path):
     assert "unet+l1-seed-0.html" in pages_with_pictures(tmp_path / "with")
 
 
+def test_pictures_that_may_not_be_shown_are_refused_and_left_out_of_many_boards(make_runs, tmp_path):
+    folder = make_runs(generators=["unet"], losses={"l1": 0.0}, seeds=1, photos=6, size=16)
+    suite = json.loads((folder / "suite.json").read_text())
+    (folder / "suite.json").write_text(json.dumps(suite | {"pictures": False}))
+    with pytest.raises(ValueError, match="its pictures may not be shown: publish it without them"):
+        publish(folder, tmp_path / "site", pictures=True, plots=False)
+    publish_all(folder.parent, tmp_path / "all", pictures=True, plots=False)
+    assert pages_with_pictures(tmp_path / "all" / "synthetic") == []
+
+
 def test_what_an_earlier_board_left_goes_and_the_rest_stays(runs, tmp_path):
     site = tmp_path / "site"
     (site / "runs").mkdir(parents=True)
