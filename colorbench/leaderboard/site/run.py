@@ -99,12 +99,19 @@ def _badges(entry: Entry, run: Run, badges: list[str]) -> list[tuple[str, str]]:
 def _photos(board: Board, entry: Entry, run: Run, pairs: dict) -> list[dict]:
     found = []
     one = Entry(entry.label, entry.kind, (run,))
-    for name, (gray, true) in pairs.items():
+    for number, (name, (gray, true)) in enumerate(pairs.items(), 1):  # as the page of pictures counts them
         picture = prediction(one, name)
         if picture is not None:
             score = _photo_score(board, run, name)
             found.append(
-                {"name": name, "gray": gray, "truth": true, "prediction": picture_uri(reduced(picture)), "score": score}
+                {
+                    "name": name,
+                    "number": number,
+                    "gray": gray,
+                    "truth": true,
+                    "prediction": picture_uri(reduced(picture)),
+                    "score": score,
+                }
             )
     return found
 

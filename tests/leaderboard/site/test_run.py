@@ -96,9 +96,13 @@ def test_the_curves_axes_have_round_values(make_runs):
 def test_pictures_are_shown_with_their_score(make_runs, tmp_path):
     folder = make_runs(**ONE)
     board = read_board(folder)
-    write_run_pages(board, tmp_path, ["0000photo"], {})
+    write_run_pages(board, tmp_path, ["0001photo", "0000photo"], {})
     page = (tmp_path / "runs" / "unet+l1-seed-0.html").read_text()
-    assert page.count('class="compare"') == 1
+    assert page.count('class="compare"') == 2
+    assert re.findall(r"<figcaption>(photo \d) · <code>(\w+)<", page) == [
+        ("photo 1", "0001photo"),
+        ("photo 2", "0000photo"),
+    ]
     run = next(entry for entry in board.entries if entry.label == "unet+l1").runs[0]
     shown = re.search(r"<code>0000photo</code> · psnr.*? (-?[\d.]+)<", page)
     assert float(shown[1]) == pytest.approx(run.scores.at["0000photo", "psnr"], rel=1e-2)
