@@ -79,6 +79,37 @@ def test_a_network_that_takes_its_process_along_leaves_the_others_their_time(tmp
     assert timed.expected_seconds["unet+l1"] > 0
 
 
+HEARS = """
+import signal
+
+from torch import nn
+
+
+class Hears(nn.Module):
+    def __init__(self, out_channels=2):
+        super().__init__()
+        self.layer = nn.Conv2d(1, out_channels, 1)
+
+    def forward(self, gray):
+        raise RuntimeError(f"hears Ctrl-C: {signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])}")
+
+
+GENERATORS = {"hears": Hears}
+"""
+
+
+def test_ctrl_c_at_a_terminal_does_not_reach_what_is_timed(tmp_path):
+    """It would print a traceback; its parent ends it."""
+    (tmp_path / "hears.py").write_text(HEARS)
+    load_plugins([tmp_path / "hears.py"])
+    try:
+        recipe = Recipe(generator="hears", loss="l1")
+        _, reasons = estimate(plan_run(tiny_suite(recipes=(recipe,)), out=tmp_path / "out"), "cpu", 1)
+    finally:
+        del GENERATORS["hears"]
+    assert reasons == {recipe.label: "hears Ctrl-C: False"}
+
+
 def test_a_folder_of_another_protocol_is_refused_before_anything_starts(tmp_path):
     suite = tiny_suite()
     adopt(plan_run(suite, out=tmp_path))
