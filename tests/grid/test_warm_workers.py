@@ -20,27 +20,34 @@ ENDLESS = Budget(kind="steps", amount=1_000_000)
 
 
 def job_in(folder, **changes) -> Job:
-    job = Job(folder, small_cell(**changes), ("psnr",), device="cpu", threads=1)
+    job = Job(folder, small_cell(**changes), ("psnr",), device="cpu", threads=1, checkpoint_seconds=0.0)
     folder.mkdir(parents=True)
     job.write()
     return job
+
+
+def until_it_trains(job: Job) -> None:
+    while not training_workers(job.folder):
+        time.sleep(0.02)
 
 
 def test_one_process_runs_cell_after_cell_until_one_does_not_end_well(tmp_path, alone):
     zero, one = (job_in(tmp_path / name, seed=seed) for seed, name in enumerate(("zero", "one")))
     stopped, killed = (job_in(tmp_path / name, budget=ENDLESS) for name in ("two\nlines", "killed"))
     with WarmWorkers() as workers:
-        first, elsewhere = workers(zero, {}), workers(killed, {"CUDA_VISIBLE_DEVICES": "1"})
+        first = workers(zero, {})
         assert first.wait(120) == DONE
         second = workers(one, {})
         assert second.wait(120) == DONE
-        third = workers(stopped, {})
-        assert first.pid == second.pid == third.pid != elsewhere.pid  # a process keeps the environment it started with
-        while not (training_workers(stopped.folder) and training_workers(killed.folder)):
-            time.sleep(0.02)
-        third.terminate()
+        elsewhere = workers(killed, {"CUDA_VISIBLE_DEVICES": "1"})  # a process keeps the environment it started with
+        until_it_trains(killed)
         elsewhere.kill()
-        assert (third.wait(60), elsewhere.wait(60)) == (STOPPED, -signal.SIGKILL)
+        assert elsewhere.wait(60) == -signal.SIGKILL
+        third = workers(stopped, {})
+        until_it_trains(stopped)
+        third.terminate()
+        assert third.wait(60) == STOPPED
+        assert first.pid == second.pid == third.pid != elsewhere.pid
         for worker in (third, elsewhere):
             with pytest.raises(ProcessLookupError):
                 os.kill(worker.pid, 0)
