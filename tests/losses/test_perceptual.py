@@ -139,7 +139,7 @@ def test_deoldify_is_its_feature_loss(vgg16_bn):
     torch.testing.assert_close(perceptual(PRED, TARGET, preset="deoldify")[0], sum(losses), rtol=1e-4, atol=1e-5)
 
 
-def test_pictures_too_small_for_its_layers(pretrained):
+def test_pictures_too_small_for_its_layers(weights):
     with pytest.raises(PictureTooSmall, match="perceptual with relu4_3 needs 8 px per side, got 7 x 9"):
         perceptual(PRED[..., :7, :9], TARGET[..., :7, :9], preset="johnson")
     assert perceptual(PRED[..., :8, :8], TARGET[..., :8, :8], preset="johnson").isfinite()
