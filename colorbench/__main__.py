@@ -38,9 +38,9 @@ def main() -> None:
 
 @contextmanager
 def _interrupts() -> Iterator[Callable[[], bool]]:
-    """Remember Ctrl-C: code that it stops may make an error of its own of it. A second one ends a process that has said so.
+    """Yield a function that says whether Ctrl-C was pressed: a library that it interrupts may raise another error instead.
 
-    Left alone where Ctrl-C is ignored, as in a job in the background.
+    Afterwards, a second Ctrl-C ends the process at once. Where Ctrl-C is ignored, as in a background job, nothing changes.
     """
     asked: list[int] = []
 

@@ -99,7 +99,7 @@ def power(positive: Tensor, exponent: float) -> Tensor:
 
 
 def select(x: Tensor, knee: float, above: Tensor, below: Tensor) -> Tensor:
-    """`above` where x > knee, else `below`; finite values are those of `torch.where` to the last bit.
+    """`above` where x > knee, else `below`: all of one shape. Finite values are those of `torch.where` to the last bit.
 
     Eager, `where` and the comparison before it take more than twice as long as this: neither is vectorized on a CPU.
     """
@@ -109,7 +109,7 @@ def select(x: Tensor, knee: float, above: Tensor, below: Tensor) -> Tensor:
 
 
 def _is_differentiated(x: Tensor) -> bool:
-    """Whether somebody follows what is computed of x: autograd, or a compiler, which fuses the plain form."""
+    """Whether autograd records what is computed from x, or a compiler traces it, which fuses the plain form by itself."""
     return torch.compiler.is_compiling() or (torch.is_grad_enabled() and x.requires_grad)
 
 

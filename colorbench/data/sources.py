@@ -122,13 +122,8 @@ def _is_known(source: Source, known: dict[str, list[str]]) -> bool:
 def _remembered(index: Path) -> dict[str, list[str]]:
     try:
         return {name: [stamp, digest] for name, (stamp, digest) in json.loads(index.read_text()).items()}
-    except (
-        OSError,
-        ValueError,
-        TypeError,
-        AttributeError,
-        RecursionError,
-    ):  # absent, or damaged: everything is read again
+    # absent, or damaged: everything is read again
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
         return {}
 
 

@@ -43,7 +43,7 @@ def can_fork() -> bool:
 class ForkServer:
     """Starts workers as `start_worker` does: `server(job, environment)`.
 
-    A context manager, which ends the server. Inside, the server imports while the caller does other things.
+    A context manager: the server starts to import on entering, while the caller does other things, and ends on leaving.
     """
 
     def __init__(self):

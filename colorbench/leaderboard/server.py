@@ -14,7 +14,7 @@ MOST_THREADS = 32
 IDLE_SECONDS = 10.0
 """A connection on which nothing comes or goes for this many seconds is closed."""
 LONGEST_SECONDS = 60.0
-"""So is one that takes longer than this in all, for instance by sending a letter now and then."""
+"""A connection that lasts longer than this in all is closed too: a slow client may send one byte every few seconds."""
 _OWN_NAMES = ("127.0.0.1", "localhost", "[::1]")
 
 
