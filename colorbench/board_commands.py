@@ -12,7 +12,9 @@ app = typer.Typer(help="Build, check, export, submit, publish or serve a board."
 Board = Annotated[Path, typer.Argument(help="A suite's folder, such as runs/mini.")]
 Pictures = Annotated[
     bool,
-    typer.Option("--pictures/--no-pictures", help="Show test photos and predictions; not all photos may be published."),
+    typer.Option(
+        "--pictures/--no-pictures", help="Show test photos and predictions; their license must allow publishing."
+    ),
 ]
 
 
@@ -24,10 +26,13 @@ def build_board(
     photo: Annotated[list[str] | None, typer.Option(help="Id of a photo to show; repeatable.")] = None,
     pictures: Pictures = True,
     set_intervals: Annotated[
-        bool, typer.Option(help="FID and KID intervals over photos too: every prediction passes through Inception.")
+        bool, typer.Option(help="Also FID and KID intervals over photos; runs Inception on every prediction.")
     ] = False,
     all_metrics: Annotated[
-        bool, typer.Option(help="Generated scenes: what every metric rewards, also those that need weights (minutes).")
+        bool,
+        typer.Option(
+            help="On generated scenes: show what every metric rewards, also those that need weights (minutes)."
+        ),
     ] = False,
 ) -> None:
     """Make tables, plots and pages from the records.
@@ -58,7 +63,7 @@ def build_board(
 @app.command("export")
 def export_board(
     folder: Board,
-    target: Annotated[Path, typer.Argument(help="Such as leaderboards/mini.")],
+    target: Annotated[Path, typer.Argument(help="Target folder, such as leaderboards/mini.")],
 ) -> None:
     """Copy what a repository keeps: records, scores, curves, suite, tables and two plots.
 
@@ -102,7 +107,7 @@ def submit_board(
     name: Annotated[str, typer.Option(help="Name on the board, kebab-case.")],
     licence: Annotated[str, typer.Option("--license", "--licence", help="License of the colorizer.")],
     citation: Annotated[str, typer.Option(help="What to cite.")] = "",
-    source: Annotated[str, typer.Option(help="Where it comes from.")] = "",
+    source: Annotated[str, typer.Option(help="Where the colorizer comes from, such as a URL.")] = "",
     resize: Resize = False,
 ) -> None:
     """Score an outside colorizer's pictures and enter them, marked as not trained under the budget."""

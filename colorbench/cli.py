@@ -25,7 +25,7 @@ _EXIT_CODES = "Exit codes: 0 done, 1 failed, 2 wrong usage, 130 stopped by Ctrl-
 
 
 app = typer.Typer(
-    help="Train every colorization generator with every loss for the same money, and publish the board.",
+    help="Train every colorization generator with every loss under the same budget, and publish the board.",
     epilog=_EXIT_CODES,
     no_args_is_help=True,
     rich_markup_mode=None,  # plain help: three times as fast, and nothing is cut
@@ -82,7 +82,7 @@ def run(
     loss: Annotated[
         list[str] | None, typer.Option(help='A loss expression, such as "100*l1 + patchgan"; repeatable.')
     ] = None,
-    head: Annotated[str | None, typer.Option(help="ab, luv, rgb or bins, with --generator or --loss.")] = None,
+    head: Annotated[str | None, typer.Option(help="ab, luv, rgb or bins; needs --generator or --loss.")] = None,
     seeds: Annotated[int | None, typer.Option(min=1, help="Seeds per recipe.")] = None,
     budget: Annotated[str | None, typer.Option(help="60s, 500steps, 20000samples, 1e15flops or 8rs.")] = None,
     table: TableFile = None,
@@ -105,12 +105,12 @@ def run(
         int | None,
         typer.Option(
             min=1,
-            help="Cells side by side on each device; default: what fits a GPU, a CPU core each up to 64 px, else 1.",
+            help="Cells run at once per device; default: as many as fit a GPU, one per CPU core up to 64 px, else 1.",
         ),
     ] = None,
     plugin: Plugins = None,
     rescore: Annotated[
-        bool, typer.Option("--rescore", help="Score stored predictions again, for instance once weights are there.")
+        bool, typer.Option("--rescore", help="Score stored predictions again, for instance after adding weights.")
     ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check everything, show the cells and the expected time, start nothing.")
@@ -155,7 +155,7 @@ def run(
 @app.command()
 def status(
     folder: Annotated[Path, typer.Argument(help="An output folder of `colorbench run`.")] = Path("runs"),
-    watch: Annotated[bool, typer.Option("--watch", help="Show it again every second until all is done.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Refresh every second until all cells are done.")] = False,
     as_json: Json = False,
 ) -> None:
     """Show what every cell under a folder is doing."""
@@ -174,16 +174,16 @@ def retest(
     name: Annotated[str, typer.Option(help="Name of this test set, such as kodak; the board is called SUITE-NAME.")],
     data: Source = None,
     dataset: Annotated[
-        str | None, typer.Option(help="A name of `colorbench list datasets`; default folder, or hub for an id.")
+        str | None, typer.Option(help="A name of `colorbench list datasets`; default folder, or hub for a dataset id.")
     ] = None,
     metrics: Metrics = None,
     train_data: Annotated[
         str | None,
-        typer.Option(help="The photos trained on, which mean-ab needs; default where the run found them."),
+        typer.Option(help="The training photos, which mean-ab needs; default: where the run found them."),
     ] = None,
     sizes: Annotated[
         list[str] | None,
-        typer.Option("--sizes", help="Sides in pixels that the generators see, such as 64,128; default as trained."),
+        typer.Option("--sizes", help="Inference sizes in pixels, such as 64,128; default as trained."),
     ] = None,
     device: Device = None,
     plugin: Plugins = None,
@@ -213,8 +213,10 @@ def calibrate(
     batch: Batch = None,
     out: Annotated[Path | None, typer.Option("--out", help="The table's file; default SUITE-steps.json.")] = None,
     device: Device = None,
-    warmup: Annotated[int | None, typer.Option(min=0, help="Steps before a model's first block.")] = None,
-    block_steps: Annotated[int | None, typer.Option(min=1, help="Steps in each of the five blocks.")] = None,
+    warmup: Annotated[
+        int | None, typer.Option(min=0, help="Untimed warm-up steps before a model's first block.")
+    ] = None,
+    block_steps: Annotated[int | None, typer.Option(min=1, help="Timed steps in each of the five blocks.")] = None,
     plugin: Plugins = None,
 ) -> None:
     """Time a step of every recipe; write the step table.
@@ -235,7 +237,7 @@ def check(
     file: Annotated[Path, typer.Argument(help="A Python file with generators, losses, metrics or datasets.")],
     data: Source = None,
 ) -> None:
-    """Check that a plug-in keeps the promises of its tables."""
+    """Check that a plug-in's rows meet the requirements of their tables."""
     from colorbench.console import loading
 
     with loading():

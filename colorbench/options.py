@@ -25,7 +25,8 @@ SuiteName = Annotated[
     ),
 ]
 Plugins = Annotated[
-    list[Path] | None, typer.Option("--plugin", help="Python file with tables of your own; repeatable.")
+    list[Path] | None,
+    typer.Option("--plugin", help="A Python file with generators, losses, metrics or datasets; repeatable."),
 ]
 Source = Annotated[str | None, typer.Option("--data", help="A folder of photos, or a Hugging Face dataset id.")]
 Out = Annotated[Path, typer.Option("--out", help="Where results go.")]
@@ -35,15 +36,15 @@ TableFile = Annotated[
 ]
 Device = Annotated[str | None, typer.Option("--device", help="auto, cpu, cuda or cuda:N; default auto.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Metrics = Annotated[list[str] | None, typer.Option("--metrics", help="Names, repeatable or with commas.")]
+Metrics = Annotated[list[str] | None, typer.Option("--metrics", help="Metric names, repeatable or comma-separated.")]
 Protocols = Annotated[
     list[str] | None,
     typer.Option(
         "--protocol",
-        help="The numbers that a paper's script gives: a name of `colorbench list protocols`, or all; repeatable.",
+        help="Score as a paper's script does: a name of `colorbench list protocols`, or all; repeatable.",
     ),
 ]
-Resize = Annotated[bool, typer.Option("--resize", help="Bring predictions of another size to the photo's size.")]
+Resize = Annotated[bool, typer.Option("--resize", help="Resize predictions of another size to the photo's size.")]
 Size = Annotated[int | None, typer.Option("--size", min=16, help="Side of the pictures in pixels.")]
 Batch = Annotated[int | None, typer.Option("--batch", min=1, help="Photos per step.")]
 

@@ -34,7 +34,9 @@ def score(
     from colorbench.scoring import score_and_print
 
     if protocol and metrics:
-        raise WrongUsage("--metrics and --protocol: a protocol has its own measures; leave out one of the two")
+        raise WrongUsage(
+            "got both --metrics and --protocol, and a protocol has its own metrics: leave out one of the two"
+        )
     score_and_print(
         predictions,
         references,
@@ -54,10 +56,11 @@ def compare(
     ],
     b: Annotated[Path, typer.Argument(help="Another of the same kind; a bare name is an entry of A's board.")],
     metrics: Annotated[
-        list[str] | None, typer.Option("--metric", "--metrics", help="Names, repeatable or with commas; default all.")
+        list[str] | None,
+        typer.Option("--metric", "--metrics", help="Metric names, repeatable or comma-separated; default all."),
     ] = None,
     truth: Annotated[Path | None, typer.Option("--truth", help="The true photos, for two folders of pictures.")] = None,
-    photos: Annotated[int, typer.Option(min=0, help="How many of the photos that differ most are named.")] = 6,
+    photos: Annotated[int, typer.Option(min=0, help="How many of the most different photos to list.")] = 6,
     out: Annotated[
         Path | None,
         typer.Option("--out", help="Write values and differences of every photo, and a plot, to this folder."),
@@ -67,7 +70,7 @@ def compare(
     plugin: Plugins = None,
     as_json: Json = False,
 ) -> None:
-    """Compare two entries, boards or folders of pictures: difference, interval, p, and what would tell them apart."""
+    """Compare two entries, boards or folders of pictures: difference, interval, p, and what it takes to tell them apart."""
     from colorbench.comparing import compare_and_print
 
     options = {"resize": resize, "device": device, "plugins": plugin or [], "as_json": as_json}
@@ -79,7 +82,7 @@ def colorize(
     photos: Annotated[list[Path], typer.Argument(help="Photo files or folders.")],
     out: Out = Path("colorized"),
     size: Annotated[
-        int | None, typer.Option(min=16, help="Short side that the generator sees; default as trained.")
+        int | None, typer.Option(min=16, help="Short side in pixels that the generator sees; default as trained.")
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace pictures of an earlier call.")] = False,
     device: Device = None,
