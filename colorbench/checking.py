@@ -34,7 +34,7 @@ def check_and_print(path: Path, source: str | None = None) -> int:
     rows = [(each.name, "yes" if each.passed else Text("no", "red"), each.message) for each in findings]
     show_table(["promise", "kept", "what was seen"], rows, title=path.name)
     broken = sum(not each.passed for each in findings)
-    note(f"{len(findings) - broken} of {len(findings)} promises are kept.")
+    note(f"{len(findings) - broken} of {len(findings)} checks passed.")
     return 1 if broken else 0
 
 
@@ -76,7 +76,7 @@ def _keeps_row(key: str, row) -> None:
     if not isinstance(row, LossRow | MetricRow | DatasetRow):
         raise BrokenPromise(f"this is a {type(row).__name__}; give a LossRow, MetricRow or DatasetRow")
     if row.key != key or not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", key):
-        raise BrokenPromise(f"the row under {key!r} calls itself {row.key!r}; give both one name, like 'my-name'")
+        raise BrokenPromise(f"the row under {key!r} has the key {row.key!r}; give both the same key, like 'my-name'")
     if not row.source:
         raise BrokenPromise("source is empty; name the paper or the code that it follows")
 
@@ -113,12 +113,13 @@ def _keeps_gradients(row: LossRow, table: Mapping[str, LossRow]) -> None:
             output, leaf = _predicted(row, batch, ab)
             total = objective(output, batch).total
             if not total.isfinite():
-                raise BrokenPromise(f"the value is {total.item():.3g} on {what}")
+                raise BrokenPromise(f"the value is {total.item():.3g} on {what}; make it finite there")
             if not total.requires_grad:
                 raise BrokenPromise(f"no gradient reaches the prediction on {what}: it is detached")
             (gradient,) = torch.autograd.grad(total, leaf, allow_unused=True)
             if gradient is None or not gradient.isfinite().all():
-                raise BrokenPromise(f"the gradient is {'absent' if gradient is None else 'not finite'} on {what}")
+                state = "absent" if gradient is None else "not finite"
+                raise BrokenPromise(f"the gradient is {state} on {what}; make it finite there")
 
 
 def _keeps_pictures_apart(row: LossRow, table: Mapping[str, LossRow]) -> None:
@@ -140,7 +141,10 @@ def _expect_one_value_per_picture(function: Callable, *pictures: Tensor) -> Tens
         )
     alone = function(*(each[:1] for each in pictures))
     if not torch.allclose(alone, values[:1], rtol=1e-4, atol=1e-5):
-        raise BrokenPromise(f"alone a picture gets {alone.item():.6g}, beside another {values[0].item():.6g}")
+        raise BrokenPromise(
+            f"a picture's value depends on its batch: {alone.item():.6g} alone, {values[0].item():.6g} beside another; "
+            "compute each picture by itself"
+        )
     return values
 
 
@@ -151,7 +155,7 @@ def _keeps_values(row: MetricRow) -> None:
     pictures = (pred,) if row.inputs == "single" else (pred, target)
     values = _expect_one_value_per_picture(row.function, *pictures)
     if values.isnan().any():
-        raise BrokenPromise("the value is NaN on a photo")
+        raise BrokenPromise("the value is NaN on a photo; give a finite number")
     if not torch.equal(pred, before[0]) or not torch.equal(target, before[1]):
         raise BrokenPromise("it writes into the pictures; copy them first")
 
@@ -191,7 +195,7 @@ def _keeps_features(row: MetricRow) -> None:
     if row.on_features is None:
         raise BrokenPromise("on_features is missing; a set metric needs (pred features, target features) -> float")
     if not row.on_features(near, far) > row.on_features(near, near) - 1e-6:
-        raise BrokenPromise("two different sets are nearer than a set is to itself")
+        raise BrokenPromise("two different sets get a smaller distance than a set and itself")
 
 
 def _keeps_source(row: DatasetRow, source: str | None) -> None:
@@ -201,11 +205,11 @@ def _keeps_source(row: DatasetRow, source: str | None) -> None:
             row.find(None)
         except (ValueError, OSError):
             return
-        raise BrokenPromise(f"it needs {row.needs_source}, yet find(None) raises no ValueError that says so")
+        raise BrokenPromise(f"it needs {row.needs_source}: let find(None) raise a ValueError that says so")
     found = row.find(source)
     names = [each.name for each in found.sources]
     if not names or len(set(names)) < len(names):
-        raise BrokenPromise("it lists no pictures" if not names else "two pictures have one name")
+        raise BrokenPromise("it lists no pictures" if not names else "two pictures have the same name")
     decode_photo(found.sources[0].read())
 
 

@@ -89,7 +89,9 @@ def raw_of(output: object) -> Tensor:
     """Raw from what a generator gave: the tensor itself, or `raw` of a dict of auxiliary outputs."""
     raw = output.get("raw") if isinstance(output, dict) else output
     if not isinstance(raw, Tensor):
-        raise BrokenPromise(f"forward gave {type(output).__name__}; give a tensor, or in training a dict with 'raw'")
+        raise BrokenPromise(
+            f"forward returned {type(output).__name__}; return a tensor, or in training mode a dict with 'raw'"
+        )
     return raw
 
 
@@ -123,7 +125,9 @@ def keeps_channels(row: GeneratorRow) -> None:
     for channels in (2, 3, 313):
         raw = raw_of(_painted(build_row(row, channels, **row.small), grays(1)))
         if raw.shape[1] != channels:
-            raise BrokenPromise(f"out_channels={channels} gave {raw.shape[1]} channels")
+            raise BrokenPromise(
+                f"out_channels={channels} gave {raw.shape[1]} channels; build the last layer with out_channels"
+            )
 
 
 def _painted(network: nn.Module, gray: Tensor) -> object:
@@ -135,7 +139,7 @@ def keeps_shape(network: nn.Module, size: tuple[int, int] = (SIZE_PX, SIZE_PX), 
     """Raw is a float `(b, c, h', w')` in the picture's proportions, in eval mode a bare tensor."""
     output = _painted(network, grays(batch, size))
     if isinstance(output, dict):
-        raise BrokenPromise("in eval mode forward gave a dict; auxiliary outputs belong to training alone")
+        raise BrokenPromise("in eval mode forward returned a dict; return auxiliary outputs only in training mode")
     raw = raw_of(output)
     if raw.ndim != 4 or raw.shape[0] != batch or not raw.is_floating_point():
         raise BrokenPromise(
@@ -143,7 +147,7 @@ def keeps_shape(network: nn.Module, size: tuple[int, int] = (SIZE_PX, SIZE_PX), 
         )
     stretch = [side / got for side, got in zip(size, raw.shape[-2:])]
     if not 0.75 < stretch[0] / stretch[1] < 1.33:
-        raise BrokenPromise(f"pictures of {size} gave raw of {tuple(raw.shape[-2:])}: other proportions")
+        raise BrokenPromise(f"pictures of {size} gave raw of {tuple(raw.shape[-2:])}; keep the aspect ratio")
     if not raw.isfinite().all():
         raise BrokenPromise("raw is not finite")
 
@@ -182,7 +186,8 @@ def keeps_independence(network: nn.Module) -> None:
     alone = torch.cat([raw_of(_painted(network, one)) for one in gray.split(1)])
     if not torch.allclose(together, alone, rtol=1e-3, atol=1e-3 * max(1.0, float(together.std()))):
         raise BrokenPromise(
-            f"alone a picture's raw differs by {(together - alone).abs().max():.3g} from its raw in a batch"
+            f"a picture's raw depends on its batch: alone it differs by {(together - alone).abs().max():.3g}; use no batch "
+            "statistics in eval mode"
         )
 
 

@@ -88,7 +88,7 @@ def as_row(key: str, value: Any) -> GeneratorRow:
         raise ValueError(f"the key {key!r} is not kebab-case; write it like 'my-model'")
     if isinstance(value, GeneratorRow):
         if value.key != key:
-            raise ValueError(f"the row under {key!r} calls itself {value.key!r}; give both the same key")
+            raise ValueError(f"the row under {key!r} has the key {value.key!r}; give both the same key")
         return value
     if not callable(value):
         raise ValueError(

@@ -33,5 +33,5 @@ def test_keys_are_kebab_case(key):
 def test_a_row_and_its_key_agree():
     row = GeneratorRow("mine", nn.Identity)
     assert as_row("mine", row) is row
-    with pytest.raises(ValueError, match="calls itself 'mine'"):
+    with pytest.raises(ValueError, match="has the key 'mine'"):
         as_row("yours", row)
