@@ -62,7 +62,7 @@ def compare_and_print(
         found = _folders(a, b, truth, metrics, resize=resize, device=device)
         primary = "delta-e-2000"
     else:
-        raise ValueError(f"{a} is {_kind(one)} and {b} {_kind(other)}: compare two of one kind")
+        raise ValueError(f"{a} is {_kind(one)} and {b} {_kind(other)}: compare two of the same kind")
     main = next((each for each in found if each.metric == primary), found[0])
     if as_json:
         show_json({"a": main.names[0], "b": main.names[1], "metrics": [facts(each, photos) for each in found]})
@@ -194,7 +194,7 @@ def conclusions(one: Difference) -> list[str]:
     gap = f"{significant(abs(one.difference), half)} {one.unit}".strip()
     over = " and ".join(filter(None, (_count(parts.n_photos, "photo"), _seed_words(parts.n_seeds, parts.seeds))))
     if math.isnan(one.p):
-        return [f"By {one.metric} the two differ by {gap}; these records do not tell how sure that is."]
+        return [f"By {one.metric} the two differ by {gap}; these records do not say how certain that is."]
     told = f"95 % interval ± {significant(half, half)}, p {p_text(one.p)}, over {over}"
     if not one.told_apart:
         first = f"The two could not be told apart by {one.metric}: they differ by {gap} ({told})."
@@ -209,16 +209,16 @@ def _plan(one: Difference, gap: str) -> str:
     """The smallest detectable difference and what it would take to find the measured one, at 80 % power and 5 %."""
     parts = one.parts
     smallest = parts.detectable()
-    said = f"With these, a true difference of {significant(smallest, smallest)} is found four times in five"
+    said = f"With these, a true difference of {significant(smallest, smallest)} is detected with 80 % power"
     if one.told_apart or not one.difference:
         return said + "."
     seeds, photos = parts.seeds_for(one.difference), parts.photos_for(one.difference)
     ways = [f"{photos} photos"] if photos else []
     ways += [f"{seeds} seeds each"] if seeds else []
     if not ways:
-        return f"{said}; to find one of {gap} it would take both more photos and more seeds."
-    alone = "; no number of photos alone would do" if parts.photos > 0 and not photos else ""
-    return f"{said}; to find one of {gap} it would take {' or '.join(ways)}{alone}."
+        return f"{said}; detecting {gap} would take both more photos and more seeds."
+    alone = "; more photos alone would not be enough" if parts.photos > 0 and not photos else ""
+    return f"{said}; detecting {gap} would take {' or '.join(ways)}{alone}."
 
 
 def _count(number: int, what: str) -> str:
@@ -244,7 +244,7 @@ def _write(found: list[Difference], main: Difference, out: Path) -> None:
             if one.photos:
                 columns[f"{one.metric}_{side}"] = pd.Series(values, index=list(one.photos))
     if not columns:
-        note("There are no values of single photos to write or to draw.")
+        note("There are no per-photo values to write or plot.")
         return
     frame = pd.DataFrame(columns)
     frame.index.name = "photo"

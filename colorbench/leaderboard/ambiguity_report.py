@@ -81,14 +81,14 @@ def averaging_line(frame: "pd.DataFrame") -> str:
     averages = trained.loc[trained["near_mean"].idxmax()]
     if averages["near_mean"] > 0.5:
         first = (
-            f"{averages['label']} averages: {averages['near_mean']:.0%} of its colors are the mean of what an object may be, "
-            f"{averages['near_mode']:.0%} one of the possible colors"
+            f"{averages['label']} averages: {averages['near_mean']:.0%} of its colors are the mean of an object's possible "
+            f"colors, {averages['near_mode']:.0%} one of these"
         )
         rest, none, colors = trained.drop(averages.name), "none of the others decides", ""
     else:
         most = f"at most {averages['near_mean']:.0%} of an entry's colors"
-        first = f"No entry averages: {most} are the mean of what an object may be"
-        rest, none, colors = trained, "none decides", " one of the possible colors"
+        first = f"No entry averages: {most} are the mean of an object's possible colors"
+        rest, none, colors = trained, "none decides", " one of these"
     decides = rest.loc[rest["near_mode"].idxmax()]
     if decides["near_mode"] > 0.5:
         return f"{first}; {decides['label']} decides: {decides['near_mode']:.0%} are{colors}."
@@ -110,7 +110,9 @@ def _lines(found: Ambiguity, frame) -> list[str]:
     lines = [averaging_line(frame)]
     hits = leaks(found)
     if hits:
-        lines.append(f"Warning: significantly better than the best possible, so the harness leaks: {'; '.join(hits)}.")
+        lines.append(
+            f"Warning: significantly better than the best possible, so the harness leaks the truth: {'; '.join(hits)}."
+        )
     else:
         lines.append("No entry is significantly better than the best possible from gray alone.")
     return [line for line in lines if line]
@@ -128,9 +130,9 @@ def _entries(frame) -> dict:
     note = (
         "Shares of objects of ambiguous materials whose mean color is within 10 delta E of one of the material's modes, of "
         "their mean, of gray. Total variation: between the modes chosen and their true weights; 0 covers them all, .5 drops "
-        "half. Regret: what the error exceeds that of the best constant per material by (bayes-mean for squared error, "
-        "bayes-median for absolute error, bayes-delta-e for delta-e-2000), as a share of gray's: 0 is the best possible, "
-        "100 % is gray; with its 95 % interval over seeds and scenes."
+        "half. Regret: the error above that of the best constant per material (bayes-mean for squared error, bayes-median for "
+        "absolute error, bayes-delta-e for delta-e-2000), as a share of gray's. 0 is the best possible, 100 % is gray; "
+        "± is the 95 % interval over seeds and scenes."
     )
     return {"title": "Each entry", "heads": heads, "rows": rows, "text": (), "note": note, "file": AMBIGUITY}
 
@@ -142,9 +144,10 @@ def _judged(found: Ambiguity) -> dict | None:
     heads = ["metric", "rewards averaging", "its order, best first"]
     rows = [{"kind": "", "cells": [r.metric, r.averaging if r.order else "", r.text or r.averaging]} for r in judged]
     note = (
-        "Six predictions whose virtues are known: bayes-sample has the right distribution of colors, bayes-mode commits, "
-        "bayes-median and bayes-mean average, gray gives up, shuffled-ab has plausible colors in wrong places. A metric "
-        "rewards averaging when bayes-mean beats bayes-sample. >: told apart (5 %, paired over scenes); ≈: not told apart."
+        "Six predictions with known properties: bayes-sample has the right distribution of colors, bayes-mode takes the "
+        "likeliest color, bayes-median and bayes-mean average, gray has no color, shuffled-ab has plausible colors in wrong "
+        "places. A metric rewards averaging when bayes-mean beats bayes-sample. >: told apart (5 %, paired over "
+        "scenes); ≈: not told apart."
     )
     return {
         "title": "What does each metric reward?", "heads": heads, "rows": rows, "text": (2, 3), "note": note, "file": REWARDS

@@ -71,7 +71,7 @@ def build(
     shown = strip_photos(board, photos, strips if may_show else 0)
     if shown and not may_show:
         raise ValueError(
-            f"{board.name} shows no pictures, and {', '.join(shown)} was asked for: leave out one of the two"
+            f"{board.name} shows no pictures, but photo {', '.join(shown)} was asked for: leave out --photo or --no-pictures"
         )
     if all_metrics:
         say("every metric")

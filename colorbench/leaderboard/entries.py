@@ -236,7 +236,7 @@ def _entry(label: str, origin: str, runs: list[Run]) -> Entry:
     seeds = [run.record.cell.seed for run in runs]
     if len(set(seeds)) < len(seeds):
         raise MixedBoard(
-            f"{label}: two live records of one seed; a correction must name the old record in `supersedes`"
+            f"{label}: two current records of one seed; a correction must name the old record in `supersedes`"
         )
     recipes = {canonical_json(run.record.cell.recipe.model_dump(mode="json")) for run in runs}
     if len(recipes) > 1:

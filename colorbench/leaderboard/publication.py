@@ -24,7 +24,7 @@ _HUB = re.compile(r"hf://datasets/([A-Za-z0-9][\w.-]*/[\w.-]+)")
 
 
 class Moved(RuntimeError):
-    """Somebody else published since `parent_commit`; look at theirs, build again, publish again."""
+    """Somebody else published since `parent_commit`; download it, build again, publish again."""
 
 
 def publish(
@@ -197,7 +197,7 @@ def _to_hub(files: dict[str, Path], repo: str, parent: str | None, endpoint, tok
     except HfHubHTTPError as error:
         if error.response is not None and error.response.status_code in (409, 412):
             raise Moved(
-                f"{repo} is no longer at {(parent or 'the start')[:12]}: somebody published since; get theirs, build again, "
+                f"{repo} is no longer at {(parent or 'the start')[:12]}: somebody published since; download it, build again, "
                 "publish again"
             ) from None
         raise

@@ -15,8 +15,8 @@ NUMBERS = {"fid": "FID ↓", "colorfulness_abs": "colorfulness (abs)", "delta_cf
 """Columns of the file, as they are called above a table."""
 TITLE = "Published"
 ABOUT = (
-    "Read in papers, as printed there, in the order of their tables. Not ranked and not to be compared with the entries above: "
-    "other training, other budgets, other rules of scoring; none of it was run here."
+    "Copied from papers as printed, in the order of their tables. Not ranked and not comparable with the entries above: "
+    "training, budgets and scoring rules differ, and none of it was run here."
 )
 _RULES = {"imagenet-val5k": "ddcolor-crop", "coco-stuff": "ddcolor-resize", "ade20k": "ddcolor-resize"}
 """The protocol of `colorbench score` that these numbers were made by."""
@@ -44,13 +44,13 @@ def published(board: Board) -> list[Published]:
 def traps(suite: str) -> list[str]:
     """Why a published number is not one of this board's, a sentence each."""
     lines = [
-        "The same method run again gives other numbers: DDColor's FID on val5k is 3.92 on paper and 3.78 for a reader who ran "
-        "the published weights through CT2's script, its colorfulness 38.26 and 34.33 (piddnad/DDColor, issue 9); iColoriT's "
-        "FID is said to be 5.8 on paper and 7.9 when run again.",
-        "FID here is by torchvision's Inception with a scaling made for other numbers; colorfulness takes absolute "
-        "differences; ΔCF is the difference of two means, which says nothing about single pictures; how PSNR was taken is not "
-        "settled by the published code.",
-        "All rows stand in one paper's tables and need not be what a method's own authors print.",
+        "The same method run again gives other numbers. DDColor's FID on val5k is 3.92 on paper and 3.78 for a reader who ran "
+        "the published weights through CT2's script; its colorfulness is 38.26 and 34.33 (piddnad/DDColor, issue 9). "
+        "iColoriT's FID is said to be 5.8 on paper and 7.9 when run again.",
+        "FID here uses torchvision's Inception with a scaling for another input range. Colorfulness takes absolute "
+        "differences. ΔCF is the difference of two means, which says nothing about single pictures. The published code "
+        "does not settle how PSNR was computed.",
+        "All rows come from one paper's tables and may differ from what a method's own authors report.",
     ]
     if suite in _RULES:
         lines.append(

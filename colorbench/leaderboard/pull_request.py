@@ -49,7 +49,7 @@ def review(repository: Path, changed: list[tuple[str, str]]) -> tuple[str, bool]
         findings += found
         texts.append(f"### {suite}\n\n{report(found)}\n" + _difference(repository / suite, sorted(labels), found))
     fine = not problems and all(finding.ok for finding in findings) and bool(findings)
-    head = "Every check that could be made here holds." if fine else "This cannot be merged as it is."
+    head = "Every check that could run here passed." if fine else "This cannot be merged as it is."
     return "\n".join([head, "", *[f"- {problem}" for problem in problems], "", *texts]), fine
 
 
@@ -95,7 +95,7 @@ def _immutable(changed: list[tuple[str, str]]) -> list[str]:
         try:
             check_name(path)
         except Refused:
-            problems.append(f"`{shown}`: not a name a records repository takes")
+            problems.append(f"`{shown}`: not a file name that a records repository accepts")
             continue
         parts = path.split("/")
         is_view = len(parts) > 2 and parts[1] == _GENERATED

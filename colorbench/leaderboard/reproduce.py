@@ -51,7 +51,7 @@ def command(record: Record) -> tuple[str, str]:
         changed["head"] = recipe.head
     changed["seeds"] = cell.seed + 1
     if not _leads_to(cell, suite, changed):
-        return "", "The command line cannot give its settings as they were, or this version trains them differently."
+        return "", "The command line cannot express its settings, or this version trains them differently."
     return _line(cell, suite, changed), _remark(cell, record)
 
 

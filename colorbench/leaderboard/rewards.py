@@ -97,7 +97,7 @@ def keep_rewards(board: Board, metrics: Iterable[str] | None = None) -> None:
     lacking = [label for label in COMPARED if not _pictured(board, label)]
     if not (board.folder / TRUTH).is_file() or not (board.folder / REFERENCES).is_dir():
         raise ValueError(
-            f"{board.name} holds no generated scenes with their pictures: only there every metric is compared"
+            f"{board.name} has no generated scenes with stored pictures: metrics can be compared only on these"
         )
     if lacking:
         raise ValueError(f"{board.name} has no stored pictures of {', '.join(lacking)}: run them first")

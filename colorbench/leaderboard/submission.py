@@ -50,13 +50,13 @@ def submit(
     """
     board = read_board(Path(run_dir))
     if not licence.strip():
-        raise ValueError("a submission names its license, for instance Apache-2.0, or 'unknown'")
+        raise ValueError("the license is empty; give one, for instance Apache-2.0, or 'unknown'")
     recipe = Recipe(generator=name, loss="none", name=name.lower(), keep_lightness=keep_lightness)
     folder = board.folder / SUBMISSIONS / recipe.label / "seed-0"
     if recipe.label in board.labels or (folder / RECORD).exists():
         raise FileExistsError(f"{board.name} has an entry or recipe called {recipe.label}; choose another name")
     if any("\ud800" <= letter <= "\udfff" for letter in "".join((licence, citation, source, version))):
-        raise ValueError("the license, citation, source or version holds bytes that are no UTF-8: write it in Unicode")
+        raise ValueError("the license, citation, source or version holds bytes that are not UTF-8: write it in Unicode")
     facts = GeneratorFacts(
         version=version, parameters=parameters, trainable_parameters=0, source=source, licence=licence, citation=citation,
         pretrained=pretrained,

@@ -58,8 +58,8 @@ _GROUPS = {
     "Entries": "Trained under this board's budget.",
     "Outside the budget": "Submitted pictures of colorizers that were trained elsewhere, for longer; not ranked.",
     "Baselines": "They learn nothing; an entry that could not be told apart from gray has not learned to color.",
-    "Best possible": "They know each material's distribution of color, as these generated scenes state it, but not the draw.",
-    "Oracles": "They look at the true colors, so they bound each score from above; none can be entered.",
+    "Best possible": "They know each material's distribution of color, but not which color was drawn.",
+    "Oracles": "They look at the true colors, so they bound each score from above; they cannot be submitted.",
 }
 
 

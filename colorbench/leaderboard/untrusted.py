@@ -47,7 +47,7 @@ def submitted_files(folder: Path) -> Iterator[Path]:
         name = path.relative_to(folder).as_posix()
         mode = path.lstat().st_mode
         if stat.S_ISLNK(mode):
-            raise Refused(f"{name}: a symbolic link; hand in the file itself")
+            raise Refused(f"{name}: a symbolic link; submit the file itself")
         if not stat.S_ISDIR(mode) and not stat.S_ISREG(mode):
             raise Refused(f"{name}: neither a file nor a folder")
         if path.name in LOCAL:
@@ -207,11 +207,11 @@ def _curve_line(text: bytes) -> dict[str, Any]:
     if not isinstance(line, dict) or not _is_step(line.get("step")):
         raise Refused("not an object with a `step` that is a whole number")
     if not isinstance(line.get("parts", {}), dict):
-        raise Refused("`parts` is no object of numbers")
+        raise Refused("`parts` is not an object of numbers")
     for key, value in line.items():
         nested = value if isinstance(value, dict) else {key: value}
         if wrong := [name for name, one in nested.items() if one is not None and not is_number(one)]:
-            raise Refused(f"`{wrong[0][:40]}` is no finite number below {LARGEST:g}")
+            raise Refused(f"`{wrong[0][:40]}` is not a finite number below {LARGEST:g}")
     return line
 
 

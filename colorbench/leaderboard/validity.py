@@ -76,7 +76,7 @@ def _ranges(record: Record) -> list[str]:
         if score.value is None and not score.reason and not score.infinite:
             problems.append(f"{key} is empty and gives no reason")
     if record.status != "skipped" and not record.scores:
-        problems.append(f"status {record.status} and no score")
+        problems.append(f"status {record.status} without a score")
     if record.data.hash != record.cell.data_hash:
         problems.append("the data hash is not the cell's")
     return problems
@@ -147,7 +147,7 @@ def plausible(record: Record) -> list[str]:
     if spent.planned_steps is not None and spent.steps > spent.planned_steps:
         problems.append(f"{spent.steps} steps, {spent.planned_steps} were planned")
     if record.status == "done" and spent.steps == 0:
-        problems.append("done after no step")
+        problems.append("status done without a training step")
     problems += _budget_kept(record) + _arithmetic(record)
     tried = sum(attempt.train_seconds for attempt in record.attempts)
     if record.attempts and not np.isclose(tried, cost.train_seconds, rtol=0.02, atol=1.0):
@@ -188,7 +188,9 @@ def _arithmetic(record: Record) -> list[str]:
         (size for name, size in _CARD_BYTES.items() if name in (record.environment.gpu or "")), _MOST_CARD_BYTES
     )
     if cost.peak_bytes is not None and cost.peak_bytes > card:
-        problems.append(f"{cost.peak_bytes / 1e9:.0f} GB in use on {record.environment.gpu or 'one device'}")
+        problems.append(
+            f"{cost.peak_bytes / 1e9:.0f} GB in use, more than {record.environment.gpu or 'any device'} has"
+        )
     if cost.peak_bytes is not None and record.status == "done" and cost.peak_bytes < 4 * facts.parameters:
         problems.append(f"{cost.peak_bytes} bytes do not hold {facts.parameters} parameters")
     return problems

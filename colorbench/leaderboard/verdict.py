@@ -44,7 +44,7 @@ def _against_gray(results: Results) -> str:
     names = ", ".join(others[:_MOST_NAMES]) + (
         f" and {len(others) - _MOST_NAMES} more" if len(others) > _MOST_NAMES else ""
     )
-    return f"{len(better)} of {len(ranked)} entries are significantly better than gray; not so {names}."
+    return f"{len(better)} of {len(ranked)} entries are significantly better than gray; these are not: {names}."
 
 
 def first_line(board: Board, ranking: Ranking) -> str:
@@ -73,7 +73,7 @@ def _why_none(board: Board, metric: str) -> str:
     if not board.rankable:
         return "this suite is not made to compare its entries"
     if board.higher_is_better(metric) is None:
-        return f"neither more nor less {metric} is better"
+        return f"{metric} has no preferred direction"
     return f"no trained entry has a value of {metric}"
 
 

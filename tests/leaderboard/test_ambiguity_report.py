@@ -43,23 +43,23 @@ def test_the_sentence_names_both(found):
     [
         (
             {"a": (0.8, 0.05), "b": (0.2, 0.7)},
-            "a averages: 80% of its colors are the mean of what an object may be, 5% one of the possible colors; "
+            "a averages: 80% of its colors are the mean of an object's possible colors, 5% one of these; "
             "b decides: 70% are.",
         ),
         (
             {"a": (0.8, 0.2), "b": (0.2, 0.08)},
-            "a averages: 80% of its colors are the mean of what an object may be, 20% one of the possible colors; "
+            "a averages: 80% of its colors are the mean of an object's possible colors, 20% one of these; "
             "none of the others decides: at most 8% are.",
         ),
         (
             {"a": (0.3, 0.2), "b": (0.2, 0.7)},
-            "No entry averages: at most 30% of an entry's colors are the mean of what an object may be; "
-            "b decides: 70% are one of the possible colors.",
+            "No entry averages: at most 30% of an entry's colors are the mean of an object's possible colors; "
+            "b decides: 70% are one of these.",
         ),
         (
             {"a": (0.3, 0.4), "b": (0.2, 0.1)},
-            "No entry averages: at most 30% of an entry's colors are the mean of what an object may be; "
-            "none decides: at most 40% are one of the possible colors.",
+            "No entry averages: at most 30% of an entry's colors are the mean of an object's possible colors; "
+            "none decides: at most 40% are one of these.",
         ),
     ],
 )

@@ -73,7 +73,7 @@ def test_a_correction_supersedes_and_two_live_records_refuse(make_runs):
     assert len(board.entry("unet+l1").runs) == 3  # a seed each
     assert 30.0 in board.entry("unet+l1").seed_values("psnr")
     write_record(old.model_copy(update={"scores": better}), path.with_name("record-2.json"))
-    with pytest.raises(MixedBoard, match="two live records of one seed"):
+    with pytest.raises(MixedBoard, match="two current records of one seed"):
         read_board(folder)
 
 

@@ -98,7 +98,7 @@ def test_a_bad_record_is_refused_with_its_reason(repository):
 def test_hostile_names_and_no_change(repository):
     text, fine = review(repository, [("A", "../x/record.json"), ("A", "<img src=x>/a/b.json")])
     assert not fine
-    assert text.count("not a name") == 2
+    assert text.count("not a file name") == 2
     assert review(repository, [])[1] is False
     with pytest.raises(ValueError, match="not a commit"):
         changes(repository, "--output=/x", "b")

@@ -30,5 +30,5 @@ def test_what_needs_weights_is_kept_for_where_they_and_the_pictures_are_gone(sce
     judged = {reward.metric: reward for reward in rewards(board)}
     assert {"ssim", "psnr", "lpips-squeeze"} <= set(judged)
     assert judged["lpips-squeeze"].order[-1] in ("shuffled-ab", "gray")
-    with pytest.raises(ValueError, match="no generated scenes with their pictures"):
+    with pytest.raises(ValueError, match="no generated scenes with stored pictures"):
         build(copy, plots=False, pages=False, all_metrics=True)

@@ -30,7 +30,7 @@ def draw(
     with look():
         made = {
             f"{board.primary} with 95 % intervals": plot_intervals(results, board.primary, folder),
-            "Quality against color and cost; line: what no other entry beats": plot_fronts(results, folder),
+            "Quality against color and cost; line: the Pareto front": plot_fronts(results, folder),
         }
         if few:
             for path in made.values():
@@ -39,7 +39,7 @@ def draw(
             return {}
         made |= {
             "Rank tiers": plot_tiers(results, folder),
-            "Every metric, in the primary one's order": plot_metrics(results, folder),
+            "Every metric, sorted by the primary one": plot_metrics(results, folder),
             "Generator by loss": plot_heat_map(results, folder),
             "What moves the score": plot_factors(results, folder),
             "Quality against inference size": plot_sizes(results, folder),
