@@ -28,8 +28,8 @@ def _check_fit(lightness: Tensor, **views: Tensor | None) -> None:
         sizes = slice(2, 2) if name == "logits" else slice(2, None)  # logits may be smaller: they are enlarged
         if (len(view), view.shape[sizes]) != (len(lightness), lightness.shape[sizes]):
             raise ValueError(
-                f"{name} has shape {tuple(view.shape)}, lightness {tuple(lightness.shape)}: one prediction per photo, "
-                "at its size"
+                f"{name} has shape {tuple(view.shape)}, lightness {tuple(lightness.shape)}: give one prediction "
+                "per photo, at its size"
             )
 
 

@@ -73,8 +73,8 @@ def table_of_run(
         return suite, read_table(own)
     if find_devices(device)[0] == "cpu":
         raise WrongUsage(
-            f"{name} counts {protocol.budget} (reference seconds) by a step table, none is shipped for "
-            f"{Conditions.of(protocol)}, and its recipes can be timed on a GPU alone: give --table FILE, another budget "
+            f"{name} needs a step table for its budget of {protocol.budget} (reference seconds). None is shipped for "
+            f"{Conditions.of(protocol)}, and only a GPU can time the recipes: give --table FILE or another budget, "
             f"such as --budget 500steps, or run `{_small(source)}`, which is made for a CPU"
         )
     note(f"No step table is shipped for {Conditions.of(protocol)}: timing the recipes on this GPU first.")
@@ -92,7 +92,7 @@ def refuse_cpu(cells: Sequence[Cell], table: StepTable | None, name: str, source
     """Say what the cells of a suite for a GPU would cost on this CPU, and what to run instead.
 
     Raises:
-        WrongUsage: always, but when nothing is left to train.
+        WrongUsage: always, except when nothing is left to train.
     """
     operations = sum(_flops(cell, table) * cell.steps for cell in cells if cell.steps)
     if not operations:
@@ -100,7 +100,7 @@ def refuse_cpu(cells: Sequence[Cell], table: StepTable | None, name: str, source
     seconds = operations / _cpu_flops()
     raise WrongUsage(
         f"{name} is made for a GPU: on this CPU its {len(cells)} cells would train for about {duration(seconds)}. "
-        f"`{_small(source)}` shows what losses do, in minutes; --device cpu starts {name} here all the same"
+        f"Run `{_small(source)}`, which compares losses in minutes, or add --device cpu to start {name} here anyway"
     )
 
 
@@ -187,12 +187,12 @@ def _tell(found: Calibration, name: str, uses_table: bool) -> None:
     table = found.table
     note(f"{found.how_measured()}. Measured on {table.reference.device}, torch {table.reference.torch}.")
     if any(row.exclusive is False for row in table.rows):
-        warn("Other processes computed on this GPU meanwhile: measure again when it is free.")
+        warn("Other processes used this GPU during the measurement: measure again when it is free.")
     if any(row.throttled for row in table.rows):
-        warn("The GPU slowed itself down (heat or a power brake): cool it and measure again.")
+        warn("The GPU throttled its clocks (heat or power limit): let it cool and measure again.")
     if bound := [row.label for row in table.rows if row.is_host_bound]:
         warn(
-            f"{len(bound)} of {len(table.rows)} rows (such as {bound[0]}) take as long as launching the step: they measure "
+            f"{len(bound)} of {len(table.rows)} rows (such as {bound[0]}) are bound by launch overhead: they measure "
             "this machine's CPU, not its GPU."
         )
     if eager := [row.label for row in table.rows if row.captured is False]:
@@ -204,7 +204,7 @@ def _tell(found: Calibration, name: str, uses_table: bool) -> None:
             f"{unsteady[0]}): something else used the device; remove {found.path}.parts/ and measure when it is idle."
         )
     for failure in table.failures:
-        fail(f"No row for {failure.label}: {failure.reason}. The same command tries it again.")
+        fail(f"No row for {failure.label}: {failure.reason}. Run the same command to try it again.")
     show(f"{len(table.rows)} rows written to {found.path}, sha256 {table.sha256}")
     budget = "" if uses_table else " --budget 8rs"
     note(f"Use it: colorbench run {name} --table {found.path}{budget}")

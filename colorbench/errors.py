@@ -72,7 +72,7 @@ def explain(error: BaseException) -> tuple[str, int]:
         return text, 2
     if isinstance(error, ValueError | OSError | RuntimeError | MemoryError) and text != kind:
         return text, 1
-    return f"unexpected {kind}: {text}; this is a fault of colorbench or of a plug-in (-v shows where)", 1
+    return f"unexpected {kind}: {text}; this is a bug in colorbench or in a plug-in (-v shows where)", 1
 
 
 def one_line(error: BaseException) -> str:

@@ -162,7 +162,7 @@ def existing_folder(source: str | Path | None) -> Path:
         ValueError: no source.
     """
     if source is None:
-        raise ValueError("this dataset needs a folder of pictures: give it by --data (in Python: source)")
+        raise ValueError("this dataset needs a folder of pictures: give it with --data (in Python: source)")
     root = Path(source).expanduser()
     if not root.exists():
         hub = "" if str(source).startswith((".", "/", "~")) else " (a Hugging Face dataset is written OWNER/NAME)"

@@ -85,7 +85,7 @@ class Watcher:
             self.bars.update(self.tasks[key], note="saving")
         if not self.stopping:
             self.stopping = True
-            note("Stopping: the cells that run save what they have. Ctrl-C again does not wait for them.")
+            note("Stopping: running cells are saving their state. Press Ctrl-C again to stop without waiting.")
 
     def _show_whole(self) -> None:
         if self.whole is None:

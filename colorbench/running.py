@@ -134,7 +134,7 @@ def _with_times(plan: Plan, runner: Executor) -> Plan:
     for reason in dict.fromkeys(reasons.values()):
         labels = [label for label, other in reasons.items() if other == reason]
         more = f" and {len(labels) - 2} more" if len(labels) > 2 else ""
-        note(f"Time unknown of {', '.join(labels[:2])}{more}: {reason}")
+        note(f"Time unknown for {', '.join(labels[:2])}{more}: {reason}")
     return timed
 
 

@@ -297,7 +297,7 @@ def retest_and_print(
 def _pixels(sizes: list[str] | None) -> list[int]:
     """`--sizes 64,128` as numbers, ascending and each once."""
     if wrong := [size for size in sizes or [] if not size.isdecimal()]:
-        raise WrongUsage(f"--sizes {wrong[0]!r} is no number of pixels; write --sizes 64,128,256")
+        raise WrongUsage(f"--sizes {wrong[0]!r} is not a number of pixels; write --sizes 64,128,256")
     return sorted({int(size) for size in sizes or []})
 
 

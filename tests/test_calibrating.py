@@ -58,7 +58,9 @@ def test_the_table_of_a_run(tmp_path, monkeypatch):
     write_table(shipped, tmp_path / "given.json")
     assert table_of_run("nano", suite, given=tmp_path / "given.json", **where)[1] == shipped
     small = override_suite(suite, size_px=64)
-    with pytest.raises(WrongUsage, match=r"none is shipped for 64 px.*timed on a GPU alone: give --table FILE"):
+    with pytest.raises(
+        WrongUsage, match=r"None is shipped for 64 px.*only a GPU can time the recipes: give --table FILE"
+    ):
         table_of_run("nano", small, given=None, **where)
     own = tmp_path / "nano" / STEP_TABLE  # a local one, of an earlier run on a GPU
     write_table(shipped.model_copy(update={"conditions": shipped.conditions.model_copy(update={"size_px": 64})}), own)

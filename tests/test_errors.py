@@ -17,7 +17,7 @@ from colorbench.errors import WrongUsage, explain, unknown_name
         (NotADirectoryError(20, "Not a directory", "runs/x"), "runs/x: not a directory", 1),
         (FileNotFoundError("no such folder of pictures: x"), "no such folder of pictures: x", 1),
         (MemoryError(), "unexpected MemoryError: MemoryError", 1),
-        (TypeError("f() got 2"), "unexpected TypeError: f() got 2; this is a fault of colorbench or of a plug-in", 1),
+        (TypeError("f() got 2"), "unexpected TypeError: f() got 2; this is a bug in colorbench or in a plug-in", 1),
     ],
 )
 def test_one_line(error, line, status):

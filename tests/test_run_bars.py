@@ -77,7 +77,7 @@ def test_a_cell_that_is_scored_pulses_and_one_that_is_stopped_saves(jobs, screen
         assert bars[two.name].completed == 0.5
         tell(watcher, ("stop", one), ("stop", two))
         assert {task.fields["note"] for task in watcher.bars.tasks[1:]} == {"saving"}
-    assert screen.getvalue().count("Stopping: the cells that run save what they have.") == 1
+    assert screen.getvalue().count("Stopping: running cells are saving their state.") == 1
 
 
 def test_bars_keep_their_room_beside_long_names(jobs, screen):

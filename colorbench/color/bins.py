@@ -31,7 +31,7 @@ def ab_bins(step: int = 10) -> Tensor:
     (torch.Size([313, 2]), torch.Size([1083, 2]), torch.Size([100, 2]))
     """
     if int(step) != step or not 2 <= step <= 40:
-        raise ValueError(f"expected a whole grid step between 2 and 40 Lab units, got {step}")
+        raise ValueError(f"expected an integer grid step from 2 to 40 Lab units, got {step}")
     return _bins(int(step)).clone()
 
 

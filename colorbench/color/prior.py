@@ -33,7 +33,7 @@ class AbPrior:
     def update(self, ab: Ab) -> None:
         """Count the pixels of `(b, 2, h, w)` at their nearest bins. Raises ValueError for values that are not finite."""
         if not checked_floats(ab, "ab", 2).isfinite().all():
-            raise ValueError("ab holds NaN or infinite values: look at what made them")
+            raise ValueError("ab holds NaN or infinite values: check what produced them")
         found = nearest_bin(ab, self.step).flatten()
         self.counts += torch.bincount(found, minlength=len(self.bins)).to(self.counts.device)
 

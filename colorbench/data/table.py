@@ -69,7 +69,7 @@ DATASETS: dict[str, DatasetRow] = {
             find_train_val,
             "a folder with train/ and val/ inside, or a Hugging Face dataset id with these splits",
             (),
-            "a published split: photos of train/ train, photos of val/ test",
+            "a published split: train/ for training, val/ for testing",
             "the user's; the layout of ImageNet, COCO-Stuff, ADE20K",
         ),
         DatasetRow(
@@ -108,5 +108,5 @@ def find_photos(dataset: str, source: str | Path | None, options: dict) -> Found
     """
     row = dataset_row(dataset, options)
     if row.needs_source and source is None:
-        raise ValueError(f"dataset {dataset!r} needs {row.needs_source}: give it by --data (in Python: source)")
+        raise ValueError(f"dataset {dataset!r} needs {row.needs_source}: give it with --data (in Python: source)")
     return row.find(source, **options)

@@ -1,4 +1,4 @@
-"""`load_features(name)`: one frozen network a name, its weights found or fetched, kept for the life of the process."""
+"""`load_features(name)`: one frozen network per name, its weights found or fetched, kept for the life of the process."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -104,7 +104,7 @@ _in_bf16: ContextVar[bool] = ContextVar("_in_bf16", default=False)
 
 @contextmanager
 def bf16_features(wanted: bool = True) -> Iterator[None]:
-    """Inside, `load_features` gives FeatureMaps that compute in bf16 and channels_last; their maps are float32 all the same."""
+    """Inside, `load_features` gives FeatureMaps that compute in bf16 and channels_last; their maps stay float32."""
     token = _in_bf16.set(wanted)
     try:
         yield

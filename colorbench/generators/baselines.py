@@ -49,7 +49,7 @@ def shuffled(batch: Batch, *, mean_ab: MeanAb, other_ab: Ab) -> Ab:
     """Another photo's ab under this photo's lightness: plausible colors in wrong places."""
     if other_ab.shape != batch.ab.shape:
         raise ValueError(
-            f"other_ab has shape {tuple(other_ab.shape)}, the photos' ab {tuple(batch.ab.shape)}: one each"
+            f"other_ab has shape {tuple(other_ab.shape)}, the photos' ab {tuple(batch.ab.shape)}: give one per photo"
         )
     return other_ab.to(batch.ab)
 

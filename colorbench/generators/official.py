@@ -82,7 +82,7 @@ def load_official(network: nn.Module, key: str, pretrained: str | None, **needed
         raise ValueError(f"unknown pretrained weights {pretrained!r}; known: {MARK}, or none")
     for name, (given, wanted) in needed.items():
         if given != wanted:
-            raise ValueError(f"the official {key} has {name}={wanted}, got {name}={given}")
+            raise ValueError(f"the official {key} needs {name}={wanted}, got {name}={given}")
     if not on_meta():
         path = find_weights(FILES[key])
         fill(network, translated(key, read_state(path)), path)

@@ -119,7 +119,7 @@ class _Tasks:
             self._after_memory_ran_out(self.tracker.jobs[folder], text)
         else:
             name = self.tracker.jobs[folder].name
-            self.tracker.end(folder, f"{name}: its ray task died repeatedly ({text}); resumable")
+            self.tracker.end(folder, f"{name}: its ray task died repeatedly ({text}); the same command resumes it")
 
     def _fit_to(self, cpus: float | int, gpus: float | int) -> None:
         """Choose the device and how many tasks may be under way."""
@@ -156,7 +156,9 @@ class _Tasks:
         if self.over:  # its last message was read, then the end of its pipe
             return
         left = len(self.waiting) + len(self.tracker.jobs)
-        self.tracker.problems.append(f"the ray cluster {what}: {why}. {left} cells are left and resumable")
+        self.tracker.problems.append(
+            f"the ray cluster {what}: {why}. {left} cells are left; the same command resumes them"
+        )
         self.over = True
 
 

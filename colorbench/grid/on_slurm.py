@@ -136,7 +136,8 @@ class SlurmExecutor:
                 kind, text = RECORDED, ""
             else:
                 kind = PROBLEM
-                text = f"{job.name}: its job {handle.job_id} ended as {handle.state} ({_reason(error)}); resumable"
+                reason = f"{handle.state} ({_reason(error)})"
+                text = f"{job.name}: its job {handle.job_id} ended as {reason}; the same command resumes it"
         if kind == UNSEEN:
             text = f"job {handle.job_id} {text}: --out must be on a file system that all nodes share"
         tracker.end(folder, None if kind == RECORDED else text)

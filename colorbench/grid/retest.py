@@ -293,9 +293,11 @@ def _training_photos(
     except (ValueError, KeyError, OSError) as error:
         if given:
             raise
-        return None, [f"the photos that {board.name} was trained on were not found ({error}); --train-data gives them"]
+        return None, [
+            f"the photos that {board.name} was trained on were not found ({error}); give them with --train-data"
+        ]
     known = {name[:16] for name in old.train.ids} & {name[:16] for name in photos.ids}
-    told = [f"{len(known)} of these photos were trained on: their scores are too good"] if known else []
+    told = [f"{len(known)} of these photos were in the training set: their scores are too good"] if known else []
     a, b = split_statistics(old.train, torch.device("cpu")).mean_ab.tolist()
     return (a, b), told
 

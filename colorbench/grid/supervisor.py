@@ -226,7 +226,9 @@ class Supervisor:
         elif status == BUSY:
             self.held.append(task)
         elif status > 0:
-            self._give_up(task, "stopped, resumable" if status == STOPPED else last_line(task.job.folder / LOG))
+            self._give_up(
+                task, "stopped; the same command resumes it" if status == STOPPED else last_line(task.job.folder / LOG)
+            )
         else:
             self._after_death(task, -status)
 

@@ -30,7 +30,7 @@ _CROSS_ENTROPY = ("vanilla", "r1", "r1-mean")
 
 @full_precision
 def generator_loss(fake: PatchLogits, *, mode: str = "vanilla") -> PerImage:
-    """What the generator minimizes: the critic should take its pictures for real.
+    """What the generator minimizes: the critic should classify its pictures as real.
 
     >>> generator_loss(torch.zeros(1, 1, 30, 30))
     tensor([0.6931])

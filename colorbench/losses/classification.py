@@ -138,7 +138,7 @@ class ClassificationTerm(nn.Module):
             self.register_load_state_dict_post_hook(lambda term, _: term._weigh())
 
     def set_prior(self, prior: Tensor) -> None:
-        """The smoothed distribution `(313,)` of the own train split over the bins."""
+        """The smoothed distribution `(313,)` of the train split over the bins."""
         prior = torch.as_tensor(prior)
         if prior.shape != self.prior.shape:
             raise ValueError(f"expected a prior of shape {tuple(self.prior.shape)}, got {tuple(prior.shape)}")
@@ -155,8 +155,8 @@ class ClassificationTerm(nn.Module):
             return {"": _mean_of_colored(plain, target)}
         if not self.prior_known:
             raise ValueError(
-                "classification rebalances by the train split's prior, which it was not given: call "
-                "objective.set_prior(AbPrior of the split), or write classification(rebalance=False)"
+                "classification needs the prior of the train split to rebalance: call objective.set_prior(prior) with "
+                "the prior() of an AbPrior, or write classification(rebalance=False)"
             )
         rebalanced = plain * self.class_weights[likeliest(target)]
         return {"": _mean_of_colored(rebalanced, target), "unweighted": _mean_of_colored(plain.detach(), target)}

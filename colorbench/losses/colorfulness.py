@@ -34,7 +34,7 @@ def colorfulness_loss(
     if not two_sided:
         return 1 - found / scale
     if target is None:
-        raise ValueError("two-sided colorfulness compares with a target, got None")
+        raise ValueError("two-sided colorfulness needs a target, got None")
     return (found - measure(target, convention)).abs() / scale
 
 

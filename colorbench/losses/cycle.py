@@ -119,7 +119,9 @@ class ColorToGray(nn.Module):
     def forward(self, color: Tensor) -> Gray:
         height, width = color.shape[-2:]
         if min(height, width) < 8:
-            raise ValueError(f"the second generator of cycle needs pictures of 8 px a side, got {height} x {width}")
+            raise ValueError(
+                f"the second generator of cycle needs pictures of at least 8 px per side, got {height} x {width}"
+            )
         padded = F.pad(color, (0, -width % 4, 0, -height % 4), mode="reflect")
         with bf16_autocast(padded, self.in_bf16):
             raw = self.layers(padded)

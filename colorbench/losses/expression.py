@@ -103,7 +103,7 @@ def _call(text: str, start: int) -> tuple[ast.expr, int]:
             return ast.parse(f"f{text[start:end]}", mode="eval").body, end
         except (SyntaxError, ValueError):  # this is not the end yet
             continue
-    _refuse(text, start, "this bracket is never closed, or holds something else than name=value")
+    _refuse(text, start, "this bracket is never closed, or contains something other than name=value")
 
 
 def _given(call: ast.expr, text: str, key: str) -> dict[str, object]:

@@ -53,8 +53,8 @@ class FeatureMatchingTerm(nn.Module):
         """Look through this critic, which another term trains."""
         if not self.settings_are_plain:
             raise ValueError(
-                "feature-matching looks through the critic of the expression's patchgan and cannot set up another; "
-                "give the settings to patchgan"
+                "feature-matching uses the critic of the expression's patchgan, so it takes no settings of its own; "
+                "give them to patchgan"
             )
         self.own, self._shared = None, [critic]  # in a list: another term's module is no part of this one
 

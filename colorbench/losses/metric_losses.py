@@ -13,7 +13,7 @@ DEFAULT_NET = "vgg"
 
 @takes_pictures(channels=3)
 def ssim_loss(pred: Rgb, target: Rgb) -> PerImage:
-    """1 - SSIM; pictures need 11 px a side."""
+    """1 - SSIM; pictures need 11 px per side."""
     from colorbench.metrics import ssim
 
     return 1 - ssim(pred, target)
@@ -21,7 +21,7 @@ def ssim_loss(pred: Rgb, target: Rgb) -> PerImage:
 
 @takes_pictures(channels=3)
 def ms_ssim_loss(pred: Rgb, target: Rgb) -> PerImage:
-    """1 - MS-SSIM; pictures need 161 px a side."""
+    """1 - MS-SSIM; pictures need 161 px per side."""
     from colorbench.metrics import ms_ssim
 
     return 1 - ms_ssim(pred, target)

@@ -77,7 +77,7 @@ class Objective(nn.Module):
         rows = [table[term.key] for term in terms]
         if len(rows) > 1 and any(row.needs == "unpaired" for row in rows):
             raise ValueError(
-                f"{canonical(terms)!r}: an unpaired loss stands alone, the others compare with the photo itself"
+                f"{canonical(terms)!r}: an unpaired loss stands alone, because the others need the true photo; drop them"
             )
         self.expression = canonical(terms)
         self.names, self.weights = _names(terms), [term.weight for term in terms]
@@ -93,7 +93,7 @@ class Objective(nn.Module):
         return any(getattr(term, "needs_prior", False) for term in self.terms)
 
     def set_prior(self, prior: Tensor) -> None:
-        """Give every term that needs it the smoothed prior `(313,)` of the own train split."""
+        """Give every term that needs it the smoothed prior `(313,)` of the train split."""
         for term in self._every_term():
             if getattr(term, "needs_prior", False):
                 term.set_prior(prior)
@@ -153,8 +153,8 @@ class Objective(nn.Module):
         if not isinstance(output, Output):
             if self.needs_head == "bins":
                 raise ValueError(
-                    f"{self.expression!r} looks at logits over the color bins, which RGB pictures do not have: give "
-                    "Output.from_logits(logits, batch.lightness) and batch = Batch(true_rgb), both of colorbench.batch"
+                    f"{self.expression!r} needs logits over the color bins, which RGB pictures do not have: give "
+                    "Output.from_logits(logits, batch.lightness) and batch = Batch(true_rgb), both from colorbench.batch"
                 )
             output = Output.from_rgb(checked_rgb(output, "pred"))
         if not isinstance(batch, Batch):
@@ -178,7 +178,7 @@ class Objective(nn.Module):
             total = total + weight * next(iter(values.values()))
             parts |= {part: value.detach() for part, value in values.items()}
         if not parts:
-            raise ValueError(f"{self.expression!r} has nothing but critics: pretraining needs a term such as l1 beside")
+            raise ValueError(f"{self.expression!r} has only adversarial terms: pretraining needs another, such as l1")
         return Losses(total, parts)
 
     def _every_term(self) -> list[Any]:

@@ -57,7 +57,7 @@ class PatchGan(nn.Module):
         if min(picture.shape[-2:]) < self.smallest_side:
             raise ValueError(
                 f"pictures of {picture.shape[-2]} x {picture.shape[-1]} are too small for this PatchGAN; give at least "
-                f"{self.smallest_side} pixels a side or fewer layers, as in patchgan(layers=1)"
+                f"{self.smallest_side} pixels per side or fewer layers, as in patchgan(layers=1)"
             )
         seen = []
         for block in self.blocks:

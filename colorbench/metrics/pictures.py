@@ -203,6 +203,6 @@ def _in_range(pictures: Tensor, name: str) -> Tensor:
     if not (low >= -SLACK and high <= 1 + SLACK):
         cure = "map [-1, 1] by (x + 1) / 2" if -1 - SLACK <= low < 0 and high <= 1 + SLACK else "divide 0..255 by 255"
         if low != low or high != high:
-            cure = "it holds NaN: look at what made it"
+            cure = "it holds NaN: check what produced it"
         raise ValueError(f"{name} has values {low:.4g} .. {high:.4g}, wanted float in [0, 1]: {cure}")
     return pictures.clamp(0, 1) if low < 0 or high > 1 else pictures

@@ -157,7 +157,7 @@ _ROWS = (
         rule.AS_THEY_ARE,
         {"psnr": rule.PSNR, "ssim": rule.SSIM_RANGE_2},
         "scripts read, the RGB form (the same in 4f08095); the range of float pictures by scikit-image's rule of that time",
-        "SSIM: pictures in [0, 1] with a range of 2, which nobody asked for. The form on 8-bit ab of OpenCV is left out",
+        "SSIM: pictures in [0, 1] with a range of 2, scikit-image's default. The form on 8-bit ab of OpenCV is left out",
     ),
     Protocol(
         "pytorch-fid",
@@ -188,7 +188,7 @@ _ROWS = (
     ),
     Protocol(
         "scikit-image",
-        "convention: scikit-image as it stands",
+        "convention: scikit-image's defaults",
         "",
         rule.AS_THEY_ARE,
         {"psnr": rule.PSNR, "ssim": rule.SSIM_255},

@@ -145,7 +145,7 @@ def _count(samples: dict[str, list[Path]]) -> int:
     counts = {len(files): name for name, files in samples.items()}
     if len(counts) > 1:
         (few, one), (many, other) = sorted(counts.items())[:: len(counts) - 1]
-        raise ValueError(f"{one} has {few} samples and {other} {many}: give every photo as many")
+        raise ValueError(f"{one} has {few} samples and {other} {many}: give every photo the same number")
     if (k := next(iter(counts))) < 2:
         raise ValueError(f"every photo has {k} sample: give at least 2, or score the pictures themselves")
     return k

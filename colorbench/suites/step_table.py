@@ -224,7 +224,9 @@ def head_of(recipe: Recipe) -> str:
     if recipe.head == "auto":
         return needed or find_row(recipe.generator).head
     if needed and recipe.head != needed:
-        raise ValueError(f"the loss {recipe.loss!r} needs the head {needed!r}, the recipe says {recipe.head!r}")
+        raise ValueError(
+            f"the loss {recipe.loss!r} needs the head {needed!r}, the recipe says {recipe.head!r}: use {needed!r}"
+        )
     return recipe.head
 
 
@@ -254,7 +256,7 @@ def read_table(path: Path | str) -> StepTable:
             f"there is no step table {path}; `colorbench calibrate SUITE --out {path.name}` makes one{mistyped(path)}"
         )
     if path.stat().st_size > _MAX_BYTES:
-        raise ValueError(f"{path.name} has more than {_MAX_BYTES} bytes: that is no step table")
+        raise ValueError(f"{path.name} has more than {_MAX_BYTES} bytes: that is not a step table")
     try:
         return StepTable.model_validate_json(path.read_bytes())
     except ValidationError as error:

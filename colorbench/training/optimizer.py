@@ -88,7 +88,7 @@ def size_at(phases: Phases, share: float, full_px: int) -> int:
 
 
 class Average:
-    """Exponential moving average of parameters and buffers, in float32, corrected for its start."""
+    """Exponential moving average of parameters and buffers, in float32, with bias correction."""
 
     def __init__(self, model: nn.Module, decay: float):
         self.decay, self.steps = decay, 0

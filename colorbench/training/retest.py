@@ -151,7 +151,7 @@ def _predict(record: Record, trained: Path, retested: Cell, photos: PhotoSet, me
         if name not in BASELINES:
             raise ValueError(f"{name} is not a baseline of this package")
         if mean_ab is None and needs_mean_ab(name, photos):
-            raise ValueError(f"{name} needs the photos that the board was trained on: give them by --train-data")
+            raise ValueError(f"{name} needs the photos that the board was trained on: give them with --train-data")
         return baseline_predict(name, photos, record.cell.seed, torch.zeros(2) if mean_ab is None else mean_ab, device)
     path = trained / CHECKPOINT
     if not path.is_file():

@@ -33,7 +33,7 @@ def test_the_caller_may_change_its_copy():
 
 @pytest.mark.parametrize("step", [0, 1, 7.5, 41, -10])
 def test_other_steps_are_refused(unchecked, step):
-    with pytest.raises(ValueError, match="whole grid step between 2 and 40"):
+    with pytest.raises(ValueError, match="integer grid step from 2 to 40"):
         ab_bins(step)
 
 

@@ -112,7 +112,7 @@ def test_autocast_changes_nothing():
         ({"k": 0}, "k between 1 and the 313 bins of step 10, got 0"),
         ({"k": 314}, "got 314"),
         ({"sigma": 0.0}, "sigma > 0"),
-        ({"step": 50}, "whole grid step"),
+        ({"step": 50}, "integer grid step"),
     ],
 )
 def test_wrong_settings_are_refused(settings, message):

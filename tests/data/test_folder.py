@@ -111,7 +111,7 @@ def test_the_stamp_follows_the_file(tree):
 
 
 def test_refusals(tmp_path):
-    with pytest.raises(ValueError, match="needs a folder of pictures: give it by --data"):
+    with pytest.raises(ValueError, match="needs a folder of pictures: give it with --data"):
         find_folder(None)
     with pytest.raises(FileNotFoundError, match="no such folder"):
         find_folder(tmp_path / "none")

@@ -222,7 +222,7 @@ def test_writing_to_pixels_never_reaches_the_file(tree, cache):
         ("folders", {}, KeyError, f"unknown dataset 'folders'; known datasets: {', '.join(DATASETS)}"),
         ("folder", {"half": "left"}, KeyError, "takes no option half; its options: none"),
         ("paired", {"side": 1}, KeyError, "takes no option side; its options: half"),
-        ("folder", {"source": None}, ValueError, "needs a folder: give it by --data"),
+        ("folder", {"source": None}, ValueError, "needs a folder: give it with --data"),
         ("folder", {"test_share": 1.0}, ValueError, "between 0 and 1, got 1.0"),
         ("folder", {"limit_test": 0}, ValueError, "at least 1"),
     ],

@@ -182,8 +182,8 @@ def test_without_the_file_the_error_says_where_it_goes(folder):
 @pytest.mark.parametrize(
     ("key", "options", "reason"),
     [
-        ("eccv16", {"out_channels": 2, "pretrained": "official"}, "the official eccv16 has out_channels=313, got"),
-        ("siggraph17", {"width": 8, "pretrained": "official"}, "the official siggraph17 has width=64, got width=8"),
+        ("eccv16", {"out_channels": 2, "pretrained": "official"}, "the official eccv16 needs out_channels=313, got"),
+        ("siggraph17", {"width": 8, "pretrained": "official"}, "the official siggraph17 needs width=64, got width=8"),
         ("siggraph17", {"pretrained": "imagenet"}, "unknown pretrained weights 'imagenet'; known: official, or none"),
     ],
 )

@@ -124,7 +124,7 @@ def test_a_worker_and_then_the_head_are_killed(kills_suite, undisturbed, tmp_pat
     assert len(killed) == 2, report.problems
     assert len(report.problems) == 1
     assert "the ray cluster is gone" in report.problems[0]
-    assert "resumable" in report.problems[0]
+    assert "the same command resumes" in report.problems[0]
     report = run(kills_suite, executor=LocalExecutor(["cpu"], spawn=spawn), **options)
     assert report.problems == ()
     assert differences(undisturbed, tmp_path) == []
@@ -192,7 +192,7 @@ def test_a_cell_whose_ray_worker_dies_again_and_again_is_a_problem(tmp_path, pre
     pretend(DRIVER.replace("WORD", '{"kind": "died", "text": "NodeDiedError: gone"}'))
     problems = RayExecutor(device="cpu").execute(jobs(tmp_path, 2))
     assert len(problems) == 2
-    assert "died repeatedly (NodeDiedError: gone); resumable" in problems[0]
+    assert "died repeatedly (NodeDiedError: gone); the same command resumes it" in problems[0]
 
 
 def test_memory_that_runs_out_becomes_a_result(tmp_path, pretend):
@@ -212,7 +212,9 @@ def test_memory_that_runs_out_after_progress_does_not_count(tmp_path, pretend):
 def test_a_driver_that_dies_says_its_last_line(tmp_path, pretend):
     pretend("import sys; sys.exit('no memory for a driver')")
     problems = RayExecutor(device="cpu").execute(jobs(tmp_path, 2))
-    assert problems == ["the ray cluster is gone: no memory for a driver. 2 cells are left and resumable"]
+    assert problems == [
+        "the ray cluster is gone: no memory for a driver. 2 cells are left; the same command resumes them"
+    ]
 
 
 def test_a_cluster_without_a_place_for_a_cell(tmp_path, pretend):

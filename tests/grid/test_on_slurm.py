@@ -40,7 +40,7 @@ def test_preempted_then_killed_then_finished(kills_suite, undisturbed, tmp_path)
         report = run(kills_suite, executor=slurm(tmp_path), **options)
     assert len(disturbed) == 2
     assert len(report.problems) == 1
-    assert "resumable" in report.problems[0]
+    assert "the same command resumes it" in report.problems[0]
     report = run(kills_suite, executor=slurm(tmp_path), **options)
     assert report.problems == ()
     assert differences(undisturbed, tmp_path) == []

@@ -94,7 +94,7 @@ def test_a_worker_that_hangs_is_killed_and_recorded(job, monkeypatch):
 
 
 def test_problems_say_what_happened(job):
-    assert run(job, "sys.exit(130)")[0] == ["unet+l1 seed 0: stopped, resumable"]
+    assert run(job, "sys.exit(130)")[0] == ["unet+l1 seed 0: stopped; the same command resumes it"]
     (job.folder / LOG).write_text("a\n\nOSError: no space left\n\n")
     assert run(job, "sys.exit(1)")[0] == ["unet+l1 seed 0: OSError: no space left"]
     assert "No such file" in last_line(job.folder / "absent")

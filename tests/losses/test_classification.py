@@ -133,7 +133,7 @@ def test_the_prior_comes_back_from_a_checkpoint():
     torch.testing.assert_close(again(output, batch), objective(output, batch))
     unset = build_loss("classification")
     again.load_state_dict(unset.state_dict())
-    with pytest.raises(ValueError, match="was not given"):
+    with pytest.raises(ValueError, match="needs the prior of the train split"):
         again(output, batch)
 
 

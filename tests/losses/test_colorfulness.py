@@ -42,7 +42,7 @@ def test_gray_pictures_and_single_pixels_are_finite(convention):
 
 
 def test_two_sided_needs_a_target():
-    with pytest.raises(ValueError, match="compares with a target, got None"):
+    with pytest.raises(ValueError, match="needs a target, got None"):
         colorfulness_loss(RGB, two_sided=True)
 
 

@@ -30,7 +30,7 @@ def test_the_second_generator_takes_any_size(size):
 
 
 def test_the_second_generator_refuses():
-    with pytest.raises(ValueError, match="8 px a side, got 7 x 8"):
+    with pytest.raises(ValueError, match="8 px per side, got 7 x 8"):
         ColorToGray(2, 1)(torch.rand(1, 3, 7, 8))
     with pytest.raises(ValueError, match="width >= 1"):
         ColorToGray(0)

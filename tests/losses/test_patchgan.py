@@ -100,7 +100,7 @@ def test_norms(norm):
 def test_too_small_pictures_are_refused_with_a_cure(layers, smallest):
     network = PatchGan(3, width=2, layers=layers, norm="none")
     assert network(torch.rand(1, 3, smallest, smallest)).shape == (1, 1, 1, 1)
-    with pytest.raises(ValueError, match=f"at least {smallest} pixels a side"):
+    with pytest.raises(ValueError, match=f"at least {smallest} pixels per side"):
         network(torch.rand(1, 3, smallest, smallest - 1))
 
 

@@ -84,7 +84,7 @@ def test_what_has_no_best_of_k_is_refused(folders):
     with pytest.raises(ValueError, match="fid is of a whole set"):
         score_samples(pred, ref, ["fid"])
     (pred / "wood" / "2.png").unlink()
-    with pytest.raises(ValueError, match=r"wood has 2 samples and .* 3: give every photo as many"):
+    with pytest.raises(ValueError, match=r"wood has 2 samples and .* 3: give every photo the same number"):
         score_samples(pred, ref, ["psnr"])
     with pytest.raises(ValueError, match="holds no folders of samples"):
         sample_files(ref)
