@@ -83,7 +83,7 @@ def _photos() -> Finding:
 
 
 def _cache() -> Finding:
-    from colorbench.data import cache_folder
+    from colorbench.files import cache_folder
 
     folder = cache_folder(None)
     try:

@@ -6,6 +6,7 @@ The ground floor: imports only errors, and no torch.
 import hashlib
 import os
 import re
+import sys
 import tempfile
 import zlib
 from collections.abc import Iterable, Iterator
@@ -107,6 +108,19 @@ def is_held(folder: Path) -> bool:
     except PermissionError:  # a folder of somebody else, or a read-only copy
         return False
     return False
+
+
+def cache_folder(cache_dir: str | Path | None = None) -> Path:
+    """Where decoded photos and compiled kernels are kept: the argument, COLORBENCH_CACHE, or this system's cache folder."""
+    if cache_dir is not None:
+        return Path(cache_dir)
+    if chosen := os.environ.get("COLORBENCH_CACHE"):
+        return Path(chosen)
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA", Path.home())) / "colorbench"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "colorbench"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "colorbench"
 
 
 def bytes_sha256(content: bytes | memoryview) -> str:

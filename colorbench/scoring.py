@@ -20,7 +20,7 @@ from colorbench.console import (
     warn,
 )
 from colorbench.errors import Stopped, WrongUsage, mistyped
-from colorbench.files import bytes_sha256, printable, write_atomically
+from colorbench.files import bytes_sha256, cache_folder, printable, write_atomically
 from colorbench.plugins import load_plugins
 from colorbench.summary import show_summary
 
@@ -175,7 +175,6 @@ def check_folder(folder: Path) -> None:
 
 def _parts_folder(*request) -> Path:
     """The folder in the cache, named by the request, where finished parts of a scoring are kept until all is done."""
-    from colorbench.data import cache_folder
 
     named = repr([str(part.resolve()) if isinstance(part, Path) else part for part in request])
     return cache_folder() / "scores" / bytes_sha256(named.encode())[:32]

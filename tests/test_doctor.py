@@ -2,9 +2,9 @@
 
 import pytest
 
-from colorbench.data.sources import cache_folder
 from colorbench.doctor import examine
 from colorbench.features.load import FEATURES
+from colorbench.files import cache_folder
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from colorbench.files import (
     PICTURE_ENDINGS,
     Busy,
     bytes_sha256,
+    cache_folder,
     existing_folder,
     file_sha256,
     hold,
@@ -111,3 +112,18 @@ def test_a_name_without_an_owner_and_a_path_below_a_folder_that_is_there_are_fol
     (tmp_path / "file").write_text("")
     with pytest.raises(NotADirectoryError, match="file is a file; give the folder"):
         existing_folder("file")
+
+
+def test_where_the_cache_is(monkeypatch, tmp_path):
+    monkeypatch.setenv("COLORBENCH_CACHE", str(tmp_path / "chosen"))
+    assert cache_folder() == tmp_path / "chosen"
+    assert cache_folder(tmp_path) == tmp_path
+    monkeypatch.delenv("COLORBENCH_CACHE")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+    monkeypatch.setattr("sys.platform", "linux")
+    assert cache_folder() == tmp_path / "xdg" / "colorbench"
+    monkeypatch.setattr("sys.platform", "darwin")
+    assert cache_folder().parts[-3:] == ("Library", "Caches", "colorbench")
+    monkeypatch.setattr("sys.platform", "win32")
+    monkeypatch.setenv("LOCALAPPDATA", str(tmp_path / "local"))
+    assert cache_folder() == tmp_path / "local" / "colorbench"

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from colorbench.data import cache_folder
 from colorbench.errors import WrongUsage
+from colorbench.files import cache_folder
 from colorbench.scoring import colorize_and_print, mean_rows, score_and_print
 from colorbench.training.train import train
 from tests.training.cells import small_cell

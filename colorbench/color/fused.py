@@ -14,12 +14,14 @@ A call of the decorated function
 
 When it pays is decided by the environment variable COLORBENCH_COMPILE, read at every call:
 
-- `auto` (default): compile a kernel once it has been given 2**32 elements in calls of at least 2**17 elements (about
-  1400 batches of 16 x 3 x 256 x 256): a kernel compiles for 10 to 80 seconds on two slow cores and then saves .04 to
-  .09 seconds a batch, so fewer batches would not pay for it;
+- `auto` (default): eager at first. Without gradients, on a CPU, a kernel that has been given 2**30 elements in calls of at
+  least 2**17 (about 340 batches of 16 x 3 x 256 x 256) is compiled once for this machine by a process in the background,
+  which one line announces; from then on, and from the first large call of every later process, the kept library runs (see
+  color/kept.py). With gradients, or on a GPU, a kernel is compiled in this process after 2**32 elements: it takes 10 to 80
+  seconds on two slow cores and then saves .04 to .09 seconds a batch, so fewer batches would not pay for it;
 - `1`: compile from the first call, whatever the size; benchmarks do this;
-- `0`: never; the command line sets this where nothing is set. With 0 or 1, two runs are equal bit for bit; `auto` may differ
-  in the last bit from then on.
+- `0`: never; the command line sets this where nothing is set. With 0 or 1, two runs are equal bit for bit; with `auto` the
+  compiled kernel may differ in the last bit.
 
 Always eager: float64 (the precise path, and gradcheck), double backward (pass `create_graph=True` under
 COLORBENCH_COMPILE=0), other devices than CPU and CUDA, tensor subclasses, inside torch.func transforms and
@@ -35,6 +37,7 @@ import functools
 import inspect
 import os
 import shutil
+import sys
 import warnings
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -42,8 +45,11 @@ from importlib.util import find_spec
 import torch
 from torch import Tensor
 
+from colorbench.color.kept import Library, library_key
+
 LARGE = 1 << 17
 PATIENCE = 1 << 32
+KEPT_PATIENCE = 1 << 30
 PIECE_ELEMENTS = 3 << 16
 """Of the first tensor, worked on at a time: one RGB picture of 256 px."""
 MODES = ("auto", "0", "1")
@@ -87,31 +93,51 @@ def _decorated(function: Callable, by_picture: bool) -> Callable:
         args = tuple(_widen(value) for value in args)
         kwargs = {name: _widen(value) for name, value in kwargs.items()}
         tensors = [value for value in (*args, *kwargs.values()) if isinstance(value, Tensor)]
-        if torch.compiler.is_compiling():
-            with torch.autocast(tensors[0].device.type, enabled=False):
-                return function(*args, **kwargs)
         with torch.autocast(tensors[0].device.type, enabled=False):
-            return switch.choose(tensors)(*args, **kwargs)
+            if torch.compiler.is_compiling():
+                return function(*args, **kwargs)
+            return switch.choose(tensors, args, kwargs)(*args, **kwargs)
 
     return call
 
 
 class _Switch:
-    """Chooses between a kernel and its compiled form, and remembers what it was given."""
+    """Chooses between a kernel and its compiled forms, and remembers what it was given."""
 
     def __init__(self, function: Callable, by_picture: bool):
         self.function, self.by_picture = function, by_picture
         self.elements = 0
         self.broken = False
+        self.libraries: dict[tuple, Library] = {}
 
-    def choose(self, tensors: list[Tensor]) -> Callable:
+    def choose(self, tensors: list[Tensor], args: tuple, kwargs: dict) -> Callable:
         mode = compile_mode()
         eager = self._a_few_at_a_time if self.by_picture and _splittable(tensors) else self.function
         if mode == "0" or self.broken or not _compilable(tensors):
             return eager
-        if mode == "1" or self._patience_is_over(max(tensor.numel() for tensor in tensors)):
-            return self._compiled_or_eager
-        return eager
+        compiled = self._compiled_or_eager if has_compiler(tensors[0].device.type) else eager
+        elements = max(tensor.numel() for tensor in tensors)
+        if mode == "1" or elements < LARGE:
+            return compiled if mode == "1" else eager
+        self.elements += elements
+        if not kwargs and not _needs_gradient(tensors) and (library := self._library(args)) is not None:
+            return self._kept(library) or eager
+        return compiled if self.elements > PATIENCE else eager
+
+    def _library(self, args: tuple) -> Library | None:
+        if (key := library_key(args)) is None or not self.function.__module__.startswith("colorbench."):
+            return None
+        if key not in self.libraries:
+            self.libraries[key] = Library(inspect.unwrap(self.function), args)
+        return self.libraries[key]
+
+    def _kept(self, library: Library) -> Library | None:
+        """The library if it is there; else it is made when it would have paid often."""
+        if library.ready():
+            return library
+        if self.elements > KEPT_PATIENCE and has_compiler("cpu") and (line := library.start_compiling()):
+            print(line, file=sys.stderr, flush=True)
+        return None
 
     def _a_few_at_a_time(self, *args, **kwargs):
         first = args[0]
@@ -123,12 +149,6 @@ class _Switch:
         if isinstance(parts[0], tuple):
             return tuple(torch.cat(results) for results in zip(*parts))
         return torch.cat(parts)
-
-    def _patience_is_over(self, elements: int) -> bool:
-        if elements < LARGE:
-            return False
-        self.elements += elements
-        return self.elements > PATIENCE
 
     @functools.cached_property
     def compiled(self) -> Callable:
@@ -165,14 +185,17 @@ def _splittable(tensors: list[Tensor]) -> bool:
     return (
         all(type(t) in (Tensor, torch.nn.Parameter) and t.device.type == "cpu" for t in tensors)
         and tensors[0].numel() > PIECE_ELEMENTS
-        and not (torch.is_grad_enabled() and any(t.requires_grad for t in tensors))
+        and not _needs_gradient(tensors)
     )
+
+
+def _needs_gradient(tensors: list[Tensor]) -> bool:
+    return torch.is_grad_enabled() and any(t.requires_grad for t in tensors)
 
 
 def _compilable(tensors: list[Tensor]) -> bool:
     return (
         all(type(t) in (Tensor, torch.nn.Parameter) and t.dtype != torch.float64 for t in tensors)
-        and has_compiler(tensors[0].device.type)
         and not torch._C._len_torch_dispatch_stack()
         and torch._C._functorch.peek_interpreter_stack() is None  # pyright: ignore[reportAttributeAccessIssue]
         and torch._C._get_tracing_state() is None

@@ -3,7 +3,7 @@
 from colorbench.data.load import Photos, Report, load_dataset_photos, load_protocol_photos
 from colorbench.data.loader import PhotoLoader
 from colorbench.data.photoset import PhotoSet
-from colorbench.data.sources import Found, Source, cache_folder
+from colorbench.data.sources import Found, Source
 from colorbench.data.table import DATASETS, DatasetRow
 
 __all__ = [
@@ -15,7 +15,6 @@ __all__ = [
     "Photos",
     "Report",
     "Source",
-    "cache_folder",
     "load_dataset_photos",
     "load_protocol_photos",
 ]

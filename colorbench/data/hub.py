@@ -15,9 +15,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from colorbench.data.sources import Found, Source, cache_folder
+from colorbench.data.sources import Found, Source
 from colorbench.errors import mistyped
-from colorbench.files import bytes_sha256, write_atomically
+from colorbench.files import bytes_sha256, cache_folder, write_atomically
 
 _TIMEOUT_SECONDS = 10
 _ID = re.compile(r"[\w.-]+(/[\w.-]+)?")

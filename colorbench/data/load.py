@@ -13,11 +13,11 @@ from colorbench.data.build import Plan, Progress, build
 from colorbench.data.fit import Preprocessing, make_preprocessing
 from colorbench.data.mixtures import Mixtures
 from colorbench.data.photoset import EXACT_GRAY, PhotoSet
-from colorbench.data.sources import Found, Source, cache_folder, content_hashes
+from colorbench.data.sources import Found, Source, content_hashes
 from colorbench.data.split import SIDES, SPLIT_RULE, side_by_hash
 from colorbench.data.store import Index, Store, open_or_build
 from colorbench.data.table import dataset_row, find_photos
-from colorbench.files import bytes_sha256
+from colorbench.files import bytes_sha256, cache_folder
 from colorbench.photo import DECODER
 
 

@@ -2,7 +2,6 @@
 
 import json
 import os
-import sys
 import time
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -58,19 +57,6 @@ class Found:
     picture: Callable[[Photo8], Photo8] | None = None
     half: str = ""
     held_out: frozenset[str] = frozenset()
-
-
-def cache_folder(cache_dir: str | Path | None = None) -> Path:
-    """Where decoded photos are kept: the argument, COLORBENCH_CACHE, or the user's cache folder of this system."""
-    if cache_dir is not None:
-        return Path(cache_dir)
-    if chosen := os.environ.get("COLORBENCH_CACHE"):
-        return Path(chosen)
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA", Path.home())) / "colorbench"
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "colorbench"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "colorbench"
 
 
 def content_hashes(found: Found, cache: Path) -> dict[str, str | OSError]:

@@ -67,8 +67,7 @@ def _file(device: str, threads: int | None, plan: Plan) -> Path:
     """Where the times of this device under this protocol are kept; its name starts with the device's."""
     import torch
 
-    from colorbench.data import cache_folder
-    from colorbench.files import slug
+    from colorbench.files import cache_folder, slug
     from colorbench.training.environment import describe_environment
 
     here = describe_environment(torch.device(device))

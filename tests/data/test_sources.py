@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from colorbench.data import cache_folder, load_dataset_photos
+from colorbench.data import load_dataset_photos
 
 
 def test_a_tree_that_looks_unchanged_is_not_read_again(tree, cache):
@@ -25,21 +25,6 @@ def test_a_changed_file_is_noticed_whatever_its_size(tree, cache):
     data = bytearray((tree / "photo-001.png").read_bytes())
     (tree / "photo-001.png").write_bytes(bytes(data) + b"\0")
     assert load_dataset_photos("folder", source=tree, size_px=32).hash != before
-
-
-def test_where_the_cache_is(monkeypatch, tmp_path):
-    monkeypatch.setenv("COLORBENCH_CACHE", str(tmp_path / "chosen"))
-    assert cache_folder() == tmp_path / "chosen"
-    assert cache_folder(tmp_path) == tmp_path
-    monkeypatch.delenv("COLORBENCH_CACHE")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
-    monkeypatch.setattr("sys.platform", "linux")
-    assert cache_folder() == tmp_path / "xdg" / "colorbench"
-    monkeypatch.setattr("sys.platform", "darwin")
-    assert cache_folder().parts[-3:] == ("Library", "Caches", "colorbench")
-    monkeypatch.setattr("sys.platform", "win32")
-    monkeypatch.setenv("LOCALAPPDATA", str(tmp_path / "local"))
-    assert cache_folder() == tmp_path / "local" / "colorbench"
 
 
 @pytest.mark.parametrize(

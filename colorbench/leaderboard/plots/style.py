@@ -54,8 +54,9 @@ def figure(width: float, height: float, rows: int = 1, columns: int = 1, **more)
 def save(made, folder: Path, name: str) -> Path:
     """`<name>.png` and `<name>.svg`, the same bytes for the same data. Returns the path of the SVG."""
     name, png, svg = slug(name), io.BytesIO(), io.BytesIO()
+    made.draw_without_rendering()
+    made.set_layout_engine(None)  # worked out once is enough; with an engine, each file would be drawn twice
     made.savefig(png, format="png", dpi=_DPI, metadata={"Software": None})
-    made.set_layout_engine("none")  # worked out once is enough
     made.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
     for kind, file in (("png", png), ("svg", svg)):
         write_atomically(folder / f"{name}.{kind}", file.getvalue(), durable=False)

@@ -1,0 +1,168 @@
+"""Kernels compiled once per machine: AOTInductor makes a library of a kernel, which later processes load in .1 s.
+
+Only for kernels of whole pictures `(b, c, h, w)`, on a CPU, without gradients: torch compiles ahead of time forward only.
+A library serves every batch size and picture size. It is named by all that it depends on: the sources, torch, the processor,
+the settings and the types; so it is found again, and never found wrongly.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import cache
+from importlib import import_module
+from inspect import unwrap
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from colorbench.files import bytes_sha256, cache_folder, hold, write_atomically
+
+EXAMPLE_PX = (48, 80)
+"""Sides of the pictures that a kernel is traced with: unequal, and large enough for every window."""
+LIBRARY, FAILED = "kernel.pt2", "failed.txt"
+_LONGEST_WAIT_SECONDS = 3600.0
+_PLAIN = (bool, int, float, str, type(None))
+_COMPILE_HERE = """
+import os, sys
+from colorbench.color.kept import compile_here
+getattr(os, "nice", int)(10)
+compile_here(*sys.argv[1:])
+"""
+
+
+class Library:
+    """One kernel with its settings and types: loaded where it is kept, else compiled by a process of its own.
+
+    Args:
+        function: of a module of the package, plain torch on tensors.
+        arguments: as of the first call; tensors stand for all of their type and number of channels.
+    """
+
+    def __init__(self, function: Callable, arguments: Sequence[Any]):
+        self.function = function
+        self.name = f"{function.__module__}:{function.__name__}"
+        self.arguments = [
+            {"dtype": str(value.dtype).removeprefix("torch."), "channels": value.shape[1]}
+            if isinstance(value, Tensor)
+            else value
+            for value in arguments
+        ]
+        described = json.dumps([self.name, self.arguments, torch.__version__, processor(), sources_sha256()])
+        self.folder = (
+            cache_folder() / "kernels" / f"{function.__name__.strip('_')}-{bytes_sha256(described.encode())[:16]}"
+        )
+        self.compiling: subprocess.Popen | None = None
+        self._run: Callable[[list[Tensor]], list[Tensor]] | None = None
+
+    def ready(self) -> bool:
+        """Whether the library is loaded, after a look for it. A damaged one is deleted."""
+        path = self.folder / LIBRARY
+        if self._run is None and path.is_file():
+            try:
+                # not torch._inductor.aoti_load_package: its import takes two seconds and more
+                loader = torch._C._aoti.AOTIModelPackageLoader  # pyright: ignore[reportAttributeAccessIssue]
+                self._run = loader(str(path), "model", False, 1, -1).boxed_run
+            except RuntimeError:
+                with suppress(OSError):
+                    path.unlink()
+        return self._run is not None
+
+    def __call__(self, *arguments: Any) -> Tensor | tuple[Tensor, ...]:
+        """The kernel's results, as of the function."""
+        assert self._run is not None
+        try:
+            results = self._run([value.contiguous() for value in arguments if isinstance(value, Tensor)])
+        except RuntimeError:
+            return self.function(*arguments)  # the kernel's own errors come out of this line
+        return results[0] if len(results) == 1 else tuple(results)
+
+    def start_compiling(self) -> str:
+        """Start the process that compiles, unless there is one; one line for the user, empty where there is nothing to say."""
+        if self.compiling is not None or (self.folder / FAILED).exists():
+            return ""
+        self.compiling = subprocess.Popen(
+            [sys.executable, "-c", _COMPILE_HERE, self.name, json.dumps(self.arguments), str(self.folder)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=os.environ | {"JAXTYPING_DISABLE": "1", "COLORBENCH_COMPILE": "0"},
+            start_new_session=True,  # Ctrl-C at the terminal is not meant for it
+        )
+        kernel = self.name.rpartition(":")[2].strip("_")
+        return f"colorbench compiles {kernel} in the background, once for this machine (about a minute): {self.folder}"
+
+
+def library_key(arguments: Sequence[Any]) -> tuple | None:
+    """What calls of a kernel that share a library have in common; None for a call that no library serves: other than pictures
+    of one size on the CPU, settings that are not plain, or a torch without what loads libraries."""
+    tensors = [value for value in arguments if isinstance(value, Tensor)]
+    if not all(t.ndim == 4 and t.shape == tensors[0].shape and t.device.type == "cpu" for t in tensors):
+        return None
+    if not all(isinstance(value, (Tensor, *_PLAIN)) for value in arguments) or not hasattr(torch._C, "_aoti"):
+        return None
+    return tuple((v.dtype, v.shape[1]) if isinstance(v, Tensor) else (type(v), v) for v in arguments)
+
+
+def compile_here(name: str, arguments: str, folder: str) -> None:
+    """Compile a kernel into its folder, one at a time on this machine; where that fails, the reason stays there."""
+    place = Path(folder)
+    with hold(place.parent, timeout_seconds=_LONGEST_WAIT_SECONDS):
+        if (place / LIBRARY).exists():  # another process asked for the same
+            return
+        try:
+            _compile(name, json.loads(arguments), place)
+        except Exception as error:
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            write_atomically(place / FAILED, reason.encode("utf-8", "backslashreplace"))
+
+
+def _compile(name: str, arguments: list[Any], folder: Path) -> None:
+    from torch._inductor import aoti_compile_and_package
+    from torch.export import Dim, export
+
+    module, _, function = name.partition(":")
+    kernel = unwrap(getattr(import_module(module), function))
+    places = [place for place, value in enumerate(arguments) if isinstance(value, dict)]
+
+    class Kernel(torch.nn.Module):
+        def forward(self, tensors: list[Tensor]):
+            filled = list(arguments)
+            for place, tensor in zip(places, tensors):
+                filled[place] = tensor
+            return kernel(*filled)
+
+    shapes = [(4, arguments[place]["channels"], *EXAMPLE_PX) for place in places]
+    types = [getattr(torch, arguments[place]["dtype"]) for place in places]
+    examples = [torch.rand(shape).mul(200).to(type_) for shape, type_ in zip(shapes, types)]
+    sizes = {0: Dim("b"), 2: Dim.AUTO, 3: Dim.AUTO}
+    with torch.no_grad():
+        exported = export(Kernel(), (examples,), dynamic_shapes=([sizes] * len(places),))
+    folder.mkdir(parents=True, exist_ok=True)
+    made = folder / "unfinished.pt2"
+    # dynamic_threads: torch.set_num_threads of the process that calls counts, not of this one
+    aoti_compile_and_package(exported, package_path=str(made), inductor_configs={"cpp.dynamic_threads": True})
+    made.replace(folder / LIBRARY)
+
+
+@cache
+def sources_sha256() -> str:
+    """One hash over the modules that kernels are made of."""
+    root = Path(__file__).parents[1]
+    files = sorted([*root.glob("color/*.py"), *root.glob("metrics/*.py"), root / "tensors.py"])
+    return bytes_sha256(b"\0".join(path.read_bytes() for path in files))
+
+
+@cache
+def processor() -> str:
+    """What compiled code may use here: a cache folder may be shared by machines that differ."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    flags = next((line for line in lines if line.startswith(("flags", "Features"))), "")
+    return f"{sys.platform} {torch.backends.cpu.get_cpu_capability()} {bytes_sha256(flags.encode())[:16]}"

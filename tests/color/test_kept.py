@@ -1,0 +1,110 @@
+import json
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+
+from colorbench.color import fused, kept
+from colorbench.color.kept import FAILED, LIBRARY, Library, compile_here, library_key
+from colorbench.metrics.psnr import _mse
+
+LATER = """
+import sys
+import torch
+from colorbench.metrics.psnr import _mse
+
+pictures = torch.load(sys.argv[1])
+torch.save(_mse(*pictures), sys.argv[2])
+print("torch._inductor" in sys.modules)
+"""
+
+
+@pytest.fixture
+def pictures() -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    return torch.rand(3, 3, 130, 171, generator=generator), torch.rand(3, 3, 130, 171, generator=generator)
+
+
+@pytest.fixture
+def library(monkeypatch, tmp_path, pictures) -> Library:
+    monkeypatch.setenv("COLORBENCH_CACHE", str(tmp_path))
+    return Library(_mse.__wrapped__, pictures)
+
+
+@pytest.mark.compiled
+def test_a_kernel_is_compiled_once_and_found_by_a_later_process(monkeypatch, tmp_path, capsys, pictures, library):
+    if not fused.has_compiler("cpu"):
+        pytest.skip("needs a C++ compiler")
+    monkeypatch.setenv("COLORBENCH_COMPILE", "auto")
+    monkeypatch.setattr(fused, "KEPT_PATIENCE", 2 * pictures[0].numel())
+    eager = _mse.__wrapped__(*pictures)
+    for _ in range(3):
+        assert torch.equal(_mse(*pictures), eager)
+    assert capsys.readouterr().err.startswith("colorbench compiles mse in the background, once for this machine")
+    while not library.ready():  # pytest's own time limit ends this
+        assert not (library.folder / FAILED).exists(), (library.folder / FAILED).read_text()
+        time.sleep(0.1)
+
+    for batch in (pictures, [each[:1] for each in pictures], [each.transpose(2, 3) for each in pictures]):
+        torch.testing.assert_close(library(*batch), _mse.__wrapped__(*batch), atol=0, rtol=1e-5)
+    assert torch.equal(_mse(*pictures), library(*pictures))
+
+    given, returned = tmp_path / "pictures.pt", tmp_path / "values.pt"
+    torch.save(pictures, given)
+    later = subprocess.run([sys.executable, "-c", LATER, given, returned], capture_output=True, text=True, check=True)
+    assert (later.stdout, later.stderr) == ("False\n", "")
+    assert torch.equal(torch.load(returned), library(*pictures))
+
+
+def test_calls_share_a_library_by_types_channels_and_settings(pictures):
+    pred, target = pictures
+    key = library_key([pred, target, "soft"])
+    assert library_key([pred[:2, :, 1:], target[:2, :, 1:], "soft"]) == key
+    others = [
+        [pred, target, True],
+        [pred, target, 1],
+        [pred[:, :2], target[:, :2], "soft"],
+        [pred.half(), target, "soft"],
+    ]
+    assert len({key, *(library_key(other) for other in others)}) == 1 + len(others)
+
+
+OTHERS = {
+    "one for many": lambda x: [x, x[:1]],
+    "no batch": lambda x: [x[0]],
+    "a list": lambda x: [x, [1, 2]],
+    "another device": lambda x: [x.to("meta")],
+    "another size": lambda x: [x, x[..., 1:]],
+}
+
+
+@pytest.mark.parametrize("call", OTHERS.values(), ids=OTHERS)
+def test_other_calls_have_none(pictures, call):
+    assert library_key(call(pictures[0])) is None
+
+
+def test_its_name_changes_with_all_that_it_depends_on(monkeypatch, pictures, library):
+    names = {library.folder.name, Library(_mse.__wrapped__, [each.to(torch.uint8) for each in pictures]).folder.name}
+    for what, value in (("processor", "another"), ("sources_sha256", "changed")):
+        with monkeypatch.context() as changed:
+            changed.setattr(kept, what, lambda value=value: value)
+            names.add(Library(_mse.__wrapped__, pictures).folder.name)
+    assert len(names) == 4
+    assert Library(_mse.__wrapped__, pictures).folder == library.folder
+
+
+def test_a_damaged_library_is_deleted(library):
+    library.folder.mkdir(parents=True)
+    (library.folder / LIBRARY).write_bytes(b"PK\3\4 cut short")
+    assert not library.ready()
+    assert not (library.folder / LIBRARY).exists()
+
+
+def test_what_cannot_be_compiled_says_why_and_is_not_tried_again(library):
+    compile_here("colorbench.metrics.psnr:no_such_kernel", json.dumps(library.arguments), os.fspath(library.folder))
+    assert "no_such_kernel" in (library.folder / FAILED).read_text()
+    assert library.start_compiling() == ""
+    assert library.compiling is None
