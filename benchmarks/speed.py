@@ -1,6 +1,7 @@
-"""The README's speed table by one command: our first call, later calls as a user gets them, and compiled, beside each peer.
+"""The README's speed table by one command: our first call, later calls with nothing set and nothing kept, with nothing set once
+the compiled kernels are kept, and with COLORBENCH_COMPILE=1, beside each peer.
 
-python -m benchmarks.speed FOLDER            measures (about twenty minutes; wants an idle machine) and prints the table
+python -m benchmarks.speed FOLDER            measures (about half an hour; wants an idle machine) and prints the table
 python -m benchmarks.speed FOLDER --print    prints it again from what FOLDER holds
 """
 
@@ -13,43 +14,53 @@ from benchmarks.table import BARS, OURS, Results, duration, read_results
 
 ROOT = Path(__file__).parents[1]
 FILES = ("benchmarks/test_color.py", "benchmarks/test_metrics.py", "benchmarks/test_losses.py")
-MODES = {"default.json": None, "compiled.json": "1"}
-"""File of results -> COLORBENCH_COMPILE; None leaves it unset, as a user has it."""
-HEADER = (
-    "operation",
-    "first call",
-    "later calls",
-    "compiled",
-    "against",
-    "takes",
-    "later calls faster",
-    "compiled faster",
-)
+RUNS = {"eager.json": None, "kept.json": None, "compiled.json": "1"}
+"""File of results -> COLORBENCH_COMPILE; None leaves it unset, as a user has it. Only the second finds kept kernels."""
+HEADER = ("operation", "first call", "against", "takes", "later calls", "in later processes", "COLORBENCH_COMPILE=1")
+KEEP = """
+import torch
+from colorbench.color import fused, lab_to_rgb, rgb_to_lab
+from colorbench.color.kept import Library
+from colorbench.metrics import METRICS, score
+
+fused.KEPT_PATIENCE = 0
+rgb = torch.rand(16, 3, 256, 256)
+keys = [key for key, row in METRICS.items() if row.needs is None and row.inputs != "set"]
+finished = object()
+while Library.compiling is not finished:  # the last round starts none
+    if finished := Library.compiling:
+        finished.wait()
+    lab_to_rgb(rgb_to_lab(rgb))
+    score(rgb, rgb.flip(0), metrics=keys)
+"""
+"""Has every kernel of the measured operations compiled, and waits for it."""
 
 
 def measure(folder: Path) -> None:
-    """Both runs, one after the other, each in a process of its own."""
+    """The three runs, one after the other, each in a process of its own."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name, mode in MODES.items():
+    for name, mode in RUNS.items():
         environment = {key: value for key, value in os.environ.items() if key != "COLORBENCH_COMPILE"}
-        environment |= {"JAXTYPING_DISABLE": "1"} | ({} if mode is None else {"COLORBENCH_COMPILE": mode})
+        cache = folder / f"cache-{name}"
+        environment |= {"JAXTYPING_DISABLE": "1", "COLORBENCH_CACHE": str(cache.resolve())}
+        if name == "kept.json":
+            subprocess.run([sys.executable, "-c", KEEP], cwd=ROOT, env=environment, check=True)
+        environment |= {} if mode is None else {"COLORBENCH_COMPILE": mode}
         options = ["--benchmark-enable", "--benchmark-only", f"--benchmark-json={(folder / name).resolve()}", "-q"]
         subprocess.run([sys.executable, "-m", "pytest", *FILES, *options], cwd=ROOT, env=environment, check=True)
 
 
-def rows(default: Results, compiled: Results) -> list[tuple[str, ...]]:
-    """One row per peer that has a bar, at its best: of kornia plain and compiled, the faster one."""
+def rows(*runs: Results) -> list[tuple[str, ...]]:
+    """One row per peer that has a bar, at its best of all runs, plain or compiled; ours with how many times faster it is."""
     lines = []
     for operation, peer in BARS:
-        plain, fast = (results.get((operation, "cpu"), {}) for results in (default, compiled))
-        takes = [who[name]["seconds"] for who in (plain, fast) for name in (peer, f"{peer}, compiled") if name in who]
-        if OURS not in plain or OURS not in fast or not takes:
+        measured = [results.get((operation, "cpu"), {}) for results in runs]
+        takes = [who[name]["seconds"] for who in measured for name in (peer, f"{peer}, compiled") if name in who]
+        if not takes or any(OURS not in who for who in measured):
             continue
-        first, later, best = plain[OURS].get("first_seconds"), plain[OURS]["seconds"], fast[OURS]["seconds"]
-        times = ("" if first is None else duration(first), duration(later), duration(best))
-        lines.append(
-            (operation, *times, peer, duration(min(takes)), *(f"{min(takes) / own:.1f}x" for own in (later, best)))
-        )
+        ours, first = [who[OURS]["seconds"] for who in measured], measured[0][OURS].get("first_seconds")
+        cells = [f"{duration(seconds)} ({min(takes) / seconds:.1f}x)" for seconds in ours]
+        lines.append((operation, "" if first is None else duration(first), peer, duration(min(takes)), *cells))
     return lines
 
 
@@ -59,8 +70,7 @@ def main(arguments: list[str]) -> None:
         sys.exit(__doc__)
     if "--print" not in arguments:
         measure(folders[0])
-    default, compiled = (read_results([folders[0] / name]) for name in MODES)
-    for line in [HEADER, ("---",) * len(HEADER), *rows(default, compiled)]:
+    for line in [HEADER, ("---",) * len(HEADER), *rows(*(read_results([folders[0] / name]) for name in RUNS))]:
         print("| " + " | ".join(line) + " |")
 
 

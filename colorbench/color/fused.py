@@ -37,7 +37,6 @@ import functools
 import inspect
 import os
 import shutil
-import sys
 import warnings
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -135,8 +134,8 @@ class _Switch:
         """The library if it is there; else it is made when it would have paid often."""
         if library.ready():
             return library
-        if self.elements > KEPT_PATIENCE and has_compiler("cpu") and (line := library.start_compiling()):
-            print(line, file=sys.stderr, flush=True)
+        if self.elements > KEPT_PATIENCE and has_compiler("cpu"):
+            library.start_compiling()
         return None
 
     def _a_few_at_a_time(self, *args, **kwargs):

@@ -15,7 +15,7 @@ from functools import cache
 from importlib import import_module
 from inspect import unwrap
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -41,7 +41,13 @@ class Library:
     Args:
         function: of a module of the package, plain torch on tensors.
         arguments: as of the first call; tensors stand for all of their type and number of channels.
+
+    Attributes:
+        compiling: the last process that this one has started to compile a library; there is one at a time.
+        was_asked_for: whether this library's has been started.
     """
+
+    compiling: ClassVar[subprocess.Popen | None] = None
 
     def __init__(self, function: Callable, arguments: Sequence[Any]):
         self.function = function
@@ -56,7 +62,7 @@ class Library:
         self.folder = (
             cache_folder() / "kernels" / f"{function.__name__.strip('_')}-{bytes_sha256(described.encode())[:16]}"
         )
-        self.compiling: subprocess.Popen | None = None
+        self.was_asked_for = False
         self._run: Callable[[list[Tensor]], list[Tensor]] | None = None
 
     def ready(self) -> bool:
@@ -81,11 +87,20 @@ class Library:
             return self.function(*arguments)  # the kernel's own errors come out of this line
         return results[0] if len(results) == 1 else tuple(results)
 
-    def start_compiling(self) -> str:
-        """Start the process that compiles, unless there is one; one line for the user, empty where there is nothing to say."""
-        if self.compiling is not None or (self.folder / FAILED).exists():
-            return ""
-        self.compiling = subprocess.Popen(
+    def start_compiling(self) -> None:
+        """Start the process that compiles it, once, unless another library's still runs; the first one is announced."""
+        running = Library.compiling
+        if self.was_asked_for or (running is not None and running.poll() is None) or (self.folder / FAILED).exists():
+            return
+        if running is None:
+            where = self.folder.parent
+            print(
+                f"colorbench compiles kernels in the background, once for this machine: {where}",
+                file=sys.stderr,
+                flush=True,
+            )
+        self.was_asked_for = True
+        Library.compiling = subprocess.Popen(
             [sys.executable, "-c", _COMPILE_HERE, self.name, json.dumps(self.arguments), str(self.folder)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -93,8 +108,6 @@ class Library:
             env=os.environ | {"JAXTYPING_DISABLE": "1", "COLORBENCH_COMPILE": "0"},
             start_new_session=True,  # Ctrl-C at the terminal is not meant for it
         )
-        kernel = self.name.rpartition(":")[2].strip("_")
-        return f"colorbench compiles {kernel} in the background, once for this machine (about a minute): {self.folder}"
 
 
 def library_key(arguments: Sequence[Any]) -> tuple | None:
