@@ -28,6 +28,9 @@ def build_board(
     set_intervals: Annotated[
         bool, typer.Option(help="Also FID and KID intervals over photos; runs Inception on every prediction.")
     ] = False,
+    badges: Annotated[
+        bool, typer.Option("--badges", help="Check the records first, and show how far each was checked.")
+    ] = False,
     all_metrics: Annotated[
         bool,
         typer.Option(
@@ -40,7 +43,7 @@ def build_board(
     A folder of suites, such as leaderboards/, gives every board and a page that lists them.
     """
     from colorbench.console import building
-    from colorbench.leaderboard import build, publish_all
+    from colorbench.leaderboard import badges_of, build, check, publish_all
     from colorbench.leaderboard.entries import record_files
 
     if folder.is_dir() and not record_files(folder) and any(record_files(suite) for suite in folder.iterdir()):
@@ -54,6 +57,7 @@ def build_board(
             photos=photo,
             pictures=pictures,
             resample_sets=set_intervals,
+            badges=badges_of(check(folder)) if badges else None,
             all_metrics=all_metrics,
             progress=say,
         )

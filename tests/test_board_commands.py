@@ -35,6 +35,16 @@ def test_a_board_is_exported_and_checked(folder, tmp_path):
     assert {row["record"].split("/")[0] for row in checked} >= {"unet+l1", "gray"}
 
 
+def test_a_page_shows_how_far_its_records_were_checked(folder, tmp_path):
+    pages = []
+    for options in ([], ["--badges"]):
+        built = leaderboard("build", folder, "--out", tmp_path / "board", "--no-pictures", *options)
+        assert built.exit_code == 0, built.output
+        pages.append((tmp_path / "board" / "runs" / "unet+l1-seed-0.html").read_text())
+    held = [">valid</" in page for page in pages]
+    assert held == [False, True]
+
+
 def test_a_folder_without_records_is_refused(tmp_path):
     for command in (
         ("build", tmp_path),

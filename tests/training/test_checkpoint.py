@@ -4,7 +4,9 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from colorbench.cell import Recipe
 from colorbench.files import TRAINING_STATE
+from colorbench.generators import GENERATORS
 from colorbench.training import checkpoint as module
 from colorbench.training.checkpoint import CorruptCheckpoint, load_generator, load_state, save_state, save_weights
 from colorbench.training.heads import build_network
@@ -47,6 +49,36 @@ def test_weights_come_back_with_their_cell(tmp_path):
     again, head, read = load_generator(tmp_path / "checkpoint.safetensors")
     assert (head, read, len(digest)) == ("ab", cell, 64)
     torch.testing.assert_close(again.state_dict(), network.state_dict(), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("key", GENERATORS)
+def test_every_generators_weights_fit_its_recipe(tmp_path, key):
+    row = GENERATORS[key]
+    cell = small_cell(recipe=Recipe(generator=key, loss="l1", options=row.small))
+    saved = build_network(cell.recipe, "ab").state_dict()
+    save_weights(tmp_path, saved, cell, {"head": "ab"})
+    torch.testing.assert_close(
+        load_generator(tmp_path / "checkpoint.safetensors")[0].state_dict(), saved, rtol=0, atol=0
+    )
+
+
+MISFITS = {
+    "a network that fits no memory": ({"width": 200_000}, r"width=200000, and the file holds \d+ numbers"),
+    "a larger one": ({"width": 1000}, r"the file's \S+ is \(4, 1, 3, 3\), the network's \(1000, 1, 3, 3\)"),
+    "a deeper one": ({"depth": 3}, r"the file's \S+ is none, the network's \(16, 8, 3, 3\)"),
+}
+
+
+@pytest.mark.parametrize(("options", "message"), MISFITS.values(), ids=MISFITS)
+def test_a_recipe_that_is_not_the_weights_is_refused_before_its_network_is_built(tmp_path, options, message):
+    cell = small_cell()
+    network = build_network(cell.recipe, "ab")
+    stated = cell.model_copy(
+        update={"recipe": cell.recipe.model_copy(update={"options": cell.recipe.options | options})}
+    )
+    save_weights(tmp_path, network.state_dict(), stated, {"head": "ab"})
+    with pytest.raises(ValueError, match=rf"checkpoint\.safetensors does not fit its own recipe: {message}"):
+        load_generator(tmp_path / "checkpoint.safetensors")
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 a pickle", b"\x08\x00\x00\x00\x00\x00\x00\x00{}      "])
