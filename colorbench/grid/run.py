@@ -2,14 +2,26 @@
 
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from colorbench.cell import Cell, Suite
-from colorbench.files import JOB, PROGRESS, RECORD, REFERENCES, STEP_TABLE, SUITE, is_held, write_atomically
+from colorbench.files import (
+    JOB,
+    PROGRESS,
+    RECORD,
+    REFERENCES,
+    STEP_TABLE,
+    SUITE,
+    bytes_sha256,
+    is_held,
+    write_atomically,
+)
 from colorbench.grid.executors import Executor, LocalExecutor, find_devices
 from colorbench.grid.integrity import are_references, note_files
 from colorbench.grid.job import Job
@@ -22,6 +34,8 @@ from colorbench.suites.step_table import StepTable, write_table
 
 if TYPE_CHECKING:
     from colorbench.data import PhotoSet
+
+_STAMP = ".made-from"  # beside a board: what it was made from
 
 
 @dataclass(frozen=True)
@@ -206,9 +220,29 @@ def _records(plan: Plan):
 
 
 def _board(plan: Plan) -> Path:
-    from colorbench.leaderboard import build
+    """The suite's board; one that was made from these very files is kept as it is."""
+    from colorbench import leaderboard
 
-    return build(plan.out / plan.suite.name)
+    folder = plan.out / plan.suite.name
+    stamp, code = folder / "board" / _STAMP, Path(leaderboard.__file__).parent
+    if stamp.is_file() and stamp.read_text() == _state([folder, code], "*"):
+        return stamp.parent
+    records = _state([folder], RECORD)
+    built = leaderboard.build(folder)
+    if records == _state([folder], RECORD):  # else another process has recorded a cell meanwhile, and builds again
+        write_atomically(stamp, _state([folder, code], "*").encode(), durable=False)
+    return built
+
+
+def _state(places: list[Path], pattern: str) -> str:
+    """A hash of names, sizes and times of the files below, and of which boards lie beside the first place, for its links."""
+    facts = [f"{path}" for path in places[0].parent.glob("*/board/table.md")]
+    for path in (path for place in places for path in place.rglob(pattern)):
+        with suppress(FileNotFoundError):  # what another process writes comes and goes
+            status = path.stat()
+            if stat.S_ISREG(status.st_mode) and path.name[0] != "." and path.suffix != ".pyc":
+                facts.append(f"{path} {status.st_size} {status.st_mtime_ns}")
+    return bytes_sha256("\n".join(sorted(facts)).encode("utf-8", "surrogateescape"))
 
 
 def save_references(plan: Plan) -> None:

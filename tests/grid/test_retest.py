@@ -201,7 +201,7 @@ def test_a_baseline_that_knew_the_truth_is_left_out(board, photos):
 
 def test_training_photos_in_the_new_set_are_told(board, finished):
     plan = plan_retest(board, finished / "photos", "again")
-    assert "were trained on" in plan.told[-1]
+    assert "were in the training set" in plan.told[-1]
 
 
 def test_what_is_refused(board, photos, finished, tmp_path):

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from colorbench.cell import Budget, Recipe, Suite
-from colorbench.files import CURVE, RECORD, SUITE, TRAINING_STATE, hold
+from colorbench.files import CURVE, RECORD, SUITE, TRAINING_STATE, hold, write_atomically
 from colorbench.grid import supervisor
 from colorbench.grid.executors import LocalExecutor
 from colorbench.grid.job import Job, read_job
@@ -55,6 +55,31 @@ def test_run_then_run_again_then_one_more_metric(tmp_path):
         assert after.supersedes
         assert after.cost == before.cost
     assert len(list((tmp_path / "tiny").rglob("record-1.json"))) == 2
+
+
+def test_a_board_is_made_again_only_when_something_has_changed(monkeypatch, tmp_path):
+    made = []
+
+    def build(folder):
+        made.append(folder)
+        for name in ("index.html", "table.csv"):
+            write_atomically(folder / "board" / name, b"a board")
+        return folder / "board"
+
+    monkeypatch.setattr("colorbench.leaderboard.build", build, raising=False)
+    suite, folder = tiny_suite(recipes=()), tmp_path / "tiny"
+    changes = [
+        lambda: None,
+        lambda: next(folder.glob("*/seed-0/scores.parquet")).touch(),
+        lambda: (folder / "README.md").write_text("a story"),
+        lambda: (folder / "board" / "table.csv").unlink(),
+        lambda: write_atomically(tmp_path / "tiny-kodak" / "board" / "table.md", b"a retest"),
+    ]
+    for count, change in enumerate(changes, start=1):
+        change()
+        for _ in range(2):
+            assert run(suite, out=tmp_path, executor=InProcess()).board == folder / "board"
+        assert len(made) == count
 
 
 def test_another_protocol_in_the_same_folder_is_refused(tmp_path):

@@ -37,7 +37,7 @@ def test_without_pictures_it_stops_at_plausible(honest):
         ({"files": {"predictions": "0" * 64}}, "predictions has sha256"),
         ({"files": {"../../secret": "0" * 64}}, "leaves the folder"),
         ({"message": "failed in /home/someone/project/run.py"}, "path of somebody's machine"),
-        ({"scores": {}}, "no score"),
+        ({"scores": {}}, "without a score"),
     ],
     ids=["table", "predictions", "path", "private", "no score"],
 )

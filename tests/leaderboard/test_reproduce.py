@@ -35,7 +35,7 @@ def test_what_the_command_line_cannot_give_has_no_command(new_record):
     assert command(record)[0] == ""
     assert "not shipped" in command(record)[1]
     cell = record.cell.model_copy(update={"suite": "smoke"})
-    assert "cannot give" in command(record.model_copy(update={"cell": cell}))[1]
+    assert "cannot express" in command(record.model_copy(update={"cell": cell}))[1]
     retest = record.cell.model_copy(update={"retest_of": "a" * 64})
     assert "retest" in command(record.model_copy(update={"cell": retest}))[1]
 

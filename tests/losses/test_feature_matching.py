@@ -32,7 +32,7 @@ def test_trains_a_critic_of_its_own_without_patchgan():
 
 
 def test_its_settings_belong_to_patchgan_then():
-    with pytest.raises(ValueError, match="give the settings to patchgan"):
+    with pytest.raises(ValueError, match="give them to patchgan"):
         build_loss("patchgan + feature-matching(width=4)")
 
 

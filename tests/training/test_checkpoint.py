@@ -65,7 +65,7 @@ def test_every_generators_weights_fit_its_recipe(tmp_path, key):
 MISFITS = {
     "a network that fits no memory": ({"width": 200_000}, r"width=200000, and the file holds \d+ numbers"),
     "a larger one": ({"width": 1000}, r"the file's \S+ is \(4, 1, 3, 3\), the network's \(1000, 1, 3, 3\)"),
-    "a deeper one": ({"depth": 3}, r"the file's \S+ is none, the network's \(16, 8, 3, 3\)"),
+    "a deeper one": ({"depth": 3}, r"the file's \S+ is none, the network's \(32, 16, 3, 3\)"),
 }
 
 

@@ -68,7 +68,7 @@ def test_the_line_of_best_means_says_that_neighbors_may_be_tied(at_home):
     costs.select_by_visible_text("training time (s)")
     assert len(at_home.find_elements("css selector", "#chart .front")) == 1
     assert at_home.find_elements("css selector", "#chart .landmark") == []  # a baseline costs nothing
-    assert "neighbors on it need not be told apart" in at_home.find_element("css selector", "#front + p").text
+    assert "neighbors on it may not differ significantly" in at_home.find_element("css selector", "#front + p").text
 
 
 def test_what_is_far_off_stands_at_the_edge_and_a_clipped_interval_has_an_arrow(at_home, page, tmp_path):
