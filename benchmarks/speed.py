@@ -30,7 +30,9 @@ finished = object()
 while Library.compiling is not finished:  # the last round starts none
     if finished := Library.compiling:
         finished.wait()
-    lab_to_rgb(rgb_to_lab(rgb))
+    lab = rgb_to_lab(rgb)
+    lab_to_rgb(lab)
+    lab_to_rgb(lab.requires_grad_())
     score(rgb, rgb.flip(0), metrics=keys)
 """
 """Has every kernel of the measured operations compiled, and waits for it."""

@@ -14,19 +14,19 @@ A call of the decorated function
 
 When it pays is decided by the environment variable COLORBENCH_COMPILE, read at every call:
 
-- `auto` (default): eager at first. Without gradients, on a CPU, a kernel that has been given 2**30 elements in calls of at
-  least 2**17 (about 340 batches of 16 x 3 x 256 x 256) is compiled once for this machine by a process in the background,
-  which one line announces; from then on, and from the first large call of every later process, the kept library runs (see
-  color/kept.py). With gradients, or on a GPU, a kernel is compiled in this process after 2**32 elements: it takes 10 to 80
+- `auto` (default): eager at first. On a CPU, a kernel of pictures that has been given 2**30 elements in calls of at least
+  2**17 (about 340 batches of 16 x 3 x 256 x 256) is compiled once for this machine by a process in the background, which one
+  line announces; from then on, and from the first large call of every later process, the kept library runs (see
+  color/kept.py). Other kernels, and all on a GPU, are compiled in this process after 2**32 elements: that takes 10 to 80
   seconds on two slow cores and then saves .04 to .09 seconds a batch, so fewer batches would not pay for it;
-- `1`: compile from the first call, whatever the size; benchmarks do this;
+- `1`: compile from the first call, whatever the size, and wait; what a large call compiles is kept too;
 - `0`: never; the command line sets this where nothing is set. With 0 or 1, two runs are equal bit for bit; with `auto` the
   compiled kernel may differ in the last bit.
 
-Always eager: float64 (the precise path, and gradcheck), double backward (pass `create_graph=True` under
-COLORBENCH_COMPILE=0), other devices than CPU and CUDA, tensor subclasses, inside torch.func transforms and
-dispatch modes (FlopCounterMode, fake tensors), and inside somebody else's torch.compile or torch.export,
-which then fuse the kernel themselves. When compilation fails, one warning says so and the kernel stays eager.
+Always eager: float64 (the precise path, and gradcheck), double backward (through torch.compile it needs COLORBENCH_COMPILE=0;
+kept kernels do it by themselves), other devices than CPU and CUDA, tensor subclasses, inside torch.func transforms,
+forward-mode derivatives and dispatch modes (FlopCounterMode, fake tensors), and inside somebody else's torch.compile or
+torch.export, which then fuse the kernel themselves. When compilation fails, one warning says so and the kernel stays eager.
 
 Shapes: the first shape is compiled as it is; when another comes, torch compiles once more with those sizes
 left open, so a short last batch does not compile for ever. Write kernels on tensors whose leading axis is the
@@ -44,7 +44,7 @@ from importlib.util import find_spec
 import torch
 from torch import Tensor
 
-from colorbench.color.kept import Library, library_key
+from colorbench.color.kept import Differentiable, Library, library_key
 
 LARGE = 1 << 17
 PATIENCE = 1 << 32
@@ -107,36 +107,37 @@ class _Switch:
         self.function, self.by_picture = function, by_picture
         self.elements = 0
         self.broken = False
-        self.libraries: dict[tuple, Library] = {}
+        self.libraries: dict[tuple, Library | Differentiable] = {}
 
     def choose(self, tensors: list[Tensor], args: tuple, kwargs: dict) -> Callable:
         mode = compile_mode()
         eager = self._a_few_at_a_time if self.by_picture and _splittable(tensors) else self.function
         if mode == "0" or self.broken or not _compilable(tensors):
             return eager
-        compiled = self._compiled_or_eager if has_compiler(tensors[0].device.type) else eager
+        compiler = has_compiler(tensors[0].device.type)
+        compiled = self._compiled_or_eager if compiler else eager
         elements = max(tensor.numel() for tensor in tensors)
-        if mode == "1" or elements < LARGE:
-            return compiled if mode == "1" else eager
+        kept = self._kept(args) if elements >= LARGE and not kwargs else None
+        if mode == "1":
+            return kept if kept is not None and (kept.ready() or (compiler and kept.make())) else compiled
+        if elements < LARGE:
+            return eager
         self.elements += elements
-        if not kwargs and not _needs_gradient(tensors) and (library := self._library(args)) is not None:
-            return self._kept(library) or eager
-        return compiled if self.elements > PATIENCE else eager
+        if kept is None:
+            return compiled if self.elements > PATIENCE else eager
+        if not kept.ready() and compiler and self.elements > KEPT_PATIENCE:
+            kept.start_compiling()
+        return kept if kept.ready() else eager
 
-    def _library(self, args: tuple) -> Library | None:
+    def _kept(self, args: tuple) -> Library | Differentiable | None:
+        """The form of this kernel that is compiled once per machine, whether it is already or not."""
         if (key := library_key(args)) is None or not self.function.__module__.startswith("colorbench."):
             return None
-        if key not in self.libraries:
-            self.libraries[key] = Library(inspect.unwrap(self.function), args)
+        wanted = [place for place, value in enumerate(args) if isinstance(value, Tensor) and _needs_gradient([value])]
+        if (key := (*key, *wanted)) not in self.libraries:
+            function = inspect.unwrap(self.function)
+            self.libraries[key] = Differentiable(function, args, wanted) if wanted else Library(function, args)
         return self.libraries[key]
-
-    def _kept(self, library: Library) -> Library | None:
-        """The library if it is there; else it is made when it would have paid often."""
-        if library.ready():
-            return library
-        if self.elements > KEPT_PATIENCE and has_compiler("cpu"):
-            library.start_compiling()
-        return None
 
     def _a_few_at_a_time(self, *args, **kwargs):
         first = args[0]
@@ -198,6 +199,7 @@ def _compilable(tensors: list[Tensor]) -> bool:
         and not torch._C._len_torch_dispatch_stack()
         and torch._C._functorch.peek_interpreter_stack() is None  # pyright: ignore[reportAttributeAccessIssue]
         and torch._C._get_tracing_state() is None
+        and torch.autograd.forward_ad._current_level < 0
     )
 
 

@@ -1,8 +1,8 @@
 """Kernels compiled once per machine: AOTInductor makes a library of a kernel, which later processes load in .1 s.
 
-Only for kernels of whole pictures `(b, c, h, w)`, on a CPU, without gradients: torch compiles ahead of time forward only.
-A library serves every batch size and picture size. It is named by all that it depends on: the sources, torch, the processor,
-the settings and the types; so it is found again, and never found wrongly.
+Only for kernels of whole pictures `(b, c, h, w)`, on a CPU. torch compiles ahead of time forward only, so gradients are a
+library of their own. A library serves every batch size and picture size. It is named by all that it depends on: the sources,
+torch, the processor, the settings and the types; so it is found again, and never found wrongly.
 """
 
 import json
@@ -15,7 +15,7 @@ from functools import cache
 from importlib import import_module
 from inspect import unwrap
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, no_type_check
 
 import torch
 from torch import Tensor
@@ -41,6 +41,8 @@ class Library:
     Args:
         function: of a module of the package, plain torch on tensors.
         arguments: as of the first call; tensors stand for all of their type and number of channels.
+        gradients_of: places of the arguments whose gradients it computes, from all tensors and the gradients of the results;
+            none: the results themselves.
 
     Attributes:
         compiling: the last process that this one has started to compile a library; there is one at a time.
@@ -49,19 +51,18 @@ class Library:
 
     compiling: ClassVar[subprocess.Popen | None] = None
 
-    def __init__(self, function: Callable, arguments: Sequence[Any]):
+    def __init__(self, function: Callable, arguments: Sequence[Any], gradients_of: Sequence[int] = ()):
         self.function = function
-        self.name = f"{function.__module__}:{function.__name__}"
-        self.arguments = [
+        described = [
             {"dtype": str(value.dtype).removeprefix("torch."), "channels": value.shape[1]}
             if isinstance(value, Tensor)
             else value
             for value in arguments
         ]
-        described = json.dumps([self.name, self.arguments, torch.__version__, processor(), sources_sha256()])
-        self.folder = (
-            cache_folder() / "kernels" / f"{function.__name__.strip('_')}-{bytes_sha256(described.encode())[:16]}"
-        )
+        self.kernel = json.dumps([f"{function.__module__}:{function.__name__}", described, [*gradients_of]])
+        digest = bytes_sha256(f"{self.kernel} {torch.__version__} {processor()} {sources_sha256()}".encode())
+        kind = "-gradients" if gradients_of else ""
+        self.folder = cache_folder() / "kernels" / f"{function.__name__.strip('_')}{kind}-{digest[:16]}"
         self.was_asked_for = False
         self._run: Callable[[list[Tensor]], list[Tensor]] | None = None
 
@@ -80,34 +81,103 @@ class Library:
 
     def __call__(self, *arguments: Any) -> Tensor | tuple[Tensor, ...]:
         """The kernel's results, as of the function."""
-        assert self._run is not None
         try:
-            results = self._run([value.contiguous() for value in arguments if isinstance(value, Tensor)])
+            results = self.run([value for value in arguments if isinstance(value, Tensor)])
         except RuntimeError:
             return self.function(*arguments)  # the kernel's own errors come out of this line
         return results[0] if len(results) == 1 else tuple(results)
 
+    def run(self, tensors: list[Tensor]) -> list[Tensor]:
+        """What the library gives for these tensors; it must be ready."""
+        assert self._run is not None
+        return self._run([tensor.contiguous() for tensor in tensors])
+
     def start_compiling(self) -> None:
-        """Start the process that compiles it, once, unless another library's still runs; the first one is announced."""
+        """Start the process that compiles it, once, unless another library's still runs."""
         running = Library.compiling
         if self.was_asked_for or (running is not None and running.poll() is None) or (self.folder / FAILED).exists():
             return
-        if running is None:
-            where = self.folder.parent
-            print(
-                f"colorbench compiles kernels in the background, once for this machine: {where}",
-                file=sys.stderr,
-                flush=True,
-            )
+        _announce(self.folder.parent)
         self.was_asked_for = True
         Library.compiling = subprocess.Popen(
-            [sys.executable, "-c", _COMPILE_HERE, self.name, json.dumps(self.arguments), str(self.folder)],
+            [sys.executable, "-c", _COMPILE_HERE, self.kernel, str(self.folder)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             env=os.environ | {"JAXTYPING_DISABLE": "1", "COLORBENCH_COMPILE": "0"},
             start_new_session=True,  # Ctrl-C at the terminal is not meant for it
         )
+
+    def make(self) -> bool:
+        """Whether it is ready after it was compiled in this process, where it was not kept yet."""
+        if not self.ready() and not (self.folder / FAILED).exists():
+            _announce(self.folder.parent)
+            compile_here(self.kernel, str(self.folder))
+        return self.ready()
+
+
+class Differentiable:
+    """A kernel's library and that of its gradients, as one; arguments as of `Library`."""
+
+    def __init__(self, function: Callable, arguments: Sequence[Any], gradients_of: Sequence[int]):
+        self.function, self.gradients_of = function, tuple(gradients_of)
+        self.forward, self.backward = Library(function, arguments), Library(function, arguments, gradients_of)
+
+    def ready(self) -> bool:
+        return self.forward.ready() and self.backward.ready()
+
+    def start_compiling(self) -> None:
+        for library in (self.forward, self.backward):
+            if not library.ready():
+                library.start_compiling()
+
+    def make(self) -> bool:
+        return self.forward.make() and self.backward.make()
+
+    def __call__(self, *arguments: Any) -> Tensor | tuple[Tensor, ...]:
+        return _WithGradients.apply(self, *arguments)
+
+
+@no_type_check  # of torch's own signatures
+class _WithGradients(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, kept: Differentiable, *arguments):
+        tensors = [value for value in arguments if isinstance(value, Tensor)]
+        ctx.kept, ctx.settings = kept, [None if isinstance(value, Tensor) else value for value in arguments]
+        ctx.places = [place for place, value in enumerate(arguments) if isinstance(value, Tensor)]
+        ctx.save_for_backward(*tensors)
+        return kept.forward(*arguments)
+
+    @staticmethod
+    def backward(ctx, *gradients):
+        tensors, wanted = list(ctx.saved_tensors), ctx.kept.gradients_of
+        if torch.is_grad_enabled():  # gradients of gradients are wanted: eager
+            found = _gradients(
+                ctx.kept.function, ctx.settings, ctx.places, tensors, gradients, wanted, create_graph=True
+            )
+        else:
+            found = ctx.kept.backward.run([*tensors, *gradients])
+        at = dict(zip(wanted, found))
+        return None, *(at.get(place) for place in range(len(ctx.settings)))
+
+
+def _gradients(function, settings, places, tensors, gradients, wanted, create_graph=False) -> list[Tensor]:
+    """Gradients with respect to the tensors at the places that are wanted, given those of the results."""
+    filled = list(settings)
+    for place, tensor in zip(places, tensors):
+        filled[place] = tensor
+    results = function(*filled)
+    pairs = zip(results if isinstance(results, tuple) else (results,), gradients)
+    outputs, towards = zip(*((result, gradient) for result, gradient in pairs if result.requires_grad))
+    inputs = [filled[place] for place in wanted]
+    found = torch.autograd.grad(outputs, inputs, towards, create_graph=create_graph, allow_unused=True)
+    return [torch.zeros_like(tensor) if gradient is None else gradient for gradient, tensor in zip(found, inputs)]
+
+
+@cache
+def _announce(folder: Path) -> None:
+    """One line, once per process."""
+    print(f"colorbench compiles kernels, once for this machine: {folder}", file=sys.stderr, flush=True)
 
 
 def library_key(arguments: Sequence[Any]) -> tuple | None:
@@ -121,40 +191,56 @@ def library_key(arguments: Sequence[Any]) -> tuple | None:
     return tuple((v.dtype, v.shape[1]) if isinstance(v, Tensor) else (type(v), v) for v in arguments)
 
 
-def compile_here(name: str, arguments: str, folder: str) -> None:
-    """Compile a kernel into its folder, one at a time on this machine; where that fails, the reason stays there."""
+def compile_here(kernel: str, folder: str) -> None:
+    """Compile a `Library.kernel` into its folder, one at a time on this machine; where that fails, the reason stays there."""
     place = Path(folder)
     with hold(place.parent, timeout_seconds=_LONGEST_WAIT_SECONDS):
         if (place / LIBRARY).exists():  # another process asked for the same
             return
         try:
-            _compile(name, json.loads(arguments), place)
+            name, arguments, gradients_of = json.loads(kernel)
+            _compile(name, arguments, gradients_of, place)
         except Exception as error:
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             write_atomically(place / FAILED, reason.encode("utf-8", "backslashreplace"))
 
 
-def _compile(name: str, arguments: list[Any], folder: Path) -> None:
+def _compile(name: str, arguments: list[Any], gradients_of: list[int], folder: Path) -> None:
     from torch._inductor import aoti_compile_and_package
     from torch.export import Dim, export
+    from torch.fx.experimental.proxy_tensor import make_fx
 
     module, _, function = name.partition(":")
     kernel = unwrap(getattr(import_module(module), function))
     places = [place for place, value in enumerate(arguments) if isinstance(value, dict)]
 
-    class Kernel(torch.nn.Module):
+    class Results(torch.nn.Module):
         def forward(self, tensors: list[Tensor]):
             filled = list(arguments)
             for place, tensor in zip(places, tensors):
                 filled[place] = tensor
             return kernel(*filled)
 
+    def gradients(tensors: list[Tensor], towards: list[Tensor]) -> list[Tensor]:
+        leaves = [t.detach().requires_grad_(place in gradients_of) for place, t in zip(places, tensors)]
+        with torch.enable_grad():
+            return _gradients(kernel, arguments, places, leaves, towards, gradients_of)
+
     shapes = [(4, arguments[place]["channels"], *EXAMPLE_PX) for place in places]
     types = [getattr(torch, arguments[place]["dtype"]) for place in places]
-    examples = [torch.rand(shape).mul(200).to(type_) for shape, type_ in zip(shapes, types)]
-    sizes = {0: Dim("b"), 2: Dim.AUTO, 3: Dim.AUTO}
+    examples: tuple = ([torch.rand(shape).mul(200).to(type_) for shape, type_ in zip(shapes, types)],)
+    graph: torch.nn.Module = Results()
+    if gradients_of:
+        results = graph(*examples)
+        examples += ([torch.rand_like(result) for result in (results if isinstance(results, tuple) else (results,))],)
+        graph = make_fx(gradients, tracing_mode="symbolic")(*examples)
+    # every size may change but that of the channels, which is the second one of pictures and of values per channel
+    sizes = tuple(
+        [{dim: Dim.AUTO for dim in range(tensor.ndim) if dim != 1 or tensor.ndim == 3} for tensor in tensors]
+        for tensors in examples
+    )
     with torch.no_grad():
-        exported = export(Kernel(), (examples,), dynamic_shapes=([sizes] * len(places),))
+        exported = export(graph, examples, dynamic_shapes=sizes)
     folder.mkdir(parents=True, exist_ok=True)
     made = folder / "unfinished.pt2"
     # dynamic_threads: torch.set_num_threads of the process that calls counts, not of this one

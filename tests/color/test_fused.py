@@ -2,6 +2,7 @@ import warnings
 
 import pytest
 import torch
+from torch.autograd import forward_ad
 from torch.utils.flop_counter import FlopCounterMode
 
 from colorbench.color import fused as module
@@ -54,6 +55,8 @@ def test_eager_where_compiling_would_hurt(monkeypatch):
     torch.func.vmap(kernel)(torch.zeros(2, 2))
     with FlopCounterMode(display=False):
         kernel(torch.zeros(2))
+    with forward_ad.dual_level():
+        kernel(forward_ad.make_dual(torch.zeros(2), torch.ones(2)))
     monkeypatch.setattr(module, "has_compiler", lambda device: False)
     kernel(torch.zeros(2))
     assert not calls

@@ -1,4 +1,3 @@
-import json
 import os
 import subprocess
 import sys
@@ -8,7 +7,7 @@ import pytest
 import torch
 
 from colorbench.color import fused, kept
-from colorbench.color.kept import FAILED, LIBRARY, Library, compile_here, library_key
+from colorbench.color.kept import FAILED, LIBRARY, Differentiable, Library, compile_here, library_key
 from colorbench.metrics.psnr import _mse
 
 LATER = """
@@ -16,8 +15,11 @@ import sys
 import torch
 from colorbench.metrics.psnr import _mse
 
-pictures = torch.load(sys.argv[1])
-torch.save(_mse(*pictures), sys.argv[2])
+pred, target = torch.load(sys.argv[1])
+values = _mse(pred.requires_grad_(), target)
+torch.save((values.detach(), torch.autograd.grad(values.sum(), pred)), sys.argv[2])
+with torch.no_grad():
+    torch.testing.assert_close(_mse(pred, target), values, rtol=0, atol=0)
 print("torch._inductor" in sys.modules)
 """
 
@@ -29,34 +31,59 @@ def pictures() -> tuple[torch.Tensor, torch.Tensor]:
 
 
 @pytest.fixture
-def library(monkeypatch, tmp_path, pictures) -> Library:
+def cache(monkeypatch, tmp_path):
     monkeypatch.setenv("COLORBENCH_CACHE", str(tmp_path))
+
+
+@pytest.fixture
+def library(cache, pictures) -> Library:
     return Library(_mse.__wrapped__, pictures)
 
 
-@pytest.mark.compiled
-def test_a_kernel_is_compiled_once_and_found_by_a_later_process(monkeypatch, tmp_path, capsys, pictures, library):
-    if not fused.has_compiler("cpu"):
-        pytest.skip("needs a C++ compiler")
-    monkeypatch.setenv("COLORBENCH_COMPILE", "auto")
-    monkeypatch.setattr(fused, "KEPT_PATIENCE", 2 * pictures[0].numel())
-    eager = _mse.__wrapped__(*pictures)
-    for _ in range(3):
-        assert torch.equal(_mse(*pictures), eager)
-    assert capsys.readouterr().err.startswith("colorbench compiles kernels in the background, once for this machine: ")
+def wait_for(library: Library) -> None:
     while not library.ready():  # pytest's own time limit ends this
         assert not (library.folder / FAILED).exists(), (library.folder / FAILED).read_text()
         time.sleep(0.1)
 
+
+@pytest.mark.compiled
+def test_a_kernel_is_compiled_once_and_found_by_a_later_process(monkeypatch, tmp_path, capsys, pictures, cache):
+    if not fused.has_compiler("cpu"):
+        pytest.skip("needs a C++ compiler")
+    monkeypatch.setenv("COLORBENCH_COMPILE", "auto")
+    monkeypatch.setattr(fused, "KEPT_PATIENCE", 2 * pictures[0].numel())
+    pred, target = pictures[0].clone().requires_grad_(), pictures[1]
+    eager = _mse.__wrapped__(pred, target)
+    gradient = torch.autograd.grad(eager.sum(), pred)[0]
+    for _ in range(3):
+        assert torch.equal(_mse(pred, target), eager)
+    assert capsys.readouterr().err.startswith("colorbench compiles kernels, once for this machine: ")
+    kept = Differentiable(_mse.__wrapped__, [pred, target], [0])
+    wait_for(kept.forward)
+    monkeypatch.setenv("COLORBENCH_COMPILE", "1")  # compiles what is missing, and waits
+    values = _mse(pred, target)
+    assert kept.ready()
+    torch.testing.assert_close(values, eager, atol=0, rtol=1e-5)
+
     for batch in (pictures, [each[:1] for each in pictures], [each.transpose(2, 3) for each in pictures]):
-        torch.testing.assert_close(library(*batch), _mse.__wrapped__(*batch), atol=0, rtol=1e-5)
-    assert torch.equal(_mse(*pictures), library(*pictures))
+        torch.testing.assert_close(kept.forward(*batch), _mse.__wrapped__(*batch), atol=0, rtol=1e-5)
+    torch.testing.assert_close(torch.autograd.grad(_mse(pred, target).sum(), pred)[0], gradient, atol=0, rtol=1e-5)
+    (once,) = torch.autograd.grad(_mse(pred, target).sum(), pred, create_graph=True)
+    (twice,) = torch.autograd.grad(once.square().sum(), pred)
+    elements = pred[0].numel()
+    torch.testing.assert_close(twice, 2 * gradient * 2 / elements, atol=0, rtol=1e-4)
 
     given, returned = tmp_path / "pictures.pt", tmp_path / "values.pt"
     torch.save(pictures, given)
-    later = subprocess.run([sys.executable, "-c", LATER, given, returned], capture_output=True, text=True, check=True)
-    assert (later.stdout, later.stderr) == ("False\n", "")
-    assert torch.equal(torch.load(returned), library(*pictures))
+    for mode in ("auto", "1"):
+        monkeypatch.setenv("COLORBENCH_COMPILE", mode)
+        later = subprocess.run(
+            [sys.executable, "-c", LATER, given, returned], capture_output=True, text=True, check=True
+        )
+        assert (later.stdout, later.stderr) == ("False\n", "")
+        values, (found,) = torch.load(returned)
+        assert torch.equal(values, kept.forward(*pictures))
+        torch.testing.assert_close(found, gradient, atol=0, rtol=1e-5)
 
 
 def test_calls_share_a_library_by_types_channels_and_settings(pictures):
@@ -92,7 +119,8 @@ def test_its_name_changes_with_all_that_it_depends_on(monkeypatch, pictures, lib
         with monkeypatch.context() as changed:
             changed.setattr(kept, what, lambda value=value: value)
             names.add(Library(_mse.__wrapped__, pictures).folder.name)
-    assert len(names) == 4
+    names.add(Library(_mse.__wrapped__, pictures, [0]).folder.name)
+    assert len(names) == 5
     assert Library(_mse.__wrapped__, pictures).folder == library.folder
 
 
@@ -104,7 +132,8 @@ def test_a_damaged_library_is_deleted(library):
 
 
 def test_what_cannot_be_compiled_says_why_and_is_not_tried_again(library):
-    compile_here("colorbench.metrics.psnr:no_such_kernel", json.dumps(library.arguments), os.fspath(library.folder))
+    compile_here(library.kernel.replace("_mse", "no_such_kernel"), os.fspath(library.folder))
     assert "no_such_kernel" in (library.folder / FAILED).read_text()
     library.start_compiling()
     assert not library.was_asked_for
+    assert not library.make()
