@@ -112,7 +112,8 @@ class Library:
         """Whether it is ready after it was compiled in this process, where it was not kept yet."""
         if not self.ready() and not (self.folder / FAILED).exists():
             _announce(self.folder.parent)
-            compile_here(self.kernel, str(self.folder))
+            with suppress(OSError):  # a cache folder that cannot be written
+                compile_here(self.kernel, str(self.folder))
         return self.ready()
 
 
@@ -252,7 +253,9 @@ def _compile(name: str, arguments: list[Any], gradients_of: list[int], folder: P
 def sources_sha256() -> str:
     """One hash over the modules that kernels are made of."""
     root = Path(__file__).parents[1]
-    files = sorted([*root.glob("color/*.py"), *root.glob("metrics/*.py"), root / "tensors.py"])
+    files = sorted(
+        [*(path for part in ("color", "metrics", "losses") for path in root.glob(f"{part}/*.py")), root / "tensors.py"]
+    )
     return bytes_sha256(b"\0".join(path.read_bytes() for path in files))
 
 

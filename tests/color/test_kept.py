@@ -137,3 +137,9 @@ def test_what_cannot_be_compiled_says_why_and_is_not_tried_again(library):
     library.start_compiling()
     assert not library.was_asked_for
     assert not library.make()
+
+
+def test_a_cache_that_cannot_be_written_is_no_error(monkeypatch, tmp_path, pictures):
+    (tmp_path / "a file").touch()
+    monkeypatch.setenv("COLORBENCH_CACHE", str(tmp_path / "a file"))
+    assert not Library(_mse.__wrapped__, pictures).make()
