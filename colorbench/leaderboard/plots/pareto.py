@@ -41,7 +41,11 @@ def plot_fronts(results: Results, folder: Path) -> Path | None:
         if not direction:
             ax.invert_yaxis()
     made.suptitle(
-        "Line: Pareto front of the means; neighbors on it may not differ significantly", x=0.01, ha="left", size=8.5, color=SOFT
+        "Line: Pareto front of the means; neighbors on it may not differ significantly",
+        x=0.01,
+        ha="left",
+        size=8.5,
+        color=SOFT,
     )
     made.canvas.draw()
     for ax, points, lines in drawn:
