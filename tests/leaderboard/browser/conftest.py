@@ -65,9 +65,17 @@ def at_home(browser, page):
 
 
 def soon(true, seconds=10.0):
-    """Wait until it holds: the table redraws after the click has returned."""
+    """Wait until it holds: the page redraws after a click has returned, and an element that was found may be gone."""
+    from selenium.common.exceptions import StaleElementReferenceException
+
+    def holds():
+        try:
+            return true()
+        except StaleElementReferenceException:
+            return False
+
     end = time.monotonic() + seconds
-    while not true():
+    while not holds():
         assert time.monotonic() < end, "it did not come true"
         time.sleep(0.05)
 
