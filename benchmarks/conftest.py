@@ -3,7 +3,7 @@
     COLORBENCH_COMPILE=1 JAXTYPING_DISABLE=1 pytest benchmarks --benchmark-enable --benchmark-only \
         --benchmark-json=results.json
     python benchmarks/table.py results.json
-    python -m benchmarks.speed FOLDER           the README's table, in all three ways
+    python -m benchmarks.speed FOLDER           the README's table: eager, kept and compiled
 
 COLORBENCH_BENCH_DEVICE=cuda measures on a GPU. Every measurement carries in `extra_info`: `operation`, `who` (colorbench or
 the peer), `device`, `difference` (largest absolute difference of the values from ours), `peak_megabytes` (above what was

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from colorbench.cell import Cell, Recipe, canonical_json
 from colorbench.files import CHECKPOINT, TRAINING_STATE, bytes_sha256, write_atomically
-from colorbench.training.heads import build_network
+from colorbench.training.heads import build_network, unbuilt_network
 from colorbench.training.run_log import Costs
 
 _FORMAT = 2  # of the training state; a state of another format is not resumed
@@ -99,19 +99,23 @@ def load_generator(checkpoint: Path | str, device: torch.device | str = "cpu") -
     if misfit := _misfit(cell.recipe.untrained, head, state):
         raise ValueError(f"{path} does not fit its own recipe: {misfit}")
     model = build_network(cell.recipe.untrained, head)
-    model.load_state_dict(state)
+    try:
+        model.load_state_dict(state)
+    except RuntimeError as error:
+        raise ValueError(f"{path} does not fit its own recipe: {str(error).splitlines()[0]}") from None
     return model.to(device).eval(), head, cell
 
 
 def _misfit(recipe: Recipe, head: str, state: dict[str, Tensor]) -> str:
-    """What the recipe's network and the tensors of a file disagree in; empty where they agree. Allocates nothing: the file may
-    be a stranger's, and its recipe one of a network that fits no memory."""
+    """What the recipe's network and the tensors of a file disagree in; empty where they agree, or where a plug-in's network
+    needs real values to be built. Allocates nothing: the file may be a stranger's, its recipe one that fits no memory."""
     elements = sum(value.numel() for value in state.values())
     for name, value in recipe.options.items():
         if isinstance(value, int) and value > elements:
             return f"{name}={value}, and the file holds {elements} numbers"
-    with torch.device("meta"):
-        wanted = build_network(recipe, head).state_dict()
+    if (network := unbuilt_network(recipe, head)) is None:
+        return ""
+    wanted = network.state_dict()
     for key in [*wanted, *state]:
         ours, theirs = (tuple(held[key].shape) if key in held else "none" for held in (wanted, state))
         if ours != theirs:

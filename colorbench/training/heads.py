@@ -97,6 +97,15 @@ def build_network(recipe: Recipe, head: str) -> nn.Module:
     return build_generator(recipe.generator, out_channels=head_channels(head), **options)
 
 
+def unbuilt_network(recipe: Recipe, head: str) -> nn.Module | None:
+    """The same on the meta device, for its shapes alone; None when it cannot be built there."""
+    try:
+        with torch.device("meta"):
+            return build_network(recipe, head)
+    except Exception:  # a network of a plug-in may do anything
+        return None
+
+
 class Forward:
     """A generator with its head: a batch in, a prediction out.
 

@@ -18,7 +18,7 @@ from colorbench.generators import BASELINES, GENERATORS
 from colorbench.losses import build_loss
 from colorbench.record import DataFacts, GeneratorFacts
 from colorbench.suites.step_table import head_of
-from colorbench.training.heads import Forward, build_network
+from colorbench.training.heads import Forward, build_network, unbuilt_network
 from colorbench.training.optimizer import size_at
 from colorbench.training.trainer import Trainer
 
@@ -139,8 +139,7 @@ def unbuilt_generator(recipe: Recipe) -> torch.nn.Module | None:
     """The generator of a cell that failed or was skipped, on the meta device, for its size; None when it cannot be built."""
     untrained = recipe.untrained
     try:
-        with torch.device("meta"):
-            return build_network(untrained, head_of(untrained))
+        return unbuilt_network(untrained, head_of(untrained))
     except Exception:  # perhaps the very thing that failed
         return None
 

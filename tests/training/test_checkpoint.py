@@ -7,6 +7,7 @@ from safetensors.torch import save_file
 from colorbench.cell import Recipe
 from colorbench.files import TRAINING_STATE
 from colorbench.generators import GENERATORS
+from colorbench.generators.row import as_row
 from colorbench.training import checkpoint as module
 from colorbench.training.checkpoint import CorruptCheckpoint, load_generator, load_state, save_state, save_weights
 from colorbench.training.heads import build_network
@@ -60,6 +61,26 @@ def test_every_generators_weights_fit_its_recipe(tmp_path, key):
     torch.testing.assert_close(
         load_generator(tmp_path / "checkpoint.safetensors")[0].state_dict(), saved, rtol=0, atol=0
     )
+
+
+class NeedsValues(torch.nn.Conv2d):
+    """A generator of a plug-in that cannot be built on the meta device."""
+
+    def __init__(self, out_channels: int = 2, scale: float = 1.0):
+        super().__init__(1, out_channels, 3, padding=1)
+        self.mean = self.weight.mean().item()
+
+
+def test_a_network_that_needs_real_values_is_loaded_too(monkeypatch, tmp_path):
+    monkeypatch.setitem(GENERATORS, "needs-values", as_row("needs-values", NeedsValues))
+    cell = small_cell(recipe=Recipe(generator="needs-values", loss="l1"))
+    path = tmp_path / "checkpoint.safetensors"
+    saved = NeedsValues().state_dict()
+    save_weights(tmp_path, saved, cell, {"head": "ab"})
+    torch.testing.assert_close(load_generator(path)[0].state_dict(), saved, rtol=0, atol=0)
+    save_weights(tmp_path, NeedsValues(3).state_dict(), cell, {"head": "ab"})
+    with pytest.raises(ValueError, match="does not fit its own recipe"):
+        load_generator(path)
 
 
 MISFITS = {
