@@ -29,9 +29,10 @@ def build_critic_optimizer(
 
 
 def _on(device: torch.device, lr: float) -> dict:
-    """On a GPU all parameters are updated in one launch, and the learning rate lies there: a captured step reads it anew."""
+    """On a GPU all parameters are updated in one launch, and the learning rate lies there: a captured step reads it anew. On a
+    CPU `foreach` does what a loop over the parameters does, bit for bit, with a call per operation instead of per parameter."""
     if device.type != "cuda":
-        return {"lr": lr, "fused": False}
+        return {"lr": lr, "fused": False, "foreach": True}
     return {"lr": torch.tensor(lr, device=device), "fused": True, "capturable": True}
 
 
@@ -42,7 +43,7 @@ def load_optimizer(optimizer: torch.optim.Optimizer, saved: dict) -> None:
     other on the CPU, and a count in the wrong place makes every step wait for the device.
     """
     groups = [
-        group | {name: own[name] for name in ("lr", "fused", "capturable")}
+        group | {name: own[name] for name in ("lr", "fused", "foreach", "capturable")}
         for group, own in zip(saved["param_groups"], optimizer.param_groups, strict=True)
     ]
     optimizer.load_state_dict(saved | {"param_groups": groups})

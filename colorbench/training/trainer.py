@@ -47,7 +47,7 @@ class Trainer:
     """
 
     def __init__(self, forward: Forward, objective: Objective, cell: Cell, micro_batch: int | None = None):
-        self.forward, self.model, self.objective = forward, forward.model, objective
+        self.forward, self.model, self.objective = forward, forward.model.train(), objective
         self.recipe, self.seed, self.micro_batch = cell.recipe, cell.seed, micro_batch
         self.device = next(self.model.parameters()).device
         self.critics: list[Critic] = list(objective.critics)
@@ -93,7 +93,8 @@ class Trainer:
         torch.manual_seed((self.seed * _STRIDE + self.step_count) % 2**63)
         phase = self._phase(share)
         self._set_rates(rate(self.recipe.optimizer, share))
-        self.model.train()
+        if not self.model.training:  # visiting every module takes a small network a twentieth of its step
+            self.model.train()
         parts = self.captured(phase, photos, others)
         if phase != "critic" and self.average is not None:
             self.average.update(self.model)

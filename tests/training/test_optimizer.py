@@ -28,6 +28,21 @@ def test_settings_become_torchs_optimizers():
     assert adam.param_groups[0]["weight_decay"] == 0
 
 
+def test_on_a_cpu_a_step_is_that_of_a_loop_over_the_parameters_bit_for_bit():
+    ours, plain = (torch.nn.Sequential(torch.nn.Conv2d(1, 8, 3), torch.nn.Conv2d(8, 2, 3)) for _ in range(2))
+    plain.load_state_dict(ours.state_dict())
+    optimizer = build_optimizer(ours.parameters(), Optimizer(lr=0.003), torch.device("cpu"))
+    loop = torch.optim.AdamW(plain.parameters(), lr=0.003, betas=(0.9, 0.99), weight_decay=0.01, foreach=False)
+    for _ in range(5):
+        for one, other in zip(ours.parameters(), plain.parameters()):
+            one.grad = torch.randn_like(one)
+            other.grad = one.grad.clone()
+        optimizer.step()
+        loop.step()
+    assert optimizer.param_groups[0]["foreach"]
+    assert all(torch.equal(one, other) for one, other in zip(ours.parameters(), plain.parameters()))
+
+
 def test_a_loaded_optimizer_stays_as_it_was_built():
     network = torch.nn.Linear(2, 1)
     settings = {"lr": 0.5, "betas": (0.5, 0.999)}
@@ -36,8 +51,8 @@ def test_a_loaded_optimizer_stays_as_it_was_built():
     fused.step()
     plain = build_critic_optimizer(network.parameters(), settings, torch.device("cpu"))
     load_optimizer(plain, fused.state_dict())
-    assert plain.param_groups[0] | {"fused": True} == fused.param_groups[0]
-    assert not plain.param_groups[0]["fused"]
+    assert plain.param_groups[0] | {"fused": True, "foreach": None} == fused.param_groups[0]
+    assert (plain.param_groups[0]["fused"], plain.param_groups[0]["foreach"]) == (False, True)
     assert plain.state[network.weight]["step"] == 1
 
 
