@@ -1,5 +1,6 @@
 """What several tests share: real weights and photos where they are, else a skip that says what is missing."""
 
+import gc
 import os
 import signal
 from pathlib import Path
@@ -13,6 +14,15 @@ os.environ.setdefault(
 if not os.environ.get("JAXTYPING_DISABLE"):
     # a long session would come to compile kernels, which shape checks break; tests of the switch set this themselves
     os.environ.setdefault("COLORBENCH_COMPILE", "0")
+
+
+def pytest_collection_finish():
+    """Set aside what the imports left, about a million objects: a cell collects garbage, and would look at all of them."""
+    gc.freeze()
+
+
+def pytest_sessionfinish():
+    gc.unfreeze()  # what pytest imports for its last lines asks who refers to what
 
 
 def _folder(variable: str, beside_weights: str) -> Path | None:

@@ -57,17 +57,17 @@ class Difference:
     @property
     def half(self) -> float:
         """Half width of the 95 % interval; NaN when unknown."""
-        from scipy import stats
+        from scipy.special import stdtrit
 
-        return float(stats.t.ppf(0.5 + LEVEL / 2, self.parts.df) * self.parts.error)
+        return float(stdtrit(self.parts.df, 0.5 + LEVEL / 2) * self.parts.error)
 
     @property
     def p(self) -> float:
         """Two-sided; NaN when unknown."""
-        from scipy import stats
+        from scipy.special import stdtr
 
         error = self.parts.error
-        return float(2 * stats.t.sf(abs(self.difference) / error, self.parts.df)) if error > 0 else float("nan")
+        return float(2 * stdtr(self.parts.df, -abs(self.difference) / error)) if error > 0 else float("nan")
 
     @property
     def told_apart(self) -> bool:

@@ -176,7 +176,7 @@ def _photo_part(data: Sample):
 
 def compare(data: Sample) -> Comparisons:
     """Every entry against every other. `p` is NaN where no variance is known (one seed, or records of fixed models)."""
-    from scipy import stats
+    from scipy.special import stdtr
 
     a, b = data.seed_variance[:, None], data.seed_variance[None, :]
     photo = _paired_photo_part(data)
@@ -188,7 +188,7 @@ def compare(data: Sample) -> Comparisons:
         uncertainty = a**2 / data.seed_df[:, None] + b**2 / data.seed_df[None, :]
         uncertainty = np.where(shared, np.maximum(uncertainty, (a + b) ** 2 / data.most_df), uncertainty)
         df = variance**2 / (uncertainty + photo**2 / data.photo_df)
-        p = 2 * stats.t.sf(np.abs(difference) / error, df)
+        p = 2 * stdtr(df, -np.abs(difference) / error)
     p = np.where(error > 0, p, np.nan)
     np.fill_diagonal(p, 1.0)
     return Comparisons(difference, error, df, p)
@@ -202,7 +202,7 @@ def _paired_photo_part(data: Sample):
 
 
 def _quantile(df):
-    from scipy import stats
+    from scipy.special import stdtrit  # what `stats.t.ppf` calls, without 0.1 s of checks per thousand calls
 
     with np.errstate(invalid="ignore"):
-        return stats.t.ppf(0.5 + LEVEL / 2, df)
+        return stdtrit(df, 0.5 + LEVEL / 2)

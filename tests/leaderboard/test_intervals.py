@@ -46,6 +46,7 @@ def simulate(rng, seeds: int, photos: int, seed_sd: float, photo_sd=1.5, own_sd=
     return np.stack(made)
 
 
+@pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize("seeds", [3, 5])
 @pytest.mark.parametrize("seed_sd", [0.05, 0.15, 0.5])
 def test_the_interval_of_a_difference_covers_the_truth(seeds, seed_sd):
@@ -59,6 +60,7 @@ def test_the_interval_of_a_difference_covers_the_truth(seeds, seed_sd):
     assert 0.93 <= hits / BOARDS <= 0.975
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_the_interval_of_a_mean_covers_the_truth():
     rng = np.random.default_rng(7)
     hits = 0
@@ -69,6 +71,7 @@ def test_the_interval_of_a_mean_covers_the_truth():
     assert 0.93 <= hits / BOARDS <= 0.975
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_photos_alone_from_one_seed_cover_far_less():
     """Why seeds are needed: the usual paired test over photos misses most of what varies."""
     rng, hits = np.random.default_rng(3), 0
@@ -125,6 +128,7 @@ def test_seeds_that_agree_exactly_do_not_break_the_prior():
     assert seed_prior(np.zeros(4), np.full(4, 1.0)).variance == 0
 
 
+@pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize("entries", [4, 8, 14])
 @pytest.mark.parametrize("scatter", [0.0, 1.0])
 def test_two_seeds_cover_the_truth(entries, scatter):

@@ -317,6 +317,7 @@ def entry(factory_class, tmp_path_factory):
     return folder
 
 
+@pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize("name", FLIPS)
 def test_what_check_calls_valid_can_be_built_whatever_bit_flips(entry, tmp_path, name):
     """Flips over the whole file, from a fixed seed. A board is built of all that passes; nothing but a refusal is raised."""
