@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from colorbench.cell import Budget, Optimizer, Protocol, Recipe, Suite
+from colorbench.cell import Budget, Protocol, Recipe, Suite
 from colorbench.errors import WrongUsage
 from colorbench.files import existing_folder, names_folder
 
@@ -28,9 +28,10 @@ def override_suite(
     """The suite with these parts replaced.
 
     Generators and losses span a new matrix: what is not given is taken from the suite's recipes. A pair that the suite has is
-    the suite's own recipe, the same cell; a generator that it has with another loss keeps its options there. A source for
-    a suite of embedded photos or generated scenes makes the dataset `folder`, or `hub` when there is no such folder;
-    baselines that photos cannot have are left out.
+    the suite's own recipe, the same cell; a generator that it has with another loss keeps its options there. A generator that
+    it lacks gets the optimizer and the phases of its first recipe. A source for a suite of embedded photos or generated
+    scenes makes the dataset `folder`, or `hub` when there is no such folder; baselines that photos cannot have are left out.
+    At another size, recipes that train on crops of chosen sizes train on whole pictures.
 
     Raises:
         FileNotFoundError, NotADirectoryError: the source names a folder, and there is none.
@@ -41,6 +42,8 @@ def override_suite(
     recipes = suite.recipes
     if generators or losses:
         recipes = tuple(_matrix(suite.recipes, generators, losses, head))
+    if size_px not in (None, suite.protocol.size_px):
+        recipes = tuple(_on_whole_pictures(recipe) for recipe in recipes)
     own = suite.protocol.dataset in OWN and protocol.dataset not in OWN
     words = {"title": f"Own photos under the protocol of {suite.name}", "note": "", "rankable": True} if own else {}
     if protocol.dataset != suite.protocol.dataset:
@@ -98,14 +101,19 @@ def _matrix(recipes: Sequence[Recipe], generators, losses, head) -> list[Recipe]
     chosen = list(generators) or list(known)
     wanted = list(losses) or list(dict.fromkeys(recipe.loss for recipe in recipes if recipe.generator in chosen))
     wanted = wanted or ["l1"]
-    optimizer = recipes[0].optimizer if recipes else Optimizer()
+    shared = {"optimizer": recipes[0].optimizer, "phases": recipes[0].phases} if recipes else {}
     made = []
     for generator in chosen:
-        start = known.get(generator) or Recipe(generator=generator, optimizer=optimizer)
+        start = known.get(generator) or Recipe(generator=generator, **shared)
         for loss in wanted:
             own = [r for r in recipes if r.generator == generator and _same(r.loss, loss) and head in (None, r.head)]
             made += own or [start.model_copy(update={"loss": loss, "name": None, "head": head or "auto"})]
     return made
+
+
+def _on_whole_pictures(recipe: Recipe) -> Recipe:
+    """The sizes of its crops were chosen for another size of pictures."""
+    return recipe.model_copy(update={"phases": recipe.phases.model_copy(update={"sizes_px": ()})})
 
 
 def _same(loss: str, other: str) -> bool:

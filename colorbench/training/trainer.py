@@ -90,7 +90,7 @@ class Trainer:
         Returns:
             The parts of the loss, without their weights, on the device.
         """
-        torch.manual_seed((self.seed * _STRIDE + self.step_count) % 2**63)
+        self._seed((self.seed * _STRIDE + self.step_count) % 2**63)
         phase = self._phase(share)
         self._set_rates(rate(self.recipe.optimizer, share))
         if not self.model.training:  # visiting every module takes a small network a twentieth of its step
@@ -129,6 +129,14 @@ class Trainer:
                     self.healthy &= torch.isfinite(loss.detach())
                 optimizer.step()
         return parts
+
+    def _seed(self, seed: int) -> None:
+        if (
+            self.device.type == "cpu"
+        ):  # without a GPU, `torch.manual_seed` notes each call with its stack, for a GPU to come
+            torch.default_generator.manual_seed(seed)
+        else:
+            torch.manual_seed(seed)
 
     def _changing(self) -> Iterator[Tensor]:
         """Every tensor that a step changes."""

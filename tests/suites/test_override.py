@@ -17,8 +17,11 @@ def test_a_generator_keeps_its_options_and_losses():
 
 
 def test_an_outside_generator_takes_the_losses_asked_for():
-    suite = override_suite(load_suite("mini"), generators=["unetpp"])
+    mini = load_suite("mini")
+    suite = override_suite(mini, generators=["unetpp"])
     assert [recipe.label for recipe in suite.recipes] == ["unetpp+l1"]
+    assert suite.recipes[0].optimizer == mini.recipes[0].optimizer
+    assert suite.recipes[0].phases == mini.recipes[0].phases
 
 
 def test_a_folder_replaces_the_embedded_photos(tmp_path):
@@ -44,6 +47,13 @@ def test_budget_and_sizes():
     assert (suite.protocol.size_px, suite.protocol.batch, suite.seeds) == (32, 2, 5)
     with pytest.raises(ValueError, match="budget"):
         override_suite(load_suite("mini"), budget="soon")
+
+
+def test_crops_are_for_the_size_of_their_suite():
+    mini = load_suite("mini")
+    assert all(recipe.phases.sizes_px for recipe in mini.recipes)
+    assert override_suite(mini, size_px=mini.protocol.size_px).recipes == mini.recipes
+    assert not any(recipe.phases.sizes_px for recipe in override_suite(mini, size_px=128).recipes)
 
 
 def test_a_pair_of_the_suite_is_the_suites_own_recipe():
