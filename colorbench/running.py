@@ -32,7 +32,7 @@ from colorbench.grid.executors import (
     side_by_side,
 )
 from colorbench.grid.plan import Plan, cells_with_steps, plan_run
-from colorbench.grid.run import RunReport, adopt, run, worker_environment
+from colorbench.grid.run import RunReport, adopt, build_board, run, worker_environment
 from colorbench.plugins import load_plugins
 from colorbench.run_bars import watch_cells
 from colorbench.suites import load_suite, override_suite
@@ -107,10 +107,8 @@ def run_suite(
                 rescore=rescore, on_event=watcher, build=False,
             )  # fmt: skip
         if report.records:
-            from colorbench.leaderboard import build
-
             with building() as say:
-                report = replace(report, board=build(out / suite.name, progress=say))
+                report = replace(report, board=build_board(plan, say))
         _tell(report, time.monotonic() - began, as_json)
         return 1 if report.problems else 0
 

@@ -3,6 +3,7 @@
 import gc
 import os
 import signal
+from contextlib import contextmanager
 from pathlib import Path
 
 import jaxtyping
@@ -78,7 +79,16 @@ def interruptible():
 @pytest.fixture
 def unchecked():
     """Guards as a user meets them: jaxtyping would refuse a wrong shape before they can say what to do."""
+    with without_shape_checks():
+        yield
+
+
+@contextmanager
+def without_shape_checks():
+    """For what calls checked functions a hundred thousand times: the checks take longer than the work."""
     before = jaxtyping.config.jaxtyping_disable
     jaxtyping.config.update("jaxtyping_disable", True)
-    yield
-    jaxtyping.config.update("jaxtyping_disable", before)
+    try:
+        yield
+    finally:
+        jaxtyping.config.update("jaxtyping_disable", before)

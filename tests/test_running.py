@@ -49,6 +49,10 @@ def test_a_dry_run_then_a_problem_then_the_rest(suite, tmp_path, monkeypatch, ca
     monkeypatch.setattr(running, "make_executor", lambda *_, **__: InProcess())
     assert run_suite(str(suite), dry_run=False, **options) == 0
     assert "2 of 2 cells recorded, 1 run now" in capsys.readouterr().out
+    page = options["out"] / "two" / "board" / "index.html"
+    built = page.stat().st_mtime_ns
+    assert run_suite(str(suite), dry_run=False, **options) == 0
+    assert page.stat().st_mtime_ns == built, "nothing has changed, and the board is kept"
 
 
 def test_what_is_made_again_is_told(suite, tmp_path, capsys):

@@ -84,9 +84,11 @@ class Truth:
         return tuple(material.mixture for material in self.materials)
 
     def write(self, path: Path) -> None:
-        """Write it as JSON, for `read_truth`."""
+        """Write it as JSON, for `read_truth`; the same truth is left as it is, for what looks at the times of files."""
         facts = {"version": VERSION, **{key: value for key, value in asdict(self).items() if key in _FACTS}}
-        write_atomically(path, json.dumps(facts, indent=1).encode())
+        content = json.dumps(facts, indent=1).encode()
+        if not path.is_file() or path.read_bytes() != content:
+            write_atomically(path, content)
 
 
 _FACTS = ("materials", "seed", "count", "size_px")

@@ -106,7 +106,7 @@ def run(
     problems = executor.execute(jobs, note) if jobs else []
     problems += _removed(plan, recorded)
     records = tuple(_records(plan))
-    board = _board(plan) if build and records else None
+    board = build_board(plan) if build and records else None
     return RunReport(plan, records, len(jobs), tuple(problems), board)
 
 
@@ -219,8 +219,8 @@ def _records(plan: Plan):
             yield read_record(path)
 
 
-def _board(plan: Plan) -> Path:
-    """The suite's board; one that was made from these very files is kept as it is."""
+def build_board(plan: Plan, progress: Callable[[str], None] | None = None) -> Path:
+    """Build the suite's board and return its folder; one that was made from these very files is kept as it is."""
     from colorbench import leaderboard
 
     folder = plan.out / plan.suite.name
@@ -228,7 +228,7 @@ def _board(plan: Plan) -> Path:
     if stamp.is_file() and stamp.read_text() == _state([folder, code], "*"):
         return stamp.parent
     records = _state([folder], RECORD)
-    built = leaderboard.build(folder)
+    built = leaderboard.build(folder, progress=progress)
     if records == _state([folder], RECORD):  # else another process has recorded a cell meanwhile, and builds again
         write_atomically(stamp, _state([folder, code], "*").encode(), durable=False)
     return built

@@ -148,7 +148,8 @@ class StepTable(Strict):
     def find(self, kind: StepKind) -> StepRow | None:
         """The row of this kind of step; None when it was not measured. Options that a generator has got since, at their
         defaults, change nothing."""
-        exact = next((row for row in self.rows if row.id == kind.id), None)
+        name, alike = kind.id, (row for row in self.rows if (row.generator, row.loss) == (kind.generator, kind.loss))
+        exact = next((row for row in alike if row.id == name), None)
         return exact or next((row for row in self.rows if _is_older(row, kind)), None)
 
     def fits(self, protocol: Protocol) -> bool:

@@ -9,10 +9,21 @@ from colorbench.generators import BASELINES, GENERATORS, build_generator
 from colorbench.generators.check import MODULE_PROMISES, ROW_PROMISES
 
 
-@pytest.fixture(params=GENERATORS)
+@pytest.fixture(params=GENERATORS, scope="module")
 def row(request):
-    torch.manual_seed(0)
     return GENERATORS[request.param]
+
+
+@pytest.fixture(autouse=True)
+def seeded():
+    torch.manual_seed(0)
+
+
+@pytest.fixture(scope="module")
+def network(row):
+    """Built once: to initialize VGG-16 takes longer than to ask all of these."""
+    torch.manual_seed(0)
+    return build_generator(row.key, **row.small)
 
 
 def test_parameters_at_the_default_options(row):
@@ -35,27 +46,25 @@ def test_row(row, promise):
     ROW_PROMISES[promise](row)
 
 
-def test_network(row):
-    """One network, every promise: building anew for each would cost more than asking."""
-    network = build_generator(row.key, **row.small)
-    for keep in MODULE_PROMISES.values():
-        keep(network)
-
-
-def test_the_smallest_picture_trains(row):
-    raw = build_generator(row.key, **row.small).train()(torch.rand(1, 1, 16, 16))
+def test_the_smallest_picture_trains(row, network):
+    raw = network.train()(torch.rand(1, 1, 16, 16))
     raw = raw["raw"] if isinstance(raw, dict) else raw
     assert raw.shape == (1, 2, 16 // row.output_stride, 16 // row.output_stride)
 
 
-def test_a_picture_too_small_names_the_size(row):
+def test_a_picture_too_small_names_the_size(network):
     with pytest.raises(ValueError, match="pad to 16x20"):
-        build_generator(row.key, **row.small)(torch.rand(1, 1, 12, 20))
+        network(torch.rand(1, 1, 12, 20))
 
 
 @pytest.mark.compiled
-def test_compiles_without_graph_breaks(row):
+def test_compiles_without_graph_breaks(network):
     """In training, at a size that has to be padded: evaluation and other sizes do less."""
     torch.compiler.reset()
-    network = build_generator(row.key, **row.small).train()
-    torch.compile(network, backend="eager", fullgraph=True)(torch.rand(2, 1, 37, 37))
+    torch.compile(network.train(), backend="eager", fullgraph=True)(torch.rand(2, 1, 37, 37))
+
+
+def test_network(network):
+    """Every promise; last, because some change it."""
+    for keep in MODULE_PROMISES.values():
+        keep(network)

@@ -6,7 +6,7 @@ from colorbench.batch import Batch
 from colorbench.color import lab_to_rgb
 from colorbench.color.mixture import Mixture
 from colorbench.data import DATASETS, DatasetRow, load_dataset_photos
-from colorbench.data.mixtures import MATERIALS, find_mixtures
+from colorbench.data.mixtures import MATERIALS, TRUTH, find_mixtures, read_truth
 from colorbench.data.scenes import LIGHTNESS, Material
 from colorbench.data.textures import TEXTURES
 
@@ -68,6 +68,11 @@ def test_materials_from_a_file(tmp_path):
     assert wanted.counts["test"] == 4
     photos = load_dataset_photos("mixtures", source=file, size_px=32, limit_train=3, limit_test=2, cache_dir=tmp_path)
     assert {len(scene.materials) for scene in photos.test.truth.scenes} == {2}
+    photos.test.truth.write(tmp_path / TRUTH)
+    written = (tmp_path / TRUTH).stat()
+    photos.test.truth.write(tmp_path / TRUTH)
+    assert (tmp_path / TRUTH).stat() == written, "the same truth is left as it is"
+    assert read_truth(tmp_path / TRUTH).materials == wanted.materials
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,7 @@ def test_run_then_run_again_then_one_more_metric(tmp_path):
 def test_a_board_is_made_again_only_when_something_has_changed(monkeypatch, tmp_path):
     made = []
 
-    def build(folder):
+    def build(folder, progress=None):
         made.append(folder)
         for name in ("index.html", "table.csv"):
             write_atomically(folder / "board" / name, b"a board")

@@ -25,6 +25,7 @@ from colorbench.record import (
     read_record,
     write_record,
 )
+from tests.conftest import without_shape_checks
 
 METRICS = {
     "psnr": ("dB", True, 24.0),
@@ -281,13 +282,20 @@ def scenes(tmp_path_factory) -> Path:
     """A run folder of generated scenes; not to be changed."""
     from tests.leaderboard.scenes import write_scenes
 
-    return write_scenes(tmp_path_factory.mktemp("scenes"))
+    with without_shape_checks():
+        return write_scenes(tmp_path_factory.mktemp("scenes"))
 
 
 @pytest.fixture(scope="session")
-def found(scenes):
-    """The analysis of that folder."""
-    from colorbench.leaderboard.ambiguity import read_ambiguity
+def ranked_scenes(scenes):
+    """The results of that folder."""
     from colorbench.leaderboard.entries import read_board
+    from colorbench.leaderboard.tiers import rank_board
 
-    return read_ambiguity(read_board(scenes))
+    return rank_board(read_board(scenes))
+
+
+@pytest.fixture(scope="session")
+def found(ranked_scenes):
+    """The analysis of that folder."""
+    return ranked_scenes.ambiguity

@@ -11,6 +11,8 @@ from tests.leaderboard.conftest import pages_with_pictures
 
 SMALL = {"generators": ["unet", "linknet"], "losses": {"l1": 0.0, "mse": -0.5}, "seeds": 2, "photos": 6, "size": 24}
 
+FEW = SMALL | {"generators": ["unet"], "baselines": {"gray": -3.0}}
+
 
 @pytest.fixture(scope="module")
 def board(factory_class, tmp_path_factory):
@@ -61,7 +63,7 @@ def test_the_plots_come_out_the_same_again(board, tmp_path):
 
 
 def test_records_alone_are_enough(make_runs, tmp_path):
-    folder = make_runs(pictures=False, parquet=False, **{k: v for k, v in SMALL.items() if k != "size"})
+    folder = make_runs(pictures=False, parquet=False, **FEW)
     for curve in folder.glob("*/seed-*/curve.jsonl"):
         curve.unlink()
     out = build(folder, tmp_path / "out")
@@ -79,7 +81,7 @@ def test_photos_that_may_not_be_shown(make_runs, tmp_path):
 
 
 def test_a_board_of_one_run(make_runs, tmp_path):
-    folder = make_runs(generators=["unet"], losses={"l1": 0.0}, seeds=1, photos=8, size=24, baselines={})
+    folder = make_runs(**FEW | {"losses": {"l1": 0.0}, "seeds": 1, "baselines": {}})
     assert (build(folder, tmp_path / "out") / "index.html").exists()
 
 
@@ -131,7 +133,7 @@ def test_a_neighbor_that_is_no_retest_or_not_built_is_not_named(pair):
 
 
 def test_what_a_repository_keeps_is_tables_and_two_plots(make_runs):
-    out = build(make_runs(**SMALL), pages=False)
+    out = build(make_runs(**FEW), pages=False)
     names = sorted(path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file())
     assert names == [
         "plots/fronts.png", "plots/intervals-psnr.png", "table.csv", "table.md", "table.parquet", "table.tex",
@@ -139,7 +141,7 @@ def test_what_a_repository_keeps_is_tables_and_two_plots(make_runs):
 
 
 def test_no_pictures_anywhere(make_runs, tmp_path):
-    folder = make_runs(**SMALL)
+    folder = make_runs(**FEW)
     assert "gray-seed-0.html" in pages_with_pictures(build(folder, plots=False))
     asked = build(folder, tmp_path / "asked" / "board", pictures=False)
     suite = json.loads((folder / "suite.json").read_text())

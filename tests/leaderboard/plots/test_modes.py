@@ -4,13 +4,11 @@ import numpy as np
 from matplotlib.patches import Circle
 
 from colorbench.leaderboard.ambiguity import FEWEST_PIXELS
-from colorbench.leaderboard.entries import read_board
 from colorbench.leaderboard.plots.modes import STEP, plot_modes
-from colorbench.leaderboard.tiers import rank_board
 
 
-def test_points_are_objects_and_rings_are_modes(scenes, found, draw):
-    ax = draw(plot_modes, rank_board(read_board(scenes))).axes[0]
+def test_points_are_objects_and_rings_are_modes(ranked_scenes, found, draw):
+    ax = draw(plot_modes, ranked_scenes).axes[0]
     texts = [text.get_text() for text in ax.texts]
     rows = texts[:5]  # three entries, then the two ends
     assert rows[3:] == ["bayes-mean", "bayes-sample"]
