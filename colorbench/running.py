@@ -77,7 +77,9 @@ def run_suite(
     }
     runner = make_executor(executor, settings=settings, **options)
     _check_writable(out)
-    by_gpu = suite.protocol.budget.kind == "reference-seconds" and device in (None, "auto") and _on_cpu(runner)
+    # bfloat16 is emulated on most CPUs: two minutes a step where float32 takes two seconds
+    for_gpu = suite.protocol.budget.kind == "reference-seconds" or suite.protocol.precision == "bf16"
+    by_gpu = for_gpu and device in (None, "auto") and _on_cpu(runner)
     if by_gpu and not (out / suite.name).exists():  # said before the photos are looked at, which takes longer
         with loading("the networks"):
             refuse_cpu(cells_with_steps(suite, steps), steps, name, source)

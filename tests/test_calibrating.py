@@ -44,9 +44,12 @@ def test_a_suite_for_a_gpu_says_on_a_cpu_what_it_would_cost(tmp_path, monkeypatc
         Image.fromarray(pixels).save(tmp_path / f"{number}.png")
     options = {"executor": "local", "device": None, "jobs": None, "plugins": [], "rescore": False, "dry_run": False}
     matrix = {"generators": ["resnet18-light"], "losses": ["l1"]}
-    said = r"nano is made for a GPU: .* its 8 cells would train for about .* `colorbench run mini --data .*--device cpu"
-    with pytest.raises(WrongUsage, match=said):
-        run_suite("nano", source=str(tmp_path), overrides=matrix, out=tmp_path / "runs", **options)
+    for name, cells in (("nano", 8), ("losses", 10)):  # by reference seconds; by steps in bfloat16
+        said = (
+            rf"{name} is made for a GPU: .* its {cells} cells would train .* `colorbench run mini --data .*--device cpu"
+        )
+        with pytest.raises(WrongUsage, match=said):
+            run_suite(name, source=str(tmp_path), overrides=matrix, out=tmp_path / "runs", **options)
     assert not (tmp_path / "runs").exists()
 
 

@@ -164,7 +164,11 @@ def test_status_of_a_finished_run(colorbench, board):
         (["score", "empty", "empty", "--protocol", "ddcolor"], 2, "did you mean 'ddcolor-crop'"),
         (["score", "empty", "empty", "--protocol", "ct2", "--metrics", "psnr"], 2, "leave out one of the two"),
         (["status", "rnus"], 1, "rnus does not exist"),
-        (["run", "losses", "--data", "./empty"], 2, "None is shipped for 128 px, batch 16, bf16, channels last, eager"),
+        (
+            ["run", "scenery", "--data", "./empty"],
+            2,
+            "None is shipped for 128 px, batch 16, bf16, channels last, eager",
+        ),
         (["run", "mini", "--table", "none.json"], 1, "there is no step table none.json"),
         (["run", "ade20k", "--data", "./empty"], 1, "put (or link) its training photos into train/"),
         (["calibrate", "mini", "--generator", "unett"], 2, "unknown generator 'unett'"),

@@ -25,7 +25,8 @@ def power(difference: float, error: float, df: float, alpha: float = 1 - LEVEL) 
         return float("nan")
     df, shift = min(df, 1e6), abs(difference) / error
     edge = stats.t.isf(alpha / 2, df)
-    return float(stats.nct.sf(edge, df, shift) + stats.nct.cdf(-edge, df, shift))
+    wrong_side = np.nan_to_num(stats.nct.cdf(-edge, df, shift))  # scipy gives NaN where it vanishes
+    return float(stats.nct.sf(edge, df, shift) + wrong_side)
 
 
 def detectable(error: float, df: float, alpha: float = 1 - LEVEL) -> float:

