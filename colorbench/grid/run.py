@@ -236,7 +236,8 @@ def build_board(plan: Plan, progress: Callable[[str], None] | None = None) -> Pa
 
 def _state(places: list[Path], pattern: str) -> str:
     """A hash of names, sizes and times of the files below, and of which boards lie beside the first place, for its links."""
-    facts = [f"{path}" for path in places[0].parent.glob("*/board/table.md")]
+    boards = (path for path in places[0].parent.glob("*/board") if path.parent != places[0])
+    facts = [f"{path}" for path in boards if (path / "table.md").exists()]
     for path in (path for place in places for path in place.rglob(pattern)):
         with suppress(FileNotFoundError):  # what another process writes comes and goes
             status = path.stat()

@@ -62,7 +62,7 @@ def test_a_board_is_made_again_only_when_something_has_changed(monkeypatch, tmp_
 
     def build(folder, progress=None):
         made.append(folder)
-        for name in ("index.html", "table.csv"):
+        for name in ("index.html", "table.csv", "table.md"):
             write_atomically(folder / "board" / name, b"a board")
         return folder / "board"
 
