@@ -3,6 +3,8 @@
 Exit codes: 0 done, 1 failed, 2 wrong usage, 130 stopped by Ctrl-C.
 """
 
+import atexit
+import gc
 import io
 import os
 import signal
@@ -20,6 +22,7 @@ def main() -> None:
     arguments = _everywhere_first(sys.argv[1:])
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # names of files may be of any bytes, as on standard error
+    atexit.register(gc.freeze)  # at the end, a search for cycles among all that torch has loaded takes seconds
     os.environ.setdefault("COLORBENCH_COMPILE", "0")  # a command gives the same bits however long it runs
     with _interrupts() as interrupted:
         try:
