@@ -201,7 +201,8 @@ def _tell(found: Calibration, name: str, uses_table: bool) -> None:
     if unsteady:
         warn(
             f"{len(unsteady)} of {len(table.rows)} rows vary by more than {_STEADY - 1:.0%} between blocks (such as "
-            f"{unsteady[0]}): something else used the device; remove {found.path}.parts/ and measure when it is idle."
+            f"{unsteady[0]}); the table holds their medians. Something else used the device or the CPU beside it: remove "
+            f"{found.path}.parts/ and measure again when both are idle."
         )
     for failure in table.failures:
         fail(f"No row for {failure.label}: {failure.reason}. Run the same command to try it again.")

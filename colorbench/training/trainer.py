@@ -131,9 +131,7 @@ class Trainer:
         return parts
 
     def _seed(self, seed: int) -> None:
-        if (
-            self.device.type == "cpu"
-        ):  # without a GPU, `torch.manual_seed` notes each call with its stack, for a GPU to come
+        if self.device.type == "cpu":  # for GPUs to come, `torch.manual_seed` would note every call with its stack
             torch.default_generator.manual_seed(seed)
         else:
             torch.manual_seed(seed)
