@@ -90,9 +90,9 @@ def _published(board: Board) -> dict | None:
 
 def _lead(board: Board) -> str:
     record = board.runs[0].record if board.runs else board.skipped[0].record
-    trained, photos = len(board.ranked), record.data.n_test
+    trained, pictures = len(board.ranked), record.data.n_test
     seeds = max((len(entry.runs) for entry in board.ranked), default=0)
-    parts = [f"{trained} entries", f"up to {seeds} seeds" if seeds > 1 else "one seed", f"{photos} test photos"]
+    parts = [f"{trained} entries", f"up to {seeds} seeds" if seeds > 1 else "one seed", f"{pictures} test pictures"]
     return f"{', '.join(parts)}; budget {_budget(record)}; primary metric {heading(board, board.primary)}."
 
 
