@@ -12,7 +12,7 @@ TABLES = (*KINDS, "suites", "protocols")
 GROUPS = {
     "First steps": ("mini", "ambiguity", "smoke"),
     "Boards on the CPU": ("generators-cpu", "losses-cpu", "scenery-cpu", "color-space-cpu"),
-    "Boards on a GPU": ("systems", "generators", "losses", "scenery", "color-space"),
+    "Boards on a GPU": ("systems", "generators", "generators-64", "losses", "scenery", "color-space"),
     "Published protocols": ("imagenet-val5k", "coco-stuff", "ade20k", "ctest10k"),
     "Tiers": ("nano", "s", "m", "l"),
 }
