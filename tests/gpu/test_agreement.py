@@ -101,9 +101,9 @@ def test_a_step_is_that_of_the_cpu(label, pixels):
     with float32_on_gpu("ieee"):
         (loss, norms), (loss_on_gpu, norms_on_gpu) = (one_step(on, CELLS[label], pixels) for on in ("cpu", "cuda"))
     assert distance(loss, loss_on_gpu) < 1e-3
-    # small gradients are rounding: siggraph17's of 1 % of the largest is off by 12 % on a CPU, against float64, and of
-    # 5 % by 5 % on an H100
-    assert distance(norms, norms_on_gpu, share=0.05) < 0.1
+    # small gradients are rounding: siggraph17's of 1 % of the largest is off by 12 % on a CPU, against float64, and its
+    # first layer's by 5.4 % on an H100, against the CPU
+    assert distance(norms, norms_on_gpu, share=0.05) < (0.1 if label.startswith("siggraph17") else 0.05)
 
 
 VARIANTS = {
