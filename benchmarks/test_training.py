@@ -228,7 +228,7 @@ def test_against_a_tutorial_loop(benchmark, photos, folder, tmp_path, device, pr
 @pytest.mark.parametrize("generator", ["linknet", "unet"])
 def test_start_up(benchmark, photos, folder, tmp_path, generator):
     """A worker, from the start of its process to its first step, and to that step's end. Bar: 12 s to the step on the CPU."""
-    from colorbench.grid.job import Job
+    from colorbench.grid.worker import Job
 
     job = Job(tmp_path, cell_of(photos, 1, generator), ("psnr",), source=str(folder), device="cpu", threads=2)
     environment = os.environ | {"PYTHONPYCACHEPREFIX": str(tmp_path / "bytecode"), "PYTHONDONTWRITEBYTECODE": ""}

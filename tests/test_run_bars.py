@@ -8,8 +8,8 @@ from rich.console import Console
 
 from colorbench import console
 from colorbench.cell import Recipe
-from colorbench.grid.job import Job
 from colorbench.grid.supervisor import Event
+from colorbench.grid.worker import Job
 from colorbench.run_bars import watch_cells
 from tests.training.cells import small_cell
 

@@ -291,7 +291,7 @@ class _Bench:
         write_atomically(self.folder / f"row-{part.kind.id}.json", content)
 
     def _settings(self) -> Settings:
-        from colorbench.training.environment import describe_environment
+        from colorbench.training.device import describe_environment
 
         here, cuda = describe_environment(self.device), self.device.type == "cuda"
         reference = Reference(

@@ -68,7 +68,7 @@ def _file(device: str, threads: int | None, plan: Plan) -> Path:
     import torch
 
     from colorbench.files import cache_folder, slug
-    from colorbench.training.environment import describe_environment
+    from colorbench.training.device import describe_environment
 
     here = describe_environment(torch.device(device))
     name = here.gpu or here.cpu

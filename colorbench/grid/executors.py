@@ -10,9 +10,9 @@ from typing import Any, Protocol, runtime_checkable
 from colorbench.cell import Protocol as CellProtocol
 from colorbench.errors import WrongUsage, did_you_mean, unknown_name
 from colorbench.grid.fork_server import ForkServer, can_fork
-from colorbench.grid.job import Job
 from colorbench.grid.supervisor import OnEvent, Supervisor, start_worker
 from colorbench.grid.warm_workers import WarmWorkers
+from colorbench.grid.worker import Job
 from colorbench.suites.step_table import StepTable
 
 EXECUTORS = ("local", "ray", "slurm")

@@ -20,8 +20,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from colorbench.files import LOG
-from colorbench.grid.job import Job
-from colorbench.grid.worker import ALLOCATOR, PARENT_VARIABLE, main
+from colorbench.grid.worker import ALLOCATOR, PARENT_VARIABLE, Job, main
 
 _PRELOADED = (
     "colorbench.training.train",

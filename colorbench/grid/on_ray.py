@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import Any
 
 from colorbench.grid.executors import check_device
-from colorbench.grid.job import Job
 from colorbench.grid.remote import PROBLEM, RECORDED, UNSEEN, environment_elsewhere, write_ticket
 from colorbench.grid.supervisor import OnEvent, Tracker, last_line, saved_step
+from colorbench.grid.worker import Job
 
 MEMORY_RETRIES = 2  # by Ray, after its monitor ended a task because the machine ran out of memory
 LEAST_WINDOW = 64  # tasks under way at least, so that a cluster that grows on demand has a reason to

@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from colorbench.grid.executors import check_device
-from colorbench.grid.job import Job
 from colorbench.grid.remote import PROBLEM, RECORDED, UNSEEN, RemoteCell, environment_elsewhere, write_ticket
 from colorbench.grid.state import state_in
 from colorbench.grid.supervisor import OnEvent, Tracker
+from colorbench.grid.worker import Job
 
 PREFIX = "COLORBENCH_SLURM_"
 LOGS_NAME = ".submitit"

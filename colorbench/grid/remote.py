@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from colorbench.files import TICKET, write_atomically
-from colorbench.grid.job import Job, read_job
 from colorbench.grid.supervisor import Supervisor
+from colorbench.grid.worker import Job, read_job
 
 TICKET_SECONDS = 10.0  # network file systems show new files late
 RECORDED, PROBLEM, UNSEEN = "recorded", "problem", "unseen"

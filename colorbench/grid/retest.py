@@ -12,10 +12,10 @@ from colorbench.errors import unknown_name
 from colorbench.files import CHECKPOINT, JOB, RECORD, REFERENCES, SUITE, write_atomically
 from colorbench.generators import BASELINES
 from colorbench.grid.executors import Executor, LocalExecutor, find_devices
-from colorbench.grid.job import Job, Retest, read_job
 from colorbench.grid.run import absolute_source, write_references
 from colorbench.grid.state import state_of
 from colorbench.grid.supervisor import Event
+from colorbench.grid.worker import Job, Retest, read_job
 from colorbench.leaderboard.entries import Board, Run, read_board, record_files
 from colorbench.record import Record, read_record
 from colorbench.suites.load import read_written_suite

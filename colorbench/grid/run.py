@@ -23,11 +23,10 @@ from colorbench.files import (
     write_atomically,
 )
 from colorbench.grid.executors import Executor, LocalExecutor, find_devices
-from colorbench.grid.integrity import are_references, note_files
-from colorbench.grid.job import Job
 from colorbench.grid.plan import Plan, plan_run, refuse_other_protocol
-from colorbench.grid.state import state_of
+from colorbench.grid.state import are_references, note_files, state_of
 from colorbench.grid.supervisor import Event
+from colorbench.grid.worker import Job
 from colorbench.record import Record, read_record, write_record
 from colorbench.suites.load import read_written_suite
 from colorbench.suites.step_table import StepTable, write_table

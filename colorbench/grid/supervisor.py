@@ -20,8 +20,7 @@ from typing import Any
 
 from colorbench.files import LOG, is_held
 from colorbench.grid import state
-from colorbench.grid.job import Job
-from colorbench.grid.worker import ALLOCATOR, BUSY, DONE, PARENT_VARIABLE, STOPPED
+from colorbench.grid.worker import ALLOCATOR, BUSY, DONE, PARENT_VARIABLE, STOPPED, Job
 from colorbench.record import Status
 
 MOST_DEATHS = 3

@@ -18,8 +18,7 @@ from pathlib import Path
 
 from colorbench.files import LOG, RECORD
 from colorbench.grid.fork_server import PolledWorker
-from colorbench.grid.job import Job
-from colorbench.grid.worker import ALLOCATOR, DONE, PARENT_VARIABLE, main
+from colorbench.grid.worker import ALLOCATOR, DONE, PARENT_VARIABLE, Job, main
 from colorbench.record import read_record
 
 

@@ -1,21 +1,24 @@
-"""The worker: `python -m colorbench.grid.worker FOLDER` runs the job in that folder, whatever engine started it.
+"""A job, and the worker that runs it: `python -m colorbench.grid.worker FOLDER`, whatever engine starts it.
+
+A job is one cell to run, as a file in the cell's folder; workers share nothing else.
 
 Exit status: 0 a record is written; 75 another process has the cell; 130 stopped and resumable; 1 not the recipe's fault
 (no photos, no disk): the last line of standard error says what, and the cell stays resumable.
 """
 
+import json
 import os
 import signal
 import sys
 from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from colorbench.cell import Cell
 from colorbench.errors import one_line
-from colorbench.files import CHECKPOINT, RECORD, Busy, file_sha256, hold
-from colorbench.grid.integrity import note_files
-from colorbench.grid.job import Job, Retest, read_job
-from colorbench.grid.state import state_in
-from colorbench.record import Record, read_record
+from colorbench.files import CHECKPOINT, JOB, RECORD, Busy, file_sha256, hold, write_atomically
+from colorbench.grid.state import note_files, state_in
+from colorbench.record import Record, Status, read_record
 
 DONE, PROBLEM, BUSY, STOPPED = 0, 1, 75, 130
 PARENT_VARIABLE = "COLORBENCH_PARENT"
@@ -26,6 +29,72 @@ ALLOCATOR = {
 }
 """For glibc: keep freed memory. Tensors of over 32 MB would otherwise come from the kernel anew in every step, and page faults
 took a third of a classification step at 64 px. Variables of the user's own win."""
+
+
+@dataclass(frozen=True)
+class Retest:
+    """What a retest needs beside its cell.
+
+    Attributes:
+        trained: folder of the trained cell, with its record and checkpoint.
+        about: a remark for the record.
+        mean_ab: mean color of the photos that were trained on, which some baselines ask for.
+    """
+
+    trained: str
+    about: str
+    mean_ab: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
+class Job:
+    """One cell to run. `folder` is where; the rest is written into it.
+
+    `rescore` scores the stored predictions of a finished cell again, `retest` tests a finished generator on other photos,
+    `fail` (status and message) records a failure: none of these trains.
+    """
+
+    folder: Path
+    cell: Cell
+    metrics: tuple[str, ...]
+    source: str | None = None
+    device: str | None = None
+    threads: int | None = None
+    timeout_seconds: float | None = None
+    checkpoint_seconds: float = 20.0
+    plugins: tuple[str, ...] = ()
+    rescore: bool = False
+    retest: Retest | None = None
+    fail: tuple[Status, str] | None = None
+
+    @property
+    def name(self) -> str:
+        return f"{self.cell.recipe.label} seed {self.cell.seed}"
+
+    @property
+    def trains(self) -> bool:
+        """Whether there is no record yet, so that a failure becomes a result."""
+        return not self.rescore and self.retest is None and self.fail is None
+
+    def write(self) -> None:
+        plan = {"steps": self.cell.steps, "provisional": self.cell.provisional}  # not written with a cell
+        facts = asdict(self) | {"cell": self.cell.model_dump(mode="json")} | plan
+        facts.pop("folder")
+        write_atomically(self.folder / JOB, json.dumps(facts, indent=1).encode(), durable=False)
+
+
+def read_job(folder: Path) -> Job:
+    """The job in a cell's folder."""
+    facts = json.loads((folder / JOB).read_text())
+    for name in ("metrics", "plugins"):
+        facts[name] = tuple(facts[name])
+    if facts["fail"]:
+        facts["fail"] = tuple(facts["fail"])
+    if facts["retest"]:
+        mean_ab = facts["retest"]["mean_ab"]
+        facts["retest"] = Retest(**facts["retest"] | {"mean_ab": mean_ab and tuple(mean_ab)})
+    plan = {name: facts.pop(name) for name in ("steps", "provisional")}
+    return Job(folder=folder, **facts | {"cell": Cell.model_validate(facts["cell"] | plan)})
 
 
 def main(folder: Path, follow_parent: bool = True) -> int:

@@ -1,4 +1,5 @@
-"""The device: seconds and joules on its clock, its memory and what to do when that runs out, what NVML says of it.
+"""The device: seconds and joules on its clock, its memory and what to do when that runs out, what NVML says of it; and
+what a record says of it and of this process, without names of machines and without paths.
 
 On the clock: data, forward, backward, optimizer, critics; on a CPU also compilation. Off it: set-up (on a GPU with
 compiling and capturing the step), evaluation, checkpoints. What is
@@ -7,13 +8,19 @@ not known (no GPU, no NVML library, no driver, no permission) is None, never 0 o
 
 import gc
 import os
+import platform
+import subprocess
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
 
+import colorbench
+from colorbench.record import Environment
+from colorbench.tensors import Float32
 from colorbench.training.run_log import Costs
 
 Result = TypeVar("Result")
@@ -215,3 +222,57 @@ def peak_bytes(device: torch.device) -> int | None:
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     except ImportError:  # no such module on Windows
         return None
+
+
+def describe_environment(device: torch.device, float32: Float32 | None = None) -> Environment:
+    """Facts about this process and its device, and how that computes float32."""
+    cuda = device.type == "cuda"
+    commit, dirty = _git()
+    return Environment(
+        colorbench=colorbench.__version__,
+        python=platform.python_version(),
+        torch=torch.__version__,
+        cuda=torch.version.cuda if cuda else None,
+        driver=_driver() if cuda else None,
+        gpu=torch.cuda.get_device_name(device) if cuda else None,
+        cpu=_cpu(),
+        threads=torch.get_num_threads(),
+        float32=float32 if cuda else None,
+        platform=f"{platform.system()} {platform.machine()}",
+        git_commit=commit,
+        git_dirty=dirty,
+        deterministic=torch.are_deterministic_algorithms_enabled() or not cuda,
+    )
+
+
+def _cpu() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return f"{line.split(':', 1)[1].strip()}, {os.cpu_count()} threads"
+    except OSError:
+        pass
+    return f"{platform.processor() or platform.machine()}, {os.cpu_count()} threads"
+
+
+def _driver() -> str | None:
+    try:
+        import pynvml
+
+        pynvml.nvmlInit()
+        return pynvml.nvmlSystemGetDriverVersion()
+    except Exception:  # optional package, optional driver
+        return None
+
+
+def _git() -> tuple[str | None, bool | None]:
+    """Commit and dirtiness of the checkout this package runs from; None when it is installed."""
+    root = Path(colorbench.__file__).parent.parent
+    if not (root / ".git").exists():
+        return None, None
+    try:
+        commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=root, capture_output=True, text=True, timeout=5)
+        status = subprocess.run(["git", "status", "--porcelain"], cwd=root, capture_output=True, text=True, timeout=5)
+    except (OSError, subprocess.TimeoutExpired):
+        return None, None
+    return (commit.stdout.strip() or None, bool(status.stdout.strip())) if commit.returncode == 0 else (None, None)

@@ -1,5 +1,9 @@
 """train(cell) -> Record: the whole life of one cell, and every way it can end."""
 
+import json
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -12,15 +16,14 @@ from colorbench.data import Photos, load_protocol_photos
 from colorbench.features import WeightsMissing
 from colorbench.files import CHECKPOINT, RECORD, TRAINING_STATE
 from colorbench.generators.flops import Arithmetic
-from colorbench.record import Environment, GeneratorFacts, Record, Score, Spent, Status, write_record
+from colorbench.plugins import load_plugins, loaded_files
+from colorbench.record import Environment, GeneratorFacts, Record, Score, Spent, Status, read_record, write_record
 from colorbench.suites.budget import count_step, with_steps
 from colorbench.suites.step_table import head_of
 from colorbench.tensors import float32_on_gpu
 from colorbench.training.checkpoint import load_state, save_weights
-from colorbench.training.device import free_memory, is_out_of_memory, with_smaller_batches
-from colorbench.training.environment import describe_environment
+from colorbench.training.device import describe_environment, free_memory, is_out_of_memory, with_smaller_batches
 from colorbench.training.evaluate import Predict, baseline_predict, evaluate, forward_predict, save_evaluation
-from colorbench.training.failure import fail_on_cpu
 from colorbench.training.heads import Forward
 from colorbench.training.loop import TimedOut, train_loop
 from colorbench.training.run_log import Costs, RunLog
@@ -98,6 +101,65 @@ def fail(
             saved = None
         costs = saved.costs if saved else Costs()
     return run.failed(status, message, costs)
+
+
+def fail_on_cpu(
+    cell: Cell,
+    folder: Path,
+    status: Status,
+    message: str,
+    *,
+    source: str | Path | None,
+    metrics: Sequence[str],
+    costs: Costs,
+    environment: Environment,
+) -> Record:
+    """Do what `fail` does, in a new process that sees no GPU.
+
+    After a CUDA error every later call on the device fails too, and after out-of-memory it may have no room for the gray
+    baseline either.
+
+    Raises:
+        OSError: that process could not write the record; the message is the last one it printed.
+    """
+    facts = {
+        "cell": cell.model_dump(mode="json") | {"steps": cell.steps, "provisional": cell.provisional},
+        "folder": str(folder),
+        "status": status,
+        "message": message,
+        "source": None if source is None else str(source),
+        "metrics": list(metrics),
+        "costs": vars(costs),
+        "environment": environment.model_dump(mode="json"),
+        "plugins": loaded_files(),
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", f"from {__name__} import fail_as_told; fail_as_told()"],
+        input=json.dumps(facts),
+        env={**os.environ, "CUDA_VISIBLE_DEVICES": ""},
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["its process printed no error"])[-1]
+        raise OSError(f"the record of a failure ({status}: {message}) could not be written: {last}")
+    return read_record(folder / RECORD)
+
+
+def fail_as_told() -> None:
+    """Do what `fail_on_cpu` wrote on standard input."""
+    facts = json.load(sys.stdin)
+    load_plugins(facts["plugins"])
+    fail(
+        Cell.model_validate(facts["cell"]),
+        facts["folder"],
+        facts["status"],
+        facts["message"],
+        source=facts["source"],
+        metrics=facts["metrics"],
+        costs=Costs(**facts["costs"]),
+        environment=Environment(**facts["environment"]),
+    )
 
 
 def check_photos(cell: Cell, photos: Photos) -> None:

@@ -7,8 +7,7 @@ from colorbench.color import lab_to_rgb
 from colorbench.color.mixture import Mixture
 from colorbench.data import DATASETS, DatasetRow, load_dataset_photos
 from colorbench.data.mixtures import MATERIALS, TRUTH, find_mixtures, read_truth
-from colorbench.data.scenes import LIGHTNESS, Material
-from colorbench.data.textures import TEXTURES
+from colorbench.data.scenes import LIGHTNESS, TEXTURES, Material
 
 
 def test_the_materials_hold_what_the_set_promises():

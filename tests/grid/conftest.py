@@ -7,9 +7,9 @@ import pytest
 from benchmarks.kill_twenty import RECIPES, kill_suite
 from colorbench.files import RECORD
 from colorbench.grid.fork_server import ForkServer, can_fork
-from colorbench.grid.job import Job
 from colorbench.grid.run import run
 from colorbench.grid.supervisor import start_worker
+from colorbench.grid.worker import Job
 from colorbench.record import read_record
 from tests.grid.in_process import InProcess, what_counts
 from tests.training.cells import small_cell

@@ -4,9 +4,8 @@ import pytest
 import torch
 
 from colorbench.errors import one_line
-from colorbench.grid.job import read_job
 from colorbench.grid.supervisor import Event
-from colorbench.grid.worker import run_job
+from colorbench.grid.worker import read_job, run_job
 from colorbench.record import Record
 
 

@@ -2,7 +2,7 @@
 
 from colorbench.cell import Recipe, Suite
 from colorbench.files import RECORD, write_atomically
-from colorbench.grid.job import Job
+from colorbench.grid.worker import Job
 from colorbench.record import Attempt, Cost, DataFacts, Environment, GeneratorFacts, Record, Score, Spent
 from tests.training.cells import small_protocol
 

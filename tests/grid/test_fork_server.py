@@ -11,9 +11,8 @@ from colorbench.cell import Budget
 from colorbench.files import LOG, RECORD, is_held
 from colorbench.grid.executors import LocalExecutor, prepared
 from colorbench.grid.fork_server import ForkServer, can_fork
-from colorbench.grid.job import Job
 from colorbench.grid.supervisor import saved_step
-from colorbench.grid.worker import DONE, PROBLEM, STOPPED
+from colorbench.grid.worker import DONE, PROBLEM, STOPPED, Job
 from colorbench.record import read_record
 from tests.grid.in_process import what_counts
 from tests.grid.meanwhile import deaf_process, kill, parent, training_workers

@@ -13,9 +13,9 @@ import pytest
 from benchmarks.kill_twenty import differences
 from colorbench.files import JOB
 from colorbench.grid.executors import LocalExecutor, make_executor
-from colorbench.grid.job import Job
 from colorbench.grid.on_ray import LEAST_WINDOW, RayExecutor
 from colorbench.grid.run import run
+from colorbench.grid.worker import Job
 from colorbench.training.checkpoint import save_state
 from colorbench.training.run_log import Costs
 from tests.grid.meanwhile import kill, meanwhile, parent, training_workers

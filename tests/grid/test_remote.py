@@ -7,8 +7,8 @@ import pytest
 
 from colorbench.files import RECORD, hold
 from colorbench.grid import remote, supervisor
-from colorbench.grid.job import Job
 from colorbench.grid.remote import PROBLEM, RECORDED, UNSEEN, RemoteCell, write_ticket
+from colorbench.grid.worker import Job
 from tests.training.cells import small_cell
 
 

@@ -11,11 +11,10 @@ from colorbench.cell import Budget, Recipe, Suite
 from colorbench.files import CURVE, RECORD, SUITE, TRAINING_STATE, hold, write_atomically
 from colorbench.grid import supervisor
 from colorbench.grid.executors import LocalExecutor
-from colorbench.grid.job import Job, read_job
 from colorbench.grid.plan import plan_run
 from colorbench.grid.run import adopt, run
 from colorbench.grid.supervisor import saved_step
-from colorbench.grid.worker import STOPPED
+from colorbench.grid.worker import STOPPED, Job, read_job
 from tests.grid.in_process import InProcess
 from tests.grid.meanwhile import kill, meanwhile, training_workers
 from tests.training.cells import small_cell, small_protocol

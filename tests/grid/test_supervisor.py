@@ -10,8 +10,8 @@ import pytest
 
 from colorbench.files import LOG, hold
 from colorbench.grid import supervisor as module
-from colorbench.grid.job import Job, read_job
 from colorbench.grid.supervisor import MOST_DEATHS, Supervisor, last_line, saved_step, start_worker
+from colorbench.grid.worker import Job, read_job
 from colorbench.training.checkpoint import save_state
 from colorbench.training.run_log import Costs
 from tests.training.cells import small_cell

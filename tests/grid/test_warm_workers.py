@@ -8,9 +8,8 @@ import pytest
 
 from colorbench.cell import Budget
 from colorbench.files import LOG, RECORD
-from colorbench.grid.job import Job
 from colorbench.grid.warm_workers import WarmWorkers
-from colorbench.grid.worker import DONE, STOPPED
+from colorbench.grid.worker import DONE, STOPPED, Job
 from colorbench.record import read_record
 from tests.grid.in_process import what_counts
 from tests.grid.meanwhile import deaf_process, training_workers

@@ -3,12 +3,12 @@
 import os
 import signal
 import subprocess
+from dataclasses import replace
 
 import pytest
 
-from colorbench.files import RECORD, hold
-from colorbench.grid.job import Job, Retest
-from colorbench.grid.worker import BUSY, DONE, PROBLEM, STOPPED, _Stop, main
+from colorbench.files import JOB, RECORD, hold
+from colorbench.grid.worker import BUSY, DONE, PROBLEM, STOPPED, Job, Retest, _Stop, main, read_job
 from colorbench.record import read_record
 from colorbench.training.checkpoint import load_state
 from tests.training.cells import small_cell
@@ -90,3 +90,37 @@ def test_what_keeps_nothing_half_done_ends_at_the_first_signal(tmp_path, monkeyp
     more = {"rescore": True} if kind == "rescore" else {"retest": Retest("trained", "about")}
     job = written(tmp_path, small_cell(), **more)
     assert main(job.folder, follow_parent=False) == STOPPED
+
+
+PLAIN = {"metrics": ("psnr", "fid"), "source": "/photos", "device": "cpu", "threads": 2, "timeout_seconds": 9.5}
+
+
+@pytest.mark.parametrize(
+    ("kind", "trains"),
+    [
+        ({}, True),
+        ({"plugins": ("/mine.py",), "checkpoint_seconds": 0.5}, True),
+        ({"rescore": True}, False),
+        ({"fail": ("out-of-memory", "needs 90 GB")}, False),
+        ({"retest": Retest("/runs/mini/unet+l1/seed-0", "tested on kodak", (1.5, -2.0))}, False),
+        ({"retest": Retest("/runs/mini/gray/seed-0", "tested on kodak")}, False),
+    ],
+    ids=["training", "plug-in", "rescore", "failure", "retest", "retest without a mean color"],
+)
+def test_a_job_through_its_file(tmp_path, kind, trains):
+    cell = small_cell(seed=3).model_copy(update={"steps": 17, "provisional": True})
+    job = Job(tmp_path / "cell", cell, **PLAIN | kind)
+    job.write()
+    found = read_job(job.folder)
+    assert found == job
+    assert (found.cell.steps, found.cell.provisional) == (17, True)
+    assert found.trains is trains
+    assert found.name == "unet+l1 seed 3"
+
+
+def test_a_folder_that_was_moved_is_where_it_is_now(tmp_path):
+    job = Job(tmp_path / "before", small_cell(), ("psnr",))
+    job.write()
+    job.folder.rename(tmp_path / "after")
+    assert read_job(tmp_path / "after") == replace(job, folder=tmp_path / "after")
+    assert not (tmp_path / "before" / JOB).exists()

@@ -1,15 +1,23 @@
 """The device: the clock, memory that runs out, and NVML through a stand-in."""
 
+import os
+import platform
+import socket
+import subprocess
 import sys
+from importlib.metadata import version
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import torch
 
+import colorbench
 from colorbench.training.device import (
     Clock,
     EnergyMeter,
     Watch,
+    describe_environment,
     is_exclusive,
     is_out_of_memory,
     is_throttled,
@@ -164,3 +172,21 @@ def test_one_photo_that_does_not_fit_is_out_of_memory():
 def test_out_of_memory_in_its_spellings(message, is_it):
     assert is_out_of_memory(RuntimeError(message)) is is_it
     assert not is_out_of_memory(ValueError(message))
+
+
+def test_versions_and_the_checkout():
+    found = describe_environment(torch.device("cpu"))
+    assert found.torch.split("+")[0] == version("torch").split("+")[0]
+    assert (found.python, found.colorbench) == (platform.python_version(), colorbench.__version__)
+    assert (found.cuda, found.driver, found.gpu) == (None, None, None)
+    assert found.threads == torch.get_num_threads()
+    assert f"{os.cpu_count()} threads" in found.cpu
+    root = Path(colorbench.__file__).parents[1]
+    ask = subprocess.run(["git", "rev-parse", "HEAD"], cwd=root, capture_output=True, text=True)
+    assert found.git_commit == (ask.stdout.strip() if (root / ".git").exists() else None)
+
+
+def test_no_machine_and_no_path_is_named():
+    text = describe_environment(torch.device("cpu")).model_dump_json()
+    for name in (socket.gethostname(), str(Path.home()), str(Path(colorbench.__file__).parents[1])):
+        assert name == "/" or name not in text
