@@ -135,7 +135,7 @@ def _show_protocols(frame, as_json: bool):
 
 @contextmanager
 def _starts_over() -> Iterator[None]:
-    """Of a scoring that keeps no parts: Ctrl-C says so."""
+    """For a scoring that keeps no parts: after Ctrl-C the message says that the same command starts over."""
     try:
         yield
     except KeyboardInterrupt:

@@ -146,9 +146,12 @@ def check_size(pictures: Tensor, least_px: int, needed_by: str = "this metric") 
         raise PictureTooSmall(f"{needed_by} needs {least_px} px per side, got {h} x {w}: use a larger size")
 
 
-def widened(pictures: Tensor) -> Tensor:
-    """Shorter floats as float32; float32 and float64 as they are."""
-    return pictures if pictures.dtype in (torch.float32, torch.float64) else pictures.float()
+def widened(value: Any) -> Any:
+    """A tensor of shorter floats as float32; anything else as it is."""
+    short = (
+        isinstance(value, Tensor) and value.is_floating_point() and value.dtype not in (torch.float32, torch.float64)
+    )
+    return value.float() if short else value
 
 
 def _check_shape(pictures: Any, name: str, channels: int | None) -> None:

@@ -5,7 +5,7 @@ Everything takes and gives `(b, c, h, w)`, is differentiable with finite gradien
 """
 
 from colorbench.color.bins import ab_bins
-from colorbench.color.decode import annealed_mean, hard_ab, mean_ab
+from colorbench.color.decode import annealed_mean, hard_ab
 from colorbench.color.encode import densify, nearest_bin, soft_encode
 from colorbench.color.lab import lab_to_rgb, lab_to_xyz, rgb_to_lab, xyz_to_lab
 from colorbench.color.luv import luv_to_rgb, luv_to_xyz, rgb_to_luv, xyz_to_luv
@@ -25,7 +25,6 @@ __all__ = [
     "linear_to_xyz",
     "luv_to_rgb",
     "luv_to_xyz",
-    "mean_ab",
     "nearest_bin",
     "rgb_to_lab",
     "rgb_to_linear",

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from colorbench.color.lab import rgb_to_lab
 
-FACE_SAMPLES = 21
+FACE_SAMPLES = 21  # along each edge; 10 miss bins of step 5
 START = -110  # the corner of the authors' grid; the gamut ends at a = 98, b = -108
 
 

@@ -1,4 +1,4 @@
-"""From logits over the bins to ab: annealed mean, mean, hard.
+"""From logits over the bins to ab: annealed mean and mode.
 
 Source: Zhang, Isola, Efros 2016, eq. 5: softmax(log z / T), then the expectation; T = 0.38.
 T = 1 is the mean (desaturated), T -> 0 the mode (splotches).
@@ -35,11 +35,6 @@ def annealed_mean(logits: Logits, temperature: float = 0.38, bins: Tensor | None
         if torch.compiler.is_compiling():  # the surrounding compiler fuses it
             return torch.einsum("bnhw,nc->bchw", torch.softmax(logits / temperature, dim=1), bins)
         return _AnnealedMean.apply(logits, bins, float(temperature))[0]
-
-
-def mean_ab(logits: Logits, bins: Tensor | None = None) -> Ab:
-    """The expected ab `(b, 2, h, w)`: the annealed mean at temperature 1."""
-    return annealed_mean(logits, 1.0, bins)
 
 
 def hard_ab(logits: Logits, bins: Tensor | None = None) -> Ab:

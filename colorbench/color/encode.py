@@ -6,8 +6,8 @@ used 10. (A common copy divides by 2 sigma instead: targets off by .77 of 2 in m
 
 The bins are points of a lattice, so where none of the k neighbors is missing (nearly everywhere in photos) they
 follow from the residual to the nearest point: `near_plan`. The other pixels are searched among the few bins that
-can be near their lattice cell. A GPU, which must not be asked how many those are, searches so for every pixel: a sort of 22
-candidates is a handful of kernels, where the plan is hundreds.
+can be near their lattice cell. On a GPU every pixel is searched: counting the others would wait for the device, and a sort of
+22 candidates is a handful of kernels, where the plan is hundreds.
 """
 
 from collections.abc import Sequence
@@ -20,12 +20,12 @@ from torch import Tensor
 
 from colorbench.color.bins import START, ab_bins
 from colorbench.color.fused import fused
-from colorbench.color.lattice import MOST_NEIGHBOURS, NearPlan, near_plan
+from colorbench.color.lattice import MOST_NEIGHBORS, NearPlan, near_plan
 from colorbench.color.srgb import precise
 from colorbench.tensors import Ab, BinIndices, BinWeights, checked_floats
 
 MARGIN = 4  # lattice points around the grid that the table of bins covers
-CELLS_A_STEP = 2  # of the table of candidates
+CELLS_PER_STEP = 2  # of the table of candidates
 CHUNK = 1 << 14
 DEVICE_CHUNK = 1 << 18  # pixels searched at a time on a GPU: 46 MB for each float64 of every candidate
 TILE_PIXELS = 1 << 16  # encoded at a time on a CPU
@@ -53,7 +53,7 @@ def soft_encode(ab: Ab, k: int = 10, sigma: float = 5.0, step: int = 10) -> tupl
     if not 1 <= k <= len(bins):
         raise ValueError(f"expected k between 1 and the {len(bins)} bins of step {step}, got {k}")
     with torch.no_grad():
-        if k > MOST_NEIGHBOURS or ab.device.type != "cpu":
+        if k > MOST_NEIGHBORS or ab.device.type != "cpu":
             return _search_picture(ab, k, float(sigma), step)
         settings = _point_table(step), near_plan(k), float(sigma), int(step)
         whole = torch.compiler.is_compiling()
@@ -186,7 +186,7 @@ def _search(pixels: Tensor, k: int, step: int) -> tuple[Tensor, Tensor]:
         return _search_on_device(pixels, k, step)
     candidates, places = _cell_candidates(k, step)
     side = round(len(candidates) ** 0.5)
-    cells = torch.round((pixels - START) * (CELLS_A_STEP / step)) + MARGIN * CELLS_A_STEP
+    cells = torch.round((pixels - START) * (CELLS_PER_STEP / step)) + MARGIN * CELLS_PER_STEP
     near = ((cells >= 0) & (cells < side)).all(1)
     rows = (cells[:, 0] * side + cells[:, 1]).where(near, 0).long()
     found = [
@@ -202,12 +202,12 @@ def _search(pixels: Tensor, k: int, step: int) -> tuple[Tensor, Tensor]:
 
 
 def _search_on_device(pixels: Tensor, k: int, step: int) -> tuple[Tensor, Tensor]:
-    """`_search` without a question to the device: positions outside the table count as the nearest ones inside."""
+    """`_search` that never waits for the device: positions outside the table count as the nearest ones inside."""
     candidates, places = _cell_candidates_on(k, step, pixels.device)
     side = round(len(candidates) ** 0.5)
     lowest = START - MARGIN * step
-    pixels = pixels.clamp(lowest, lowest + (side - 1) * step / CELLS_A_STEP)
-    cells = ((pixels - lowest) * (CELLS_A_STEP / step)).round().nan_to_num(0).long()
+    pixels = pixels.clamp(lowest, lowest + (side - 1) * step / CELLS_PER_STEP)
+    cells = ((pixels - lowest) * (CELLS_PER_STEP / step)).round().nan_to_num(0).long()
     rows = cells[:, 0] * side + cells[:, 1]
     found = []
     for points, some in zip(pixels.split(DEVICE_CHUNK), rows.split(DEVICE_CHUNK)):
@@ -245,10 +245,10 @@ def _cell_candidates(k: int, step: int) -> tuple[Tensor, Tensor]:
     is more than d_k + 2 r from the middle is farther than that.
     """
     bins = ab_bins(step).double()
-    count = (len(_point_table(step)) - 1) * CELLS_A_STEP + 1
-    line = START + (torch.arange(count, dtype=torch.float64) / CELLS_A_STEP - MARGIN) * step
+    count = (len(_point_table(step)) - 1) * CELLS_PER_STEP + 1
+    line = START + (torch.arange(count, dtype=torch.float64) / CELLS_PER_STEP - MARGIN) * step
     distances = torch.cdist(torch.cartesian_prod(line, line), bins)
-    reach = distances.topk(k, largest=False).values[:, -1:] + 2 * (step / CELLS_A_STEP) * 0.5**0.5 + 1e-9
+    reach = distances.topk(k, largest=False).values[:, -1:] + 2 * (step / CELLS_PER_STEP) * 0.5**0.5 + 1e-9
     nearest = distances.topk((distances <= reach).sum(1).amax(), largest=False)
     places = bins[nearest.indices].where((nearest.values <= reach)[..., None], torch.inf)
     return nearest.indices, places.movedim(-1, 1).contiguous()

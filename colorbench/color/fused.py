@@ -45,6 +45,7 @@ import torch
 from torch import Tensor
 
 from colorbench.color.kept import Differentiable, Library, library_key
+from colorbench.tensors import widened
 
 LARGE = 1 << 17
 PATIENCE = 1 << 32
@@ -52,7 +53,6 @@ KEPT_PATIENCE = 1 << 30
 PIECE_ELEMENTS = 3 << 16
 """Of the first tensor, worked on at a time: one RGB picture of 256 px."""
 MODES = ("auto", "0", "1")
-_HALF = (torch.float16, torch.bfloat16)
 
 
 def compile_mode() -> str:
@@ -89,8 +89,8 @@ def _decorated(function: Callable, by_picture: bool) -> Callable:
 
     @functools.wraps(function)
     def call(*args, **kwargs):
-        args = tuple(_widen(value) for value in args)
-        kwargs = {name: _widen(value) for name, value in kwargs.items()}
+        args = tuple(map(widened, args))
+        kwargs = {name: widened(value) for name, value in kwargs.items()}
         tensors = [value for value in (*args, *kwargs.values()) if isinstance(value, Tensor)]
         with torch.autocast(tensors[0].device.type, enabled=False):
             if torch.compiler.is_compiling():
@@ -201,7 +201,3 @@ def _compilable(tensors: list[Tensor]) -> bool:
         and torch._C._get_tracing_state() is None
         and torch.autograd.forward_ad._current_level < 0
     )
-
-
-def _widen(value):
-    return value.float() if isinstance(value, Tensor) and value.dtype in _HALF else value

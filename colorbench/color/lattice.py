@@ -11,8 +11,8 @@ from typing import NamedTuple
 import torch
 
 SAMPLES = 240  # a side of the triangle; midpoints, so that no sample lies on a line of symmetry
-REACH = 4  # offsets up to here are enough for k up to MOST_NEIGHBOURS
-MOST_NEIGHBOURS = 16
+REACH = 4  # offsets up to here are enough for k up to MOST_NEIGHBORS
+MOST_NEIGHBORS = 16
 
 Offset = tuple[int, int]
 

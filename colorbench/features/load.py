@@ -164,8 +164,8 @@ def load_classifier(name: str = "vgg16", device: torch.device | str | None = Non
     """
     from torchvision import models
 
-    if name not in ("vgg16", "alexnet", "squeezenet1_1"):
-        raise KeyError(f"unknown classifier {name!r}; known: vgg16, alexnet, squeezenet1_1")
+    if name not in networks.CLASSIFIERS:
+        raise unknown_name("classifier", name, networks.CLASSIFIERS)
     path = find_weights(FEATURES[name].file(), features_only=False)
     network = getattr(models, name)(weights=None)
     fill(network, read_state(path), path)

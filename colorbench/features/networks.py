@@ -8,9 +8,13 @@ applied here (LPIPS's own scaling of [-1, 1] is the same map).
 from collections.abc import Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from colorbench.tensors import Rgb
+
+CLASSIFIERS = ("vgg16", "alexnet", "squeezenet1_1")
+CLASSIFIER_PX = 224
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -20,6 +24,12 @@ def imagenet_normalized(rgb: Rgb) -> Tensor:
     """RGB in [0, 1] minus ImageNet's mean, over its deviation. With plain numbers: nothing is copied to the device."""
     channels = zip(rgb.split(1, dim=1), IMAGENET_MEAN, IMAGENET_STD)
     return torch.cat([(channel - mean) / std for channel, mean, std in channels], dim=1)
+
+
+def classifier_input(rgb: Rgb) -> Tensor:
+    """RGB in [0, 1] as ImageNet's classifiers were trained to see it: 224 x 224 (antialiased), normalized."""
+    sized = F.interpolate(rgb, (CLASSIFIER_PX, CLASSIFIER_PX), mode="bilinear", antialias=True)
+    return imagenet_normalized(sized)
 
 
 ALEXNET_LAYERS = {"relu1": 1, "relu2": 4, "relu3": 7, "relu4": 9, "relu5": 11}

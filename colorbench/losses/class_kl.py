@@ -11,11 +11,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from colorbench.batch import Batch, Output
-from colorbench.features.networks import imagenet_normalized
+from colorbench.features.networks import CLASSIFIERS, classifier_input
 from colorbench.losses.inputs import full_precision
 from colorbench.tensors import PerImage, Rgb, same_shape
-
-CLASSIFIER_SIDE = 224
 
 
 @full_precision
@@ -44,8 +42,8 @@ class ClassKlTerm(nn.Module):
 
     def __init__(self, *, classifier: str = "vgg16"):
         super().__init__()
-        if classifier not in ("vgg16", "alexnet", "squeezenet1_1"):
-            raise ValueError(f"unknown classifier {classifier!r} of class-kl; known: vgg16, alexnet, squeezenet1_1")
+        if classifier not in CLASSIFIERS:
+            raise ValueError(f"unknown classifier {classifier!r} of class-kl; known: {', '.join(CLASSIFIERS)}")
         self.classifier = classifier
 
     @full_precision
@@ -55,9 +53,7 @@ class ClassKlTerm(nn.Module):
         return class_kl(self.classify(output.rgb), target)
 
     def classify(self, rgb: Rgb) -> Float[Tensor, "b n"]:
-        """The classifier's logits, at 224 x 224 as it was trained."""
+        """The classifier's logits."""
         from colorbench.features import load_classifier
 
-        network = load_classifier(self.classifier, rgb.device)
-        sized = F.interpolate(rgb, (CLASSIFIER_SIDE,) * 2, mode="bilinear", antialias=True)
-        return network(imagenet_normalized(sized))
+        return load_classifier(self.classifier, rgb.device)(classifier_input(rgb))

@@ -9,12 +9,10 @@ Two-sided: abs(CF - CF of the photo) / 255 or / 100, in the same two conventions
 """
 
 import torch
-from torch import Tensor
 
 from colorbench.losses.inputs import takes_pictures
 from colorbench.tensors import PerImage, Rgb
 
-MEAN_WEIGHT = 0.3
 SCALES = {"ddcolor": 255.0, "signed": 100.0}
 
 
@@ -40,14 +38,14 @@ def colorfulness_loss(
 
 def measure(rgb: Rgb, convention: str) -> PerImage:
     """CF of each picture."""
-    from colorbench.metrics import colorfulness
+    from colorbench.metrics.colorfulness import MEAN_WEIGHT, colorfulness, root
 
     if convention == "signed":
         return colorfulness(rgb)
     red, green, blue = (255 * rgb).flatten(2).unbind(dim=1)
     planes = torch.stack([(red - green).abs(), ((red + green) / 2 - blue).abs()], dim=1)
     spread = planes.var(dim=2, correction=min(1, planes.shape[2] - 1))  # a single pixel has no spread
-    return _root(spread.sum(dim=1)) + MEAN_WEIGHT * _root(planes.mean(dim=2).square().sum(dim=1))
+    return root(spread.sum(dim=1)) + MEAN_WEIGHT * root(planes.mean(dim=2).square().sum(dim=1))
 
 
 def check_convention(convention: str = "ddcolor", two_sided: bool = False) -> str:
@@ -55,9 +53,3 @@ def check_convention(convention: str = "ddcolor", two_sided: bool = False) -> st
     if convention not in SCALES:
         raise ValueError(f"unknown convention {convention!r} of colorfulness; known: {', '.join(SCALES)}")
     return convention
-
-
-def _root(x: Tensor) -> Tensor:
-    """sqrt with gradient 0 at 0: a gray picture has no direction in which to gain color. NaN stays NaN."""
-    positive = ~(x <= 0)
-    return positive * x.where(positive, x.new_ones(())).sqrt()

@@ -51,9 +51,12 @@ def parse(expression: str, table: Mapping[str, LossRow], recorded: bool = False)
             (`LossRow.formerly`) has its former value.
 
     Raises:
+        TypeError: not text.
         ValueError: the text is no expression, a term appears twice, a setting has the wrong kind.
         KeyError: a loss or a setting the table does not know; the known ones are listed.
     """
+    if not isinstance(expression, str):
+        raise TypeError(f"a loss is text such as 'l1 + ssim', got a {type(expression).__name__}")
     terms, at = [], 0
     while True:
         term, at = _read_term(expression, at, table, recorded)
@@ -142,7 +145,7 @@ def _same_kind(value: object, default: object, what: str) -> None:
     kinds = {float: (int, float), tuple: (tuple, list)}.get(type(default), (type(default),))
     right = isinstance(value, kinds) and (isinstance(default, bool) or not isinstance(value, bool))
     if default is not None and not right:
-        raise WrongUsage(f"{what} is {value!r}; it takes a {type(default).__name__} such as {_literal(default)}")
+        raise WrongUsage(f"{what} is {value!r}; wanted {type(default).__name__}, such as {_literal(default)}")
 
 
 def _sorted(terms: list[Term]) -> list[Term]:

@@ -1,7 +1,7 @@
 """What every loss asks of its tensors before it computes: shapes and dtypes as colorbench.tensors checks them.
 
-`takes_pictures` and `takes_logits` are the public door of a loss. Both also switch autocast off and promote half
-precision: in bf16 SSIM is off by .054 and CIEDE2000 by .92. `full_precision` does that alone, for modules that take a Batch.
+`takes_pictures` and `takes_logits` check the arguments of a public loss, switch autocast off and widen half precision: in
+bf16 SSIM is off by .054 and CIEDE2000 by .92. `full_precision` does the latter alone, for modules that take a Batch.
 """
 
 import inspect
@@ -11,7 +11,7 @@ from functools import wraps
 import torch
 from torch import Tensor
 
-from colorbench.tensors import checked_floats, same_shape
+from colorbench.tensors import checked_floats, same_shape, widened
 
 
 def takes_pictures(channels: int | None = None, eight_bit: bool = True) -> Callable[[Callable], Callable]:
@@ -77,7 +77,7 @@ def full_precision(function: Callable) -> Callable:
     @wraps(function)
     def precise(*args, **kwargs):
         with torch.autocast(_device_type(args), enabled=False):
-            return function(*map(_promoted, args), **kwargs)
+            return function(*map(widened, args), **kwargs)
 
     return precise
 
@@ -91,11 +91,6 @@ def _picture(value: object, name: str, channels: int | None, eight_bit: bool) ->
     if eight_bit and isinstance(value, Tensor) and value.dtype == torch.uint8:
         value = value.float() / 255
     return checked_floats(value, name, channels)
-
-
-def _promoted(value):
-    half = isinstance(value, Tensor) and value.dtype in (torch.bfloat16, torch.float16)
-    return value.float() if half else value
 
 
 def _device_type(args: tuple) -> str:

@@ -8,14 +8,11 @@ classifier (VGG16 is a download of 528 MB), not only the features that other met
 from collections.abc import Callable
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from colorbench.features import load_classifier
-from colorbench.features.networks import imagenet_normalized
+from colorbench.features.networks import classifier_input
 from colorbench.tensors import PerImage, Rgb, Rgb8, checked_pair
-
-SIZE_PX = 224
 
 
 def top1_agreement(
@@ -44,7 +41,6 @@ def agreement(labels: Tensor, others: Tensor) -> PerImage:
 def top1(rgb: Tensor, classifier: Callable[[Tensor], Tensor] | None = None) -> Tensor:
     """The label of each picture, `(b,)`; -1 where the classifier gives NaN."""
     classifier = classifier or load_classifier("vgg16", str(rgb.device))
-    small = F.interpolate(rgb.float(), (SIZE_PX, SIZE_PX), mode="bilinear", antialias=True)
     with torch.autocast(rgb.device.type, enabled=False):
-        scores, labels = classifier(imagenet_normalized(small)).max(dim=1)
+        scores, labels = classifier(classifier_input(rgb.float())).max(dim=1)
     return labels.masked_fill(scores.isnan(), -1)

@@ -81,7 +81,7 @@ def _opponents(rgb: Tensor) -> tuple[Tensor, Tensor]:
 
 def _spread(rg: Tensor, yb: Tensor) -> Tensor:
     means, variances = zip(*map(_moments, (rg, yb)))
-    return _root(variances[0] + variances[1]) + MEAN_WEIGHT * _root(means[0].square() + means[1].square())
+    return root(variances[0] + variances[1]) + MEAN_WEIGHT * root(means[0].square() + means[1].square())
 
 
 def _moments(plane: Tensor) -> tuple[Tensor, Tensor]:
@@ -95,7 +95,7 @@ def _moments(plane: Tensor) -> tuple[Tensor, Tensor]:
     return mean + guess, off.square().mean(dim=(1, 2)) - mean.square()
 
 
-def _root(x: Tensor) -> Tensor:
-    """sqrt with gradient 0 at 0: a gray picture has no direction to gain color in. NaN stays NaN."""
+def root(x: Tensor) -> Tensor:
+    """sqrt with gradient 0 at 0: a gray picture has no direction in which to gain color. NaN stays NaN."""
     positive = ~(x <= 0)
     return positive * x.where(positive, x.new_ones(())).sqrt()

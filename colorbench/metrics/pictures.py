@@ -1,7 +1,7 @@
 """Pictures: a sequence of named pictures from a tensor, an array, a list or a folder, checked before anything is computed.
 
-This is where values are looked at: a range, a dtype or a shape that cannot be right is refused here in a sentence,
-so that the metrics themselves never have to (a look at a value would make a GPU wait).
+Values are checked here: a wrong range, dtype or shape raises an error that says what to do, so that the metrics need not
+check values, which would make a GPU wait.
 """
 
 import unicodedata
@@ -145,6 +145,15 @@ def matched_name(stem: str) -> str:
     """The name by which pictures are matched: composed Unicode (NFC), because one system writes names decomposed and another
     does not; bytes that are no UTF-8 are escaped."""
     return unicodedata.normalize("NFC", printable(stem))
+
+
+def no_common_name(predictions: Pictures, photos: Pictures) -> ValueError:
+    """The error for two folders that share no name."""
+    first, second = (", ".join(each.names[:3]) + (" ..." if len(each) > 3 else "") for each in (predictions, photos))
+    return ValueError(
+        f"no prediction has the name of a reference: predictions {first}, references {second}; pictures are matched by "
+        "file stem"
+    )
 
 
 def read_picture(path: Path) -> Tensor:

@@ -1,6 +1,6 @@
 """`score_protocols`: one folder of pictures by the rules of several papers, and how far the same pictures move between them."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,16 +10,16 @@ from torch import Tensor
 
 from colorbench.features import WeightsMissing, load_features
 from colorbench.metrics.fid import INDICATIVE_BELOW, TooFewPictures, fid_of
-from colorbench.metrics.pictures import OtherSize, Pictures, at_size, folder_pictures
+from colorbench.metrics.pictures import OtherSize, Pictures, at_size, folder_pictures, no_common_name
 from colorbench.metrics.protocol_rules import Frechet, Measure, PerPicture, Size
 from colorbench.metrics.protocols import MEASURES, protocol_rows
+from colorbench.metrics.score import Progress
 from colorbench.photo import PhotoError
 from colorbench.tensors import PictureTooSmall, float32_on_gpu
 
 if TYPE_CHECKING:
     import pandas
 
-Progress = Callable[[int, int], None]
 BATCH = 16
 """Pictures that pass through Inception together."""
 
@@ -103,10 +103,7 @@ def _pairs(
     index = {name: k for k, name in enumerate(predictions.names)}
     names = [(k, name) for k, name in enumerate(photos.names) if name in index]
     if not names:
-        raise ValueError(
-            f"no prediction has the name of a reference: predictions {', '.join(predictions.names[:3])}, references "
-            f"{', '.join(photos.names[:3])}; pictures are matched by file stem"
-        )
+        raise no_common_name(predictions, photos)
     for done, (k, name) in enumerate(names, start=1):
         try:
             yield name, predictions.read(index[name]), photos.read(k)

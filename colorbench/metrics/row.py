@@ -40,7 +40,6 @@ class MetricRow:
         higher_is_better: None when neither is (a signed bias, a plain amount of color).
         source: paper or definition.
         version: changes whenever a value changes; part of the protocol of a board.
-        per_image: whether it gives one value per picture.
         inputs: "pair", "single" (the prediction alone) or "set" (features of all pictures).
         needs: the pretrained network it cannot work without, as `load_features` names it, or None.
         default: whether `score` computes it when no metrics are named.
@@ -57,7 +56,6 @@ class MetricRow:
     higher_is_better: bool | None
     source: str
     version: str = "1"
-    per_image: bool = True
     inputs: Literal["pair", "single", "set"] = "pair"
     needs: str | None = None
     default: bool = True
@@ -69,8 +67,11 @@ class MetricRow:
     def __post_init__(self):
         if self.inputs not in INPUTS:
             raise ValueError(f"metric {self.key}: inputs is {self.inputs!r}, known: {', '.join(INPUTS)}")
-        if self.per_image == (self.inputs == "set"):
-            raise ValueError(f"metric {self.key}: a metric is either per image or over a set, not {self.inputs!r}")
+
+    @property
+    def per_image(self) -> bool:
+        """Whether it gives one value per picture."""
+        return self.inputs != "set"
 
     def of_pair(self, pair: Pair) -> Tensor:
         """The per-image values `(b,)` of a pair."""

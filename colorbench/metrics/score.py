@@ -11,7 +11,7 @@ from colorbench.errors import unknown_name
 from colorbench.features import WeightsMissing
 from colorbench.metrics.fid import INDICATIVE_BELOW, TooFewPictures, fid_of
 from colorbench.metrics.pair import Pair, Reference
-from colorbench.metrics.pictures import Pictures, at_size, pictures_of
+from colorbench.metrics.pictures import Pictures, at_size, no_common_name, pictures_of
 from colorbench.metrics.references import References, as_float
 from colorbench.metrics.row import MetricRow, SetFeatures
 from colorbench.metrics.table import METRICS
@@ -143,10 +143,7 @@ class _Aligned:
         if self.by_name:
             self.index_of = {name: index for index, name in enumerate(predictions.names)}
             if not set(self.index_of) & set(references.names):
-                raise ValueError(
-                    f"no prediction has the name of a reference: predictions {_some(predictions.names)}, "
-                    f"references {_some(references.names)}; pictures are matched by file stem"
-                )
+                raise no_common_name(predictions, references.pictures)
         else:
             if len(predictions) != len(references):
                 raise ValueError(
@@ -268,7 +265,3 @@ class _Tally:
 
 def _nan(pair: Pair) -> Tensor:
     return pair.pred.new_full((len(pair.pred),), float("nan"))
-
-
-def _some(names: list[str]) -> str:
-    return ", ".join(names[:3]) + (" ..." if len(names) > 3 else "")

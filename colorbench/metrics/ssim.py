@@ -5,7 +5,7 @@ lie inside the picture; mean over the three channels. MS-SSIM: 5 scales, 2 x 2 a
 or column of an odd side repeated.
 
 The window is separable and is unrolled into shifted adds, taps that share a weight first: the compiler then fuses the
-whole of it, and no convolution library is needed. Values are centerd first, which keeps float32 variances exact.
+whole of it, and no convolution library is needed. Values are centered first, which keeps float32 variances exact.
 """
 
 import math

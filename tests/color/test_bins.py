@@ -4,7 +4,6 @@ import pytest
 import torch
 
 from colorbench.color import ab_bins, rgb_to_lab
-from colorbench.color.bins import FACE_SAMPLES
 
 
 def test_the_313_bins_are_the_published_ones_in_their_order():
@@ -35,7 +34,3 @@ def test_the_caller_may_change_its_copy():
 def test_other_steps_are_refused(unchecked, step):
     with pytest.raises(ValueError, match="integer grid step from 2 to 40"):
         ab_bins(step)
-
-
-def test_the_faces_are_sampled_finely_enough():
-    assert FACE_SAMPLES >= 11  # 10 misses bins of step 5

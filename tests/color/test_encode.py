@@ -25,7 +25,7 @@ def dense_reference(ab: torch.Tensor, k: int, step: int, sigma: float = 5.0) -> 
 
 @pytest.mark.parametrize("step", [10, 5, 20])
 @pytest.mark.parametrize("k", [1, 5, 7, 10, 16, 20])
-def test_exact_against_a_nearest_neighbour_search(k, step):
+def test_exact_against_a_nearest_neighbor_search(k, step):
     ab = colors()
     indices, weights = soft_encode(ab, k=k, step=step)
     dense = densify(indices, weights, len(ab_bins(step))).movedim(1, -1).reshape(-1, len(ab_bins(step)))
@@ -48,7 +48,7 @@ def test_ties_have_equal_weights():
     torch.testing.assert_close(weights.flatten(1).sort(1, descending=True).values.double(), expected, atol=1e-6, rtol=0)
 
 
-def test_the_published_code_used_ten_neighbours():
+def test_the_published_code_used_ten_neighbors():
     """5 or 10 neighbors: the mean L1 between the targets is about .09, and the entropies 1.2 to 1.6 nats."""
     ab = rgb_to_lab(torch.rand(1, 3, 30, 30, generator=torch.Generator().manual_seed(0)))[:, 1:]
     five, ten = densify(*soft_encode(ab, 5)), densify(*soft_encode(ab, 10))
@@ -58,7 +58,7 @@ def test_the_published_code_used_ten_neighbours():
 
 def test_the_nearest_comes_first_and_the_weights_sum_to_one():
     indices, weights = soft_encode(colors())
-    assert torch.equal(weights.argmax(1), torch.zeros_like(indices[:, 0])) or (weights[:, :1] >= weights).all()
+    assert (weights[:, :1] >= weights).all()
     torch.testing.assert_close(weights.sum(1), torch.ones(2, 40, 40))
     assert torch.equal(indices[:, 0], nearest_bin(colors()))
 

@@ -1,10 +1,10 @@
 import pytest
 import torch
 
-from colorbench.color.lattice import MOST_NEIGHBOURS, near_plan
+from colorbench.color.lattice import MOST_NEIGHBORS, near_plan
 
 
-@pytest.mark.parametrize("k", range(1, MOST_NEIGHBOURS + 1))
+@pytest.mark.parametrize("k", range(1, MOST_NEIGHBORS + 1))
 def test_the_plan_names_enough_points(k):
     plan = near_plan(k)
     assert len(plan.always) + plan.open_slots == k

@@ -199,14 +199,3 @@ def test_set_metrics_compare_features_of_two_sets(key):
     assert row.higher_is_better is False
     assert math.isnan(row.on_features(torch.full_like(near, torch.nan), far))
     assert distance == pytest.approx(GOLDEN[key, row.version], rel=1e-4)
-
-
-@pytest.mark.parametrize("settings", [{"inputs": "set"}, {"per_image": False}])
-def test_a_row_that_contradicts_itself_is_refused(settings):
-    with pytest.raises(ValueError, match="either per image or over a set"):
-        MetricRow("mine", lambda pred, target: pred, "", True, "mine", **settings)
-
-
-def test_unknown_inputs_are_refused():
-    with pytest.raises((ValueError, TypeError)):
-        MetricRow("mine", lambda pred, target: pred, "", True, "mine", inputs="triple")

@@ -43,7 +43,7 @@ def test_inception(weights):
 def test_unknown_names_list_the_known():
     with pytest.raises(KeyError, match="known networks: alexnet, vgg16, vgg16_bn, squeezenet1_1, inception"):
         load_features("resnet18")
-    with pytest.raises(KeyError, match="known: vgg16, alexnet, squeezenet1_1"):
+    with pytest.raises(KeyError, match="known classifiers: vgg16, alexnet, squeezenet1_1"):
         load_classifier("resnet18")
 
 

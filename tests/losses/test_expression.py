@@ -52,9 +52,9 @@ def test_canonical_form(text, expected):
         ("patchgan(mode=hinge)", ValueError, "name=value"),
         ("patchgan(**{})", ValueError, "name=value"),
         ("patchgan(mode=__import__('os'))", ValueError, "name=value"),
-        ("patchgan(layers=1.5)", ValueError, "takes a int such as 3"),
-        ("patchgan(spectral=1)", ValueError, "takes a bool such as False"),
-        ("huber(delta=True)", ValueError, "takes a float such as 1"),
+        ("patchgan(layers=1.5)", ValueError, "wanted int, such as 3"),
+        ("patchgan(spectral=1)", ValueError, "wanted bool, such as False"),
+        ("huber(delta=True)", ValueError, "wanted float, such as 1"),
         ("l3", KeyError, "known losses: charbonnier, .*, tv"),
         ("l1(vew='rgb')", KeyError, "known settings: view='ab'"),
         ("ssim(window=3)", KeyError, "known settings: none"),
@@ -63,6 +63,11 @@ def test_canonical_form(text, expected):
 def test_what_is_refused(text, error, message):
     with pytest.raises(error, match=message):
         build_loss(text)
+
+
+def test_what_is_no_text_is_refused(unchecked):
+    with pytest.raises(TypeError, match=r"a loss is text such as 'l1 \+ ssim', got a NoneType"):
+        build_loss(None)
 
 
 def test_nothing_is_evaluated(tmp_path):

@@ -30,7 +30,7 @@ def test_uint8_stays_uint8():
     assert as_rgb(levels.numpy(), "pred").dtype == torch.uint8
 
 
-def test_neighbours_of_one_size_share_a_batch():
+def test_neighbors_of_one_size_share_a_batch():
     pictures = pictures_of([RGB[0], RGB[1], RGB[0, :, :2], RGB[1]], "target")
     assert [indices for indices, _ in pictures.batches(16)] == [[0, 1], [2], [3]]
     assert [indices for indices, _ in pictures.batches(1)] == [[0], [1], [2], [3]]
