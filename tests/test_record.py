@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from colorbench.cell import Budget, Cell, Protocol, Recipe
-from colorbench.files import write_atomically
 from colorbench.record import (
     Cost,
     DataFacts,
@@ -85,20 +84,6 @@ def test_an_enormous_file_is_not_parsed(tmp_path):
         file.truncate(1 << 30)
     with pytest.raises(ValueError, match="at most"):
         read_record(path)
-
-
-def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
-    path = tmp_path / "record.json"
-    write_atomically(path, b"old")
-
-    def full(_):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space"):
-        write_atomically(path, b"new")
-    assert path.read_bytes() == b"old"
-    assert os.listdir(tmp_path) == ["record.json"]
 
 
 def test_a_record_equals_itself_read_again_whatever_was_planned(tmp_path):

@@ -5,10 +5,6 @@ from torch import nn
 from colorbench.generators.eccv16 import Eccv16, block, trunk
 
 
-def test_parameters(count):
-    assert count("eccv16") == 32_235_385
-
-
 @pytest.mark.parametrize(("size", "expected"), [((64, 64), (16, 16)), ((65, 78), (17, 20))])
 def test_logits_come_at_a_quarter_of_the_size(size, expected):
     """As many positions as ab[::4, ::4], to which the classification loss compares them."""

@@ -4,7 +4,6 @@ from colorbench.generators.unet3p import UNet3Plus
 
 
 def test_parameters(count):
-    assert count("unet3p") == 26_973_506
     assert count("unet3p", deep_supervision=True) == 27_009_226
 
 

@@ -3,10 +3,6 @@ import torch
 from colorbench.generators.unetpp import UNetPlusPlus
 
 
-def test_parameters(count):
-    assert count("unetpp") == 47_181_506
-
-
 def test_deep_supervision_is_the_mean_of_its_heads(gray):
     network = UNetPlusPlus(width=2, depth=3, deep_supervision=True)
     output = network.train()(gray)

@@ -5,10 +5,6 @@ from colorbench.generators import build_generator
 from colorbench.generators.pretrained import gray_as_rgb
 
 
-def test_parameters(count):
-    assert count("vgg16-cnn") == 16_286_802
-
-
 def test_a_frozen_encoder_leaves_the_decoder_to_train():
     with torch.device("meta"):
         network = build_generator("vgg16-cnn", frozen=True)

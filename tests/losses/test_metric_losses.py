@@ -38,11 +38,3 @@ def test_delta_e_against_scikit_image():
     expected = deltaE_ciede2000(target, pred).mean((1, 2))
     tensors = (torch.from_numpy(lab).movedim(-1, 1) for lab in (pred, target))
     np.testing.assert_allclose(delta_e_2000_loss(*tensors), expected, atol=5e-5)
-
-
-def test_gradient_at_gray_is_finite_and_points_to_the_color():
-    pred = torch.tensor([50.0, 0, 0]).reshape(1, 3, 1, 1).requires_grad_()
-    for target in ([50.0, 0, 0], [50.0, 20, 10], [0.0, 0, 0]):
-        pred.grad = None
-        delta_e_2000_loss(pred, torch.tensor(target).reshape(1, 3, 1, 1)).sum().backward()
-        assert pred.grad.isfinite().all()

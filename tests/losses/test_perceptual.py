@@ -62,12 +62,6 @@ def test_equal_pictures_cost_nothing_and_have_a_finite_gradient(weights):
         assert pred.grad.isfinite().all()
 
 
-def test_ddcolor_uses_vgg16_bn():
-    recipe = recipe_of("ddcolor")
-    assert recipe.backbone == "vgg16-bn"
-    assert recipe.layers == ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
-
-
 @pytest.mark.parametrize(
     ("settings", "message"),
     [

@@ -3,7 +3,7 @@ import pytest
 import torch
 from skimage.color import rgb2lab
 
-from colorbench.color import rgb_to_lab
+from colorbench.color import lab_to_rgb, rgb_to_lab
 from colorbench.metrics import lightness_error, out_of_gamut, out_of_gamut_lab
 
 
@@ -15,8 +15,6 @@ def test_lightness_error_agrees_with_scikit_image(pair):
 def test_changing_only_ab_keeps_the_lightness():
     lab = torch.tensor([50.0, 10.0, 10.0]).view(1, 3, 1, 1)
     other = torch.tensor([50.0, -10.0, 5.0]).view(1, 3, 1, 1)
-    from colorbench.color import lab_to_rgb
-
     assert lightness_error(lab_to_rgb(lab), lab_to_rgb(other)).item() < 1e-3
 
 

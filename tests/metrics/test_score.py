@@ -116,7 +116,7 @@ def test_other_counts_are_refused(pair):
         score(pair[0][:2], pair[1], CHEAP)
 
 
-def test_wrong_ranges_are_refused_at_the_door(pair):
+def test_wrong_ranges_are_refused(pair):
     with pytest.raises(ValueError, match=r"pred has values .* divide 0..255 by 255"):
         score(255 * pair[0], pair[1], CHEAP)
 

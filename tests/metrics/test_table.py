@@ -5,7 +5,7 @@ import inspect
 import pytest
 import torch
 
-from colorbench.metrics import METRICS, fid, kid
+from colorbench.metrics import METRICS
 from colorbench.metrics.pair import Pair
 from colorbench.tensors import PictureTooSmall
 from tests.contracts.test_metrics import available, pictures, value
@@ -35,8 +35,3 @@ def test_ms_ssim_of_small_pictures_is_refused_over_a_pair_too():
     small = Pair(*(torch.rand(1, 3, 64, 64) for _ in range(2)))
     with pytest.raises(PictureTooSmall, match="ms-ssim needs 161 px per side, got 64 x 64"):
         METRICS["ms-ssim"].of_pair(small)
-
-
-def test_set_metrics_are_called_by_their_functions():
-    assert METRICS["fid"].function is fid
-    assert METRICS["kid"].function is kid
