@@ -20,9 +20,10 @@ from colorbench.color import soft_encode
 from colorbench.files import PICTURE_ENDINGS
 from colorbench.generators import GENERATORS, build_generator, describe
 from colorbench.metrics import delta_e_2000
+from colorbench.tensors import AB_SCALE
 from colorbench.training.heads import apply_head, head_channels
 
-SIZE_PX, PHOTOS, AB_UNIT = 64, 8, 110.0
+SIZE_PX, PHOTOS = 64, 8
 NARROW: dict[str, dict[str, object]] = {
     "unet": {"width": 16},
     "unet-pix2pix": {"width": 16, "depth": 6},
@@ -67,7 +68,7 @@ def loss_of(output: Output, batch: Batch, head: str) -> torch.Tensor:
         indices, weights = soft_encode(batch.ab[..., ::4, ::4])
         return -(weights * output.logits.log_softmax(1).gather(1, indices)).sum(1).mean()
     outputs = [output, *output.extras.get("deep", [])]
-    return torch.stack([(each.ab - batch.ab).abs().mean() / AB_UNIT for each in outputs]).mean()
+    return torch.stack([(each.ab - batch.ab).abs().mean() / AB_SCALE for each in outputs]).mean()
 
 
 def train(key: str, head: str, options: dict, batch: Batch, steps: int, seed: int) -> tuple[float, float]:

@@ -1,7 +1,6 @@
 """The results of a benchmark run as a table: how many times faster than each peer (medians of one run), beside the bar.
 
 python benchmarks/table.py results.json [more.json ...]   every peer
-... --markdown                                            the README's: only the rows that have a bar
 ... --check                                               exits 1 when a bar is missed or was not measured
 """
 
@@ -52,8 +51,8 @@ def read_results(files: list[Path]) -> Results:
     return results
 
 
-def rows(results: Results, only_bars: bool = False) -> list[tuple[str, ...]]:
-    """One row a peer, nearest peer first."""
+def rows(results: Results) -> list[tuple[str, ...]]:
+    """One row per peer, nearest peer first."""
     lines = []
     for (operation, device), measured in results.items():
         if operation == IMPORT:
@@ -61,7 +60,7 @@ def rows(results: Results, only_bars: bool = False) -> list[tuple[str, ...]]:
         elif OURS in measured:
             ours = measured[OURS]
             peers = sorted((m for m in measured.values() if m is not ours), key=lambda peer: peer["seconds"])
-            lines += [row(operation, device, ours, p) for p in peers if not only_bars or (operation, p["who"]) in BARS]
+            lines += [row(operation, device, ours, p) for p in peers]
     return lines
 
 
@@ -107,10 +106,6 @@ def duration(seconds: float) -> str:
     return f"{milliseconds:.0f} ms" if milliseconds >= 99.5 else f"{milliseconds:.2g} ms"
 
 
-def markdown(lines: list[tuple[str, ...]]) -> str:
-    return "\n".join("| " + " | ".join(line) + " |" for line in [HEADER, ("---",) * len(HEADER), *lines])
-
-
 def aligned(lines: list[tuple[str, ...]]) -> str:
     widths = [max(map(len, column)) for column in zip(HEADER, *lines)]
     return "\n".join("  ".join(f"{cell:{w}}" for cell, w in zip(line, widths)).rstrip() for line in [HEADER, *lines])
@@ -125,10 +120,10 @@ def missed(lines: list[tuple[str, ...]]) -> list[str]:
 
 def main(arguments: list[str]) -> None:
     files = [Path(name) for name in arguments if not name.startswith("--")]
-    if not files or not {*arguments} - {*map(str, files)} <= {"--markdown", "--check"}:
-        sys.exit("usage: python benchmarks/table.py results.json [more.json ...] [--markdown] [--check]")
+    if not files or not {*arguments} - {*map(str, files)} <= {"--check"}:
+        sys.exit("usage: python benchmarks/table.py results.json [more.json ...] [--check]")
     results = read_results(files)
-    print(markdown(rows(results, only_bars=True)) if "--markdown" in arguments else aligned(rows(results)))
+    print(aligned(rows(results)))
     failures = missed(rows(results)) if "--check" in arguments else []
     if failures:
         sys.exit("missed or not measured: " + "; ".join(failures))

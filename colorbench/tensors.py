@@ -40,6 +40,9 @@ Gray = Float[Tensor, "b 1 h w"]
 Ab = Float[Tensor, "b 2 h w"]
 """CIE a*, b*, in Lab units (not divided by 110)."""
 
+AB_SCALE = 110.0
+"""What ab is divided by where it should lie in about [-1, 1]: in losses, critics and the head `ab`."""
+
 Raw = Float[Tensor, "b c h_raw w_raw"]
 """A generator's last layer, before any head: unbounded."""
 

@@ -18,7 +18,7 @@ When it pays is decided by the environment variable COLORBENCH_COMPILE, read at 
   2**17 (about 340 batches of 16 x 3 x 256 x 256) is compiled once for this machine by a process in the background, which one
   line announces; from then on, and from the first large call of every later process, the kept library runs (see
   color/kept.py). Other kernels, and all on a GPU, are compiled in this process after 2**32 elements: that takes 10 to 80
-  seconds on two slow cores and then saves .04 to .09 seconds a batch, so fewer batches would not pay for it;
+  seconds on two slow cores and then saves .04 to .09 seconds per batch, so fewer batches would not pay for it;
 - `1`: compile from the first call, whatever the size, and wait; what a large call compiles is kept too;
 - `0`: never; the command line sets this where nothing is set. With 0 or 1, two runs are equal bit for bit; with `auto` the
   compiled kernel may differ in the last bit.

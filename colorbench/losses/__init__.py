@@ -13,7 +13,7 @@ from colorbench.losses.class_kl import ClassKlTerm, class_kl
 from colorbench.losses.classification import ClassificationTerm, classification, focal
 from colorbench.losses.classification_529 import Classification529Term, classification_529
 from colorbench.losses.colorfulness import check_convention, colorfulness_loss
-from colorbench.losses.cycle import CycleTerm, cycle_consistency
+from colorbench.losses.cycle import CycleTerm
 from colorbench.losses.distributions import histogram, sliced_wasserstein
 from colorbench.losses.feature_matching import FeatureMatchingTerm, feature_matching
 from colorbench.losses.metric_losses import check_net, delta_e_2000_loss, lpips_loss, ms_ssim_loss, ssim_loss
@@ -147,7 +147,7 @@ LOSSES: dict[str, LossRow] = {
         ),
         LossRow(
             "cycle",
-            cycle_consistency,
+            l1,
             "rgb",
             "-",
             "Zhu 2017",
@@ -287,7 +287,6 @@ __all__ = [
     "classification",
     "classification_529",
     "colorfulness_loss",
-    "cycle_consistency",
     "delta_e_2000_loss",
     "discriminator_loss",
     "feature_matching",

@@ -20,17 +20,12 @@ from torch import Tensor, nn
 from colorbench.batch import Batch, Output
 from colorbench.blocks import resnet
 from colorbench.losses.critic import Critic
-from colorbench.losses.inputs import bf16_autocast, takes_pictures
+from colorbench.losses.inputs import bf16_autocast
 from colorbench.losses.patchgan import PatchGan, gray_picture
-from colorbench.tensors import Gray, PerImage, Scalar
+from colorbench.losses.pixel import l1
+from colorbench.tensors import Gray, Scalar
 
 CYCLE_WEIGHT, IDENTITY_WEIGHT, POOL = 10.0, 5.0, 50
-
-
-@takes_pictures()
-def cycle_consistency(pred: Tensor, target: Tensor) -> PerImage:
-    """Mean abs(difference) between what came back of a picture and the picture, both `(b, c, h, w)`."""
-    return (pred - target).abs().mean(dim=(1, 2, 3))
 
 
 class CycleTerm(nn.Module):
@@ -85,8 +80,8 @@ class CycleTerm(nn.Module):
         fake_color, fake_gray = output.rgb.float() * 2 - 1, self.to_gray(color)
         adversarial = _sum(self.color_critic.generator_loss(fake_color), self.gray_critic.generator_loss(fake_gray))
         color_again = self.colorize(fake_gray).rgb.float() * 2 - 1
-        cycle = _sum(cycle_consistency(self.to_gray(fake_color), gray), cycle_consistency(color_again, color))
-        identity = cycle_consistency(self.to_gray(gray_picture(50 * (gray + 1)) * 2 - 1), gray).mean()
+        cycle = _sum(l1(self.to_gray(fake_color), gray), l1(color_again, color))
+        identity = l1(self.to_gray(gray_picture(50 * (gray + 1)) * 2 - 1), gray).mean()
         total = adversarial + self.cycle * cycle + self.identity * identity
         parts = {"adversarial": adversarial, "consistency": cycle, "identity": identity}
         return {"": total, **{name: value.detach() for name, value in parts.items()}}

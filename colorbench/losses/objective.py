@@ -17,9 +17,7 @@ from colorbench.features import bf16_features
 from colorbench.losses.expression import Term, canonical, parse
 from colorbench.losses.inputs import full_precision
 from colorbench.losses.row import LossRow
-from colorbench.tensors import Scalar, checked_rgb
-
-AB_SCALE = 110.0
+from colorbench.tensors import AB_SCALE, Scalar, checked_rgb
 
 
 class Losses(NamedTuple):

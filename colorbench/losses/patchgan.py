@@ -18,7 +18,7 @@ from colorbench.blocks import FloatWeightConv2d, make_norm, start_normal
 from colorbench.color import lab_to_rgb
 from colorbench.losses.adversarial import PENALTY, check_mode
 from colorbench.losses.critic import Critic, fitting_norm
-from colorbench.tensors import PerImage
+from colorbench.tensors import AB_SCALE, PerImage
 
 NORMS = ("batch", "instance", "none")
 CHANNELS = {("ab", True): 3, ("ab", False): 2, ("rgb", True): 6, ("rgb", False): 3}
@@ -119,7 +119,7 @@ class PatchGanTerm(nn.Module):
     def look(self, colors: Output | Batch, batch: Batch) -> Tensor:
         """What the critic sees of one of them."""
         if self.view == "ab":
-            seen, gray = colors.ab.float() / 110, batch.gray
+            seen, gray = colors.ab.float() / AB_SCALE, batch.gray
         else:
             seen, gray = colors.rgb.float() * 2 - 1, gray_picture(batch.lightness) * 2 - 1
         return torch.cat([gray, seen], dim=1) if self.conditional else seen

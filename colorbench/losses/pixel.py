@@ -12,11 +12,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from colorbench.losses.inputs import takes_pictures
-from colorbench.tensors import PerImage
+from colorbench.tensors import AB_SCALE, PerImage
 
 Picture = Float[Tensor, "b c h w"]
 
-SIGGRAPH17_DELTA = 1 / 110  # one Lab unit
+SIGGRAPH17_DELTA = 1 / AB_SCALE  # one Lab unit
 
 
 @takes_pictures()

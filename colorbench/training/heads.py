@@ -19,9 +19,8 @@ from colorbench.color import luv_to_xyz, rgb_to_lab, xyz_to_lab
 from colorbench.errors import unknown_name
 from colorbench.generators.build import build_generator, recorded_options
 from colorbench.generators.row import HEAD_CHANNELS
-from colorbench.tensors import Raw
+from colorbench.tensors import AB_SCALE, Raw
 
-AB_RANGE = 110.0
 UV_RANGE = 180.0
 _VARIANTS = 1024  # of one network class, in training and evaluation, compiled in one process
 
@@ -33,7 +32,7 @@ def _at_size(raw: Tensor, size: torch.Size) -> Tensor:
 
 
 def _ab(raw: Tensor, batch: Batch) -> Output:
-    return Output.from_ab(AB_RANGE * _at_size(raw, batch.rgb.shape[-2:]).tanh(), batch.lightness)
+    return Output.from_ab(AB_SCALE * _at_size(raw, batch.rgb.shape[-2:]).tanh(), batch.lightness)
 
 
 def _luv(raw: Tensor, batch: Batch) -> Output:
