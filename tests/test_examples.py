@@ -1,5 +1,6 @@
-"""The plug-in examples of the documentation: each keeps the promises of its table, and is used once as a reader would."""
+"""The plug-in examples of the documentation, and the Python of the README: each is run as a reader would run it."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,8 @@ from colorbench.losses import build_loss
 from colorbench.metrics import score
 from colorbench.plugins import load_plugins, table
 
-EXAMPLES = Path(__file__).parents[1] / "docs" / "examples"
+ROOT = Path(__file__).parents[1]
+EXAMPLES, README = ROOT / "docs" / "examples", ROOT / "README.md"
 NAMES = {"generators": "tiny-net", "losses": "log-cosh", "metrics": "chroma-error", "datasets": "listed"}
 
 
@@ -41,6 +43,28 @@ def test_the_guide_shows_the_examples():
     assert [line for line in page if "examples/" in line] == [
         f'--8<-- "examples/{name}.py"' for name in ("generator", "loss", "metric", "dataset")
     ]  # a formatter that takes these lines for Python breaks them
+
+
+def python_in(page):
+    return re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
+
+
+def test_the_plugin_of_the_readme_keeps_every_promise(tmp_path):
+    _, plugin = python_in(README)
+    (tmp_path / "my_model.py").write_text(plugin)
+    assert not [result.name for result in check_file(tmp_path / "my_model.py") if not result.passed]
+
+
+@pytest.mark.parametrize("page", [README, EXAMPLES.parent / "index.md"], ids=lambda page: page.name)
+def test_the_library_as_a_page_shows_it(page, tmp_path, monkeypatch, no_weights):
+    photos = torch.rand(2, 3, 32, 32)
+    for name in ("predictions", "photos"):
+        (tmp_path / name).mkdir()
+        Image.new("RGB", (32, 32), "red").save(tmp_path / name / "0.png")
+    monkeypatch.chdir(tmp_path)
+    names = {"photos": photos, "predictions": photos.flip(0), "network": torch.nn.Conv2d(1, 2, 1)}
+    exec(python_in(page)[0], names)
+    assert all(parameter.grad.abs().sum() > 0 for parameter in names["network"].parameters())
 
 
 def test_a_dataset_is_listed_when_a_source_is_given(tmp_path):
