@@ -1,6 +1,6 @@
 """Batch and Output: the truth and a prediction, each seen as rgb, lab, ab or logits, each view computed at most once.
 
-A loss gets the view that its row names; none converts colors to guess what it was given.
+A loss gets the view that its row names and converts no colors itself.
 """
 
 from functools import cached_property

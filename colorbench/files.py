@@ -79,7 +79,7 @@ def hold(folder: Path, timeout_seconds: float = 0.5) -> Iterator[None]:
     """Lock this folder for one process. The system releases it when the process dies, however it dies.
 
     Raises:
-        Busy: another process has held it for `timeout_seconds`; `is_held` of other processes holds it for a moment.
+        Busy: another process has held it for `timeout_seconds` (`is_held` in another process holds it for a moment).
         OSError: the file system cannot lock files.
     """
     from filelock import Timeout

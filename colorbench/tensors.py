@@ -67,10 +67,10 @@ Float32 = Literal["ieee", "tf32"]
 
 @contextmanager
 def float32_on_gpu(kind: Float32) -> Iterator[None]:
-    """Inside, a GPU computes float32 by this kind: IEEE's, or TF32 in convolutions, as torch does by itself.
+    """Set how a GPU computes float32 inside the block: IEEE, or TF32 in convolutions (torch's default).
 
-    Matrix products are IEEE's either way, and so is everything on a CPU. Set where torch keeps them now: its older flags
-    cannot be read in a process that has used these.
+    Matrix products are IEEE either way, and so is everything on a CPU. Sets `fp32_precision`: torch's older flags cannot be
+    read in a process that has used it.
     """
     cudnn: Any = torch.backends.cudnn  # `conv` is not in its types
     kinds = {torch.backends.cuda.matmul: "ieee", cudnn.conv: kind, cudnn.rnn: kind}

@@ -1,8 +1,8 @@
 """Kernels compiled once per machine: AOTInductor makes a library of a kernel, which later processes load in .1 s.
 
 Only for kernels of whole pictures `(b, c, h, w)`, on a CPU. torch compiles ahead of time forward only, so gradients are a
-library of their own. A library serves every batch size and picture size. It is named by all that it depends on: the sources,
-torch, the processor, the settings and the types; so it is found again, and never found wrongly.
+library of their own. A library serves every batch size and picture size. Its name is a hash of all that it depends on: the
+sources, torch, the processor, the settings and the types.
 """
 
 import json

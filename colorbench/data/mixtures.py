@@ -1,8 +1,8 @@
 """`mixtures`: generated scenes whose distribution of color given gray is written down, so the best possible is known.
 
-Nothing is downloaded; the set can have any size. A scene's colors are drawn per object from the mixture of its
-material, which gray shows by its texture and which no generator is told. Test scenes are numbers 0, 1, 2 ... of seed 1,
-training scenes those of seed 0. A TOML file as the source gives other materials:
+Nothing is downloaded; the set can have any size. A scene's colors are drawn per object from the mixture of its material. Gray
+shows the material by its texture; no generator is told the mixture. Test scenes are numbers 0, 1, 2 ... of seed 1, training
+scenes those of seed 0. A TOML file as the source gives other materials:
 
     [[materials]]
     name = "sky"
@@ -84,7 +84,7 @@ class Truth:
         return tuple(material.mixture for material in self.materials)
 
     def write(self, path: Path) -> None:
-        """Write it as JSON, for `read_truth`; the same truth is left as it is, for what looks at the times of files."""
+        """Write it as JSON, for `read_truth`; a file that holds the same is left alone, so that its time stays."""
         facts = {"version": VERSION, **{key: value for key, value in asdict(self).items() if key in _FACTS}}
         content = json.dumps(facts, indent=1).encode()
         if not path.is_file() or path.read_bytes() != content:

@@ -168,7 +168,7 @@ class _Frame:
         self.shift, self.salt = (draws.unit(), draws.unit()), draws.word()
 
     def covers(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """Which pixels the object covers, if nothing lies before it."""
+        """Which pixels the object covers, if nothing lies in front of it."""
         if self.shape == "whole":
             return np.ones(x.shape, dtype=bool)
         u, v = _turned(x - self.center[0], y - self.center[1], self.turn)

@@ -33,8 +33,8 @@ def grid_index(ab: Ab) -> Tensor:
 def classification_529(logits: Logits, ab: Ab) -> PerImage:
     """Cross-entropy of logits `(b, 529, h', w')` with the grid point of ab `(b, 2, h, w)` in Lab units."""
     seen = sample(ab, logits.shape[-2:])
-    known = 0 * seen.sum(dim=(1, 2, 3))  # or NaN
-    return known - sparse_log_softmax(logits, grid_index(seen)[:, None]).mean(dim=(1, 2, 3))
+    zero = 0 * seen.sum(dim=(1, 2, 3))  # NaN where ab holds NaN
+    return zero - sparse_log_softmax(logits, grid_index(seen)[:, None]).mean(dim=(1, 2, 3))
 
 
 class Classification529Term(nn.Module):

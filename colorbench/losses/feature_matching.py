@@ -32,7 +32,7 @@ def feature_matching(found: list[Tensor], wanted: list[Tensor]) -> PerImage:
 
 
 class FeatureMatchingTerm(nn.Module):
-    """Looks through the critic of the expression's patchgan; without one it trains its own.
+    """Uses the critic of the expression's patchgan; without one it trains its own.
 
     Args:
         mode, view, width, layers: of its own critic.
@@ -50,7 +50,7 @@ class FeatureMatchingTerm(nn.Module):
         return () if self.own is None else self.own.critics
 
     def share(self, critic: Critic) -> None:
-        """Look through this critic, which another term trains."""
+        """Use this critic, which another term trains."""
         if not self.settings_are_plain:
             raise ValueError(
                 "feature-matching uses the critic of the expression's patchgan, so it takes no settings of its own; "

@@ -180,7 +180,7 @@ class Objective(nn.Module):
         return Losses(total, parts)
 
     def _every_term(self) -> list[Any]:
-        """The terms, which may have more than a module has."""
+        """The terms, typed as Any: they have methods that a module lacks."""
         return list(self.terms)
 
 
@@ -200,7 +200,7 @@ def _names(terms: list[Term]) -> list[str]:
 
 
 def _share_critics(terms: list[Any]) -> None:
-    """A term that looks through a critic uses the first one that the expression trains anyway."""
+    """Give feature matching the first critic that the expression trains anyway."""
     critic = next((c for t in terms if not hasattr(t, "share") for c in getattr(t, "critics", ())), None)
     for term in terms:
         if critic is not None and hasattr(term, "share"):

@@ -1,6 +1,6 @@
 """FID of the hues alone: the predictions' chroma is scaled until each is as colorful as its photo, then FID.
 
-FID falls when a picture is merely more colorful, so a colorizer may earn it by saturation. Here each prediction's a* and b*
+FID falls when a picture is merely more colorful, so a colorizer can lower it by saturation. Here each prediction's a* and b*
 are multiplied by one factor, which leaves hue and lightness as they are, until its colorfulness (M3) is that of its photo;
 what remains is where the colors are and which. It compares colorizers apart from how boldly they color; read it beside
 `fid` and `colorfulness-error`, never instead of them: the factor comes from the photo, so this is no score of finished

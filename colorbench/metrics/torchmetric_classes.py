@@ -80,7 +80,7 @@ class SetDistance(Metric):
         return self.row.features.of_pair(Pair(pred, target))
 
     def sync(self, *args: Any, **kwargs: Any) -> None:
-        """Gather the features of all processes; one without pictures takes part with none, of the same width."""
+        """Gather the features of all processes; one without pictures gives an empty tensor of the same width."""
         for features in (self.pred_features, self.target_features):
             if isinstance(features, list) and not features:
                 features.append(torch.empty(0, self.width, device=self.device))

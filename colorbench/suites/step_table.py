@@ -1,8 +1,8 @@
 """The step table: seconds per training step on one named reference device, frozen. Its sha256 is its name.
 
 A suite with a `reference-seconds` budget names a table in `protocol.table_sha256`; every cell then trains for
-floor(budget / seconds per step) steps, on any machine. A shipped table lies beside
-this module, like the suites; a run keeps its own beside its cells.
+floor(budget / seconds per step) steps, on any machine. Shipped tables lie beside this module, like the suites; a run keeps its
+own beside its cells.
 """
 
 import math
@@ -146,7 +146,7 @@ class StepTable(Strict):
         return bytes_sha256(canonical_json(self.model_dump(mode="json")).encode())
 
     def find(self, kind: StepKind) -> StepRow | None:
-        """The row of this kind of step; None when it was not measured. Options that a generator has got since, at their
+        """The row of this kind of step; None when it was not measured. Options that the generator got later, at their
         defaults, change nothing."""
         name, alike = kind.id, (row for row in self.rows if (row.generator, row.loss) == (kind.generator, kind.loss))
         exact = next((row for row in alike if row.id == name), None)
@@ -271,8 +271,7 @@ def write_table(table: StepTable, path: Path | str) -> None:
 
 
 def name_of_table(sha256: str) -> str:
-    """What to call the table of this name: the reference's, which colorbench ships, or a local one, whose cells train other
-    steps than everybody else's."""
+    """What pages and messages call the table with this hash: a shipped one by its GPU, others local."""
     shipped = find_table(sha256)
     return f"the step table of {shipped.reference.device}" if shipped else f"a local step table ({sha256[:12]})"
 
