@@ -319,35 +319,18 @@ def _read_suite(path: Path) -> Suite:
         raise ValueError(f"{path.parent.name}/{path.name} is damaged ({first}): {_SUITE_CURE}") from None
 
 
-def cut(text: str, most: int, tail: int | None = None) -> str:
-    """At most `most` letters, cut in the middle; `tail` letters of the end stay, where variants of one loss mostly differ.
-
-    >>> cut("abcdefghij", 5)
-    'ab…ij'
-    """
-    tail = (most - 1) // 2 if tail is None else tail
-    return text if len(text) <= most else text[: most - 1 - tail] + "…" + text[-tail:]
-
-
-def short_names(entries: Sequence[Entry], most: int = 34) -> dict[str, str]:
-    """Label -> short name, for all entries of a board.
-
-    What all trained entries share, the generator or all that follows it, is left out. The rest is cut so that names stay
-    different, if that is possible.
-    """
-    plain = _without_shared(entries)
-    short = {}
-    for tail in range((most - 1) // 2, 0, -1):
-        short = {label: cut(text, most, tail) for label, text in plain.items()}
-        if len(set(short.values())) == len(short):
-            break
-    return short
-
-
-def _without_shared(entries: Sequence[Entry]) -> dict[str, str]:
-    trained = {entry.label: entry.label.partition("+") for entry in entries if entry.kind == "trained"}
-    generators, rests = {part[0] for part in trained.values()}, {part[2] for part in trained.values()}
-    kept = {entry.label: entry.label for entry in entries}
-    if len(trained) > 1 and "" not in rests and 1 in (len(generators), len(rests)):
-        kept |= {label: rest if len(generators) == 1 else generator for label, (generator, _, rest) in trained.items()}
-    return kept
+def short_names(entries: Sequence[Entry]) -> dict[str, str]:
+    """Label -> name for plots and narrow tables: without head, generator or loss where all trained entries share it."""
+    trained = [entry for entry in entries if entry.kind == "trained"]
+    labels = {entry.label: entry.label for entry in entries}
+    if len(trained) < 2:
+        return labels
+    heads = {entry.recipe.head for entry in trained}
+    names = [entry.label.removesuffix(f"+{entry.recipe.head}") if len(heads) == 1 else entry.label for entry in trained]
+    generators, _, losses = zip(*(name.partition("+") for name in names))
+    if "" not in losses and len(set(generators)) == 1:
+        names = losses
+    elif "" not in losses and len(set(losses)) == 1:
+        names = generators
+    short = labels | {entry.label: name for entry, name in zip(trained, names)}
+    return short if len(set(short.values())) == len(short) else labels

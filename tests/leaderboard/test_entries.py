@@ -1,10 +1,11 @@
 import hashlib
 import json
+from pathlib import Path
 
 import pytest
 
 from colorbench.cell import Budget, Recipe
-from colorbench.leaderboard.entries import Entry, MixedBoard, read_board, short_names
+from colorbench.leaderboard.entries import Entry, MixedBoard, Run, read_board, short_names
 from colorbench.record import read_record, write_record
 
 GRAY = Entry("gray", "baseline", ())
@@ -126,24 +127,37 @@ def test_skipped_cells_are_named_not_ranked(make_runs):
     assert len(board.entry("unet+l1").runs) == 2
 
 
-def trained(*labels):
-    return [Entry(label, "trained", ()) for label in labels]
+@pytest.fixture
+def trained(new_record):
+    """`trained(generator, loss, head)`: an entry of one run."""
+
+    def make(generator, loss, head="auto"):
+        recipe = Recipe(generator=generator, loss=loss, head=head)
+        return Entry(recipe.label, "trained", (Run(new_record(recipe), Path(), ""),))
+
+    return make
 
 
-def test_a_generator_that_all_share_is_left_out_and_variants_stay_apart():
-    losses = ["l1", "classification-rebalance-false", "classification-k-5-rebalance-false"]
-    names = short_names([*trained(*(f"unet+{loss}" for loss in losses)), GRAY], 28)
-    assert list(names.values()) == ["l1", "classification-r…lance-false", "classification-k…lance-false", "gray"]
+@pytest.mark.parametrize(
+    ("recipes", "names"),
+    [
+        ([("unet", "l1"), ("unet", "classification(k=5)")], ["l1", "classification-k-5"]),
+        ([("unet", "l1", "ab"), ("linknet", "l1", "ab")], ["unet", "linknet"]),
+        ([("unet", "l1", "ab"), ("unet", "l1 + ssim", "ab")], ["l1", "l1+ssim"]),
+        ([("unet", "l1", "ab"), ("linknet", "mse", "ab")], ["unet+l1", "linknet+mse"]),
+        ([("unet", "l1", "ab"), ("unet", "l1", "rgb")], ["l1+ab", "l1+rgb"]),
+        ([("unet", "l1"), ("linknet", "mse")], ["unet+l1", "linknet+mse"]),
+        ([("unet", "l1", "ab")], ["unet+l1+ab"]),
+    ],
+)
+def test_what_all_trained_entries_share_is_left_out_of_their_names(trained, recipes, names):
+    entries = [*(trained(*recipe) for recipe in recipes), GRAY]
+    assert list(short_names(entries).values()) == [*names, "gray"]
 
 
-def test_a_loss_that_all_share_is_left_out():
-    names = short_names([*trained("unet+l1+ab", "linknet+l1+ab"), GRAY], 28)
-    assert names == {"unet+l1+ab": "unet", "linknet+l1+ab": "linknet", "gray": "gray"}
-
-
-def test_nothing_shared_nothing_left_out():
-    for labels in (["unet+l1", "linknet+mse"], ["unet+l1"], ["mine", "other"]):
-        assert list(short_names(trained(*labels), 28)) == list(short_names(trained(*labels), 28).values())
+def test_a_short_name_that_another_entry_has_is_not_used(trained):
+    entries = [trained("unet", "l1"), trained("linknet", "l1"), Entry("unet", "submission", ())]
+    assert list(short_names(entries).values()) == ["unet+l1", "linknet+l1", "unet"]
 
 
 def test_nobody_supersedes_the_record_of_another_entry(make_runs):

@@ -6,7 +6,7 @@ import numpy as np
 
 from colorbench.leaderboard.entries import short_names
 from colorbench.leaderboard.plots.pictures import colorfulness_of, lab_of, photo_names, prediction, truth
-from colorbench.leaderboard.plots.style import COLORS, INK, SOFT, figure, save
+from colorbench.leaderboard.plots.style import COLORS, INK, SOFT, figure, in_lines, save
 from colorbench.leaderboard.tiers import Results
 
 _MOST_PHOTOS = 64
@@ -23,11 +23,11 @@ def plot_colorfulness(results: Results, folder: Path) -> Path | None:
         return None
     true = np.array([_colorful(truth(board, name)) for name in names])
     made, axes = figure(7.6, 2.5 * -(-len(shown) // 3), -(-len(shown) // 3), 3, squeeze=False, sharex=True, sharey=True)
-    titles = short_names(board.entries, 27)
+    titles = short_names(board.entries)
     for ax, entry in zip(axes.flat, shown):
         made_up = np.array([_colorful(prediction(entry, name)) for name in names])
         _scatter(ax, true, made_up, COLORS[0] if entry.kind == "trained" else SOFT)
-        ax.set_title(titles[entry.label], fontsize=8)
+        ax.set_title(in_lines(titles[entry.label], 27), fontsize=8)
     _tidy(axes, len(shown))
     made.supxlabel("colorfulness of the photo", size=9)
     made.supylabel("of the prediction", size=9)
@@ -74,14 +74,14 @@ def plot_ab(results: Results, folder: Path) -> Path | None:
     if not names or not shown:
         return None
     sources = {"photos (truth)": [truth(board, name) for name in names]}
-    titles = {"photos (truth)": "photos (truth)"} | short_names(board.entries, 27)
+    titles = {"photos (truth)": "photos (truth)"} | short_names(board.entries)
     sources |= {entry.label: [prediction(entry, name) for name in names] for entry in shown}
     made, axes = figure(
         7.6, 2.55 * -(-len(sources) // 3), -(-len(sources) // 3), 3, squeeze=False, sharex=True, sharey=True
     )
     for ax, (label, pictures) in zip(axes.flat, sources.items()):
         image = _histogram(ax, [picture for picture in pictures if picture is not None])
-        ax.set_title(titles[label], fontsize=8)
+        ax.set_title(in_lines(titles[label], 27), fontsize=8)
     _tidy(axes, len(sources))
     for ax in axes[-1]:
         ax.set_xlabel("a*  (green – red)")

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from colorbench.leaderboard.entries import Entry, Run, short_names
-from colorbench.leaderboard.plots.style import COLORS, LINES, figure, save, spread
+from colorbench.leaderboard.plots.style import COLORS, LINES, figure, in_lines, save, spread
 from colorbench.leaderboard.tiers import Results
 from colorbench.leaderboard.untrusted import is_number
 
@@ -14,15 +14,15 @@ _POINTS = 120
 
 
 def plot_curves(results: Results, folder: Path) -> Path | None:
-    """The training loss of the best entries, of its value at the start."""
+    """The training loss of the best entries, relative to its start."""
     board = results.board
     shown = [board.entries[k] for k in results.order() if board.entries[k].kind == "trained"]
     curves = {e.label: c for e in shown if (c := _loss_curves(e))}
     if not curves:
         return None
     made, ax = figure(7.6, 3.4)
-    _lines(ax, dict(list(curves.items())[:_MOST_LINES]), short_names(board.entries, 28))
-    ax.set_ylabel("training loss, of its value at the start")
+    _lines(ax, dict(list(curves.items())[:_MOST_LINES]), short_names(board.entries))
+    ax.set_ylabel("training loss, relative to its start")
     ax.set_xlabel("step")
     some = f"best {_MOST_LINES} of {len(shown)}; " if len(shown) > _MOST_LINES else ""
     ax.set_title(f"Learning curves ({some}line: mean over seeds, band: lowest to highest)")
@@ -31,6 +31,7 @@ def plot_curves(results: Results, folder: Path) -> Path | None:
 
 def _lines(ax, curves: dict, names: dict[str, str]):
     ends = []
+    names = {label: in_lines(names[label], 28) for label in curves}
     for k, (label, (x, values)) in enumerate(curves.items()):
         color, dash = COLORS[k % 8], LINES[k % 4]
         mean = values.mean(axis=0)
@@ -39,7 +40,7 @@ def _lines(ax, curves: dict, names: dict[str, str]):
         ends.append((label, x[-1], mean[-1], color))
     low, high = ax.get_ylim()
     right = max(end[1] for end in ends)
-    gap = 0.062 * (high - low)
+    gap = 0.062 * (high - low) * max(1 + name.count("\n") for name in names.values())
     places = spread([end[2] for end in ends], gap)
     shift = max(0.0, low + gap / 2 - min(places)) - max(0.0, max(places) - high)
     for (label, x, y, color), place in zip(ends, places):

@@ -5,9 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from colorbench.leaderboard.entries import cut
 from colorbench.leaderboard.factors import SOURCES, Factors, factors
-from colorbench.leaderboard.plots.style import COLORS, INK, LINES, MARKERS, figure, save, spread
+from colorbench.leaderboard.plots.style import COLORS, INK, LINES, MARKERS, figure, in_lines, save, spread
 from colorbench.leaderboard.table import heading, significant
 from colorbench.leaderboard.tiers import Results
 
@@ -40,7 +39,7 @@ def plot_heat_map(results: Results, folder: Path) -> Path | None:
     seaborn.heatmap(
         values, ax=ax, annot=texts, fmt="", cmap="cividis" if direction else "cividis_r", linewidths=1, annot_kws={"size": 8},
         cbar_kws={"label": heading(board, board.primary), "shrink": 0.9},
-        xticklabels=[cut(g, 18) for g in generators], yticklabels=[cut(x, 30) for x in losses],
+        xticklabels=[in_lines(g, 18) for g in generators], yticklabels=[in_lines(x, 30) for x in losses],
     )  # fmt: skip
     ax.set(xlabel="generator", ylabel="loss")
     ax.tick_params(axis="y", rotation=0)
@@ -94,13 +93,13 @@ def _interaction(ax, view: Factors):
     x = np.arange(len(view.generators))
     for k in range(len(view.losses)):
         ax.plot(x, view.cells[k], MARKERS[k % 8] + LINES[k % 4], color=COLORS[k % 8], ms=5, lw=1.5)
-    ax.set_xticks(x, [cut(g, 14) for g in view.generators], rotation=20 if len(x) > 4 else 0)
+    ax.set_xticks(x, [in_lines(g, 14) for g in view.generators], rotation=20 if len(x) > 4 else 0)
     ax.set_xlim(-0.2, x[-1] + 0.15)
     height = np.ptp(ax.get_ylim())
     for k, y in enumerate(spread(list(view.cells[:, -1]), 0.065 * height)):
         line = {"arrowstyle": "-", "color": COLORS[k % 8], "lw": 0.5, "shrinkB": 4}
         ax.annotate(
-            cut(view.losses[k], 24), (x[-1], view.cells[k, -1]), (x[-1] + 0.22, y), va="center", fontsize=7.5,
+            in_lines(view.losses[k], 24), (x[-1], view.cells[k, -1]), (x[-1] + 0.22, y), va="center", fontsize=7.5,
             color=COLORS[k % 8], annotation_clip=False, arrowprops=line,
         )  # fmt: skip
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from colorbench.leaderboard.entries import short_names
-from colorbench.leaderboard.plots.style import COLORS, GRID, INK, SOFT, figure, save
+from colorbench.leaderboard.plots.style import COLORS, GRID, INK, SOFT, figure, in_lines, rows_inches, save
 from colorbench.leaderboard.table import heading, significant
 from colorbench.leaderboard.tiers import Ranking, Results, tier_text
 
@@ -20,9 +20,10 @@ def plot_intervals(results: Results, metric: str, folder: Path) -> Path | None:
     if not rows:
         return None
     shown = rows[:MOST_ROWS]
-    made, ax = figure(7.2, 1.1 + 0.27 * len(shown))
+    names = _names(result, shown)
+    made, ax = figure(7.2, 1.1 + rows_inches(names, 0.27))
     _intervals(ax, result, shown)
-    ax.set_yticks(range(len(shown)), _names(result, shown))
+    ax.set_yticks(range(len(shown)), names)
     ax.set_xlabel(heading(results.board, metric))
     ax.set_title(f"{metric}: mean, 95 % interval, seeds" + _some(shown, rows))
     return save(made, folder, f"intervals-{metric}")
@@ -37,16 +38,18 @@ def plot_metrics(results: Results, folder: Path) -> Path | None:
         return None
     columns = min(len(metrics), 4)
     rows = -(-len(metrics) // columns)
-    height = rows * (0.75 + 0.21 * len(shown))
-    made, axes = figure(2.2 + 1.9 * columns, height, rows, columns, squeeze=False, sharey=True)
+    names = _names(results.primary, shown)
+    height = 0.75 + rows_inches(names, 0.21)
+    made, axes = figure(2.2 + 1.9 * columns, rows * height, rows, columns, squeeze=False, sharey=True)
     for ax, metric in zip(axes.flat, metrics):
         _intervals(ax, results.full[metric], shown)
+        ax.locator_params(axis="x", nbins=4)
         title = heading(board, metric)
         ax.set_title(title if len(title) < 24 else title.replace(" (", "\n("), fontsize=8.5)
     for ax in list(axes.flat)[len(metrics) :]:
         ax.set_axis_off()
     for ax in axes[:, 0]:
-        ax.set_yticks(range(len(shown)), _names(results.primary, shown), fontsize=7.5)
+        ax.set_yticks(range(len(shown)), names, fontsize=7.5)
     return save(made, folder, "metrics")
 
 
@@ -112,7 +115,8 @@ def _names(result: Ranking, shown: list[int]) -> list[str]:
     names = short_names(result.entries)
     signs = {"trained": "", "baseline": " (baseline)", "submission": " (outside the budget)"}
     entries = [result.entries[k] for k in shown]
-    return [names[e.label] + signs[e.kind] + (f" †{len(e.failures)}" if e.failures else "") for e in entries]
+    failed = [f" †{len(entry.failures)}" if entry.failures else "" for entry in entries]
+    return [in_lines(names[e.label] + signs[e.kind] + dagger, 34) for e, dagger in zip(entries, failed)]
 
 
 def plot_tiers(results: Results, folder: Path) -> Path | None:
@@ -122,13 +126,14 @@ def plot_tiers(results: Results, folder: Path) -> Path | None:
     if not rows:
         return None
     shown = rows[:MOST_ROWS]
-    made, ax = figure(7.2, 1.1 + 0.27 * len(shown))
+    names = _names(result, [k for k, _ in shown])
+    made, ax = figure(7.2, 1.1 + rows_inches(names, 0.27))
     last = max(high for _, (_, high) in shown)
     for y, (k, (low, high)) in enumerate(shown):
         ax.barh(y, high - low + 0.7, left=low - 0.35, height=0.55, color=COLORS[0], alpha=0.85, zorder=2)
         text = f"{tier_text((low, high))}   {result.letter[k] or ''}".rstrip()
         ax.text(high + 0.55, y, text, va="center", fontsize=8, color=INK)
-    ax.set_yticks(range(len(shown)), _names(result, [k for k, _ in shown]))
+    ax.set_yticks(range(len(shown)), names)
     ax.set_ylim(len(shown) - 0.4, -0.6)
     ax.set_xlim(0.4, last + max(1.5, 0.22 * last))
     ax.xaxis.get_major_locator().set_params(integer=True)

@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from colorbench.leaderboard.ambiguity import FEWEST_PIXELS, NEAR, Ambiguity
-from colorbench.leaderboard.plots.style import COLORS, INK, SOFT, figure, save
+from colorbench.leaderboard.entries import short_names
+from colorbench.leaderboard.plots.style import COLORS, INK, SOFT, figure, in_lines, save
 from colorbench.leaderboard.tiers import Results
 
 _RANGE = 44
@@ -26,11 +27,11 @@ def plot_modes(results: Results, folder: Path) -> Path | None:
     if not entries or not materials:
         return None
     made, ax = figure(1.45 * len(materials) + 1.4, 1.32 * len(entries) + 0.4)
-    names = _names(entries)
+    names = short_names(results.board.entries)
     for row, entry in enumerate(entries):
         mine = found.of(entry)
         mine = mine[mine["pixels"] >= FEWEST_PIXELS]
-        ax.text(-_RANGE - 6, -row * STEP, _in_lines(names[entry.label]), fontsize=8, ha="right", va="center")
+        ax.text(-_RANGE - 6, -row * STEP, in_lines(names[entry.label], 18), fontsize=8, ha="right", va="center")
         for column, material in enumerate(materials):
             _panel(ax, (column * STEP, -row * STEP), found, mine[mine["material"] == material], material)
     for column, material in enumerate(materials):
@@ -91,18 +92,3 @@ def _color(mode: tuple[float, float]) -> tuple[float, float, float]:
 
     red, green, blue = lab_to_rgb(torch.tensor([72.0, *mode]).view(1, 3, 1, 1)).flatten().tolist()
     return red, green, blue
-
-
-def _names(entries: list) -> dict[str, str]:
-    """The loss alone where most entries share their generator."""
-    from collections import Counter
-
-    common = Counter(entry.recipe.generator for entry in entries if entry.kind != "baseline").most_common(1)
-    shared = common[0][0] if common and common[0][1] > 1 else ""
-    return {entry.label: entry.label.removeprefix(f"{shared}+") if shared else entry.label for entry in entries}
-
-
-def _in_lines(name: str) -> str:
-    import textwrap
-
-    return "\n".join(textwrap.wrap(name, 16, break_long_words=True)[:4])

@@ -7,7 +7,7 @@ import numpy as np
 
 from colorbench.leaderboard.entries import short_names
 from colorbench.leaderboard.pareto import COSTS, cost, pareto, truth_colorfulness, varies
-from colorbench.leaderboard.plots.style import COLORS, INK, SOFT, figure, label_points, save
+from colorbench.leaderboard.plots.style import COLORS, INK, SOFT, figure, in_lines, label_points, save
 from colorbench.leaderboard.table import heading
 from colorbench.leaderboard.tiers import Results
 
@@ -69,13 +69,13 @@ def _against_color(ax, results: Results, kept: list[int], color) -> list[tuple[f
     ax.set_xlabel(heading(board, "colorfulness"))
     ax.set_title("Error against color")
     ax.margins(x=0.12, y=0.1)
-    names = short_names(board.entries, 26)
+    names = _names(results)
     points.sort(key=lambda k: board.entries[k].kind != "baseline")
-    return [(float(color[k]), float(result.mean[k]), names[board.entries[k].label]) for k in points[:_MOST_NAMED]]
+    return [(float(color[k]), float(result.mean[k]), names[k]) for k in points[:_MOST_NAMED]]
 
 
 def _against_cost(ax, results: Results, kept: list[int], values, direction: bool):
-    """`(points, lines)` to be labelled: the front's first, then the others while there is room."""
+    """`(points, lines)` for `label_points`: the front's first, then the others while there is room."""
     quality, half = results.primary.mean[kept], results.primary.half[kept]
     front = pareto(values, quality, direction)
     corners = sorted((float(values[k]), float(quality[k])) for k in np.flatnonzero(front))
@@ -92,11 +92,16 @@ def _against_cost(ax, results: Results, kept: list[int], values, direction: bool
     ax.set_title("Quality against cost")
     order = [k for k in np.lexsort((quality, ~front)) if known[k]]
     named = order if len(order) <= _MOST_NAMED else [k for k in order if front[k]]
-    names = short_names(results.board.entries, 26)
-    points = [(float(values[k]), float(quality[k]), names[results.board.entries[kept[k]].label]) for k in named]
+    names = _names(results)
+    points = [(float(values[k]), float(quality[k]), names[kept[k]]) for k in named]
     lines = [((x0, y0), (x1, y0)) for (x0, y0), (x1, _) in itertools.pairwise(corners)]
     lines += [((x1, y0), (x1, y1)) for (_, y0), (x1, y1) in itertools.pairwise(corners)]
     return points, lines
+
+
+def _names(results: Results) -> list[str]:
+    short = short_names(results.board.entries)
+    return [in_lines(short[entry.label], 26) for entry in results.board.entries]
 
 
 def _logarithmic(ax):

@@ -4,7 +4,6 @@ True photos and predictions are read by id through the package's one decoder.
 """
 
 import re
-import textwrap
 from collections import Counter
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from jaxtyping import UInt8
 from colorbench.files import PREDICTIONS, REFERENCES, bytes_sha256
 from colorbench.leaderboard.entries import Board, Entry, short_names
 from colorbench.leaderboard.pareto import truth_colorfulness
-from colorbench.leaderboard.plots.style import save
+from colorbench.leaderboard.plots.style import in_lines, save
 from colorbench.leaderboard.tiers import Results
 from colorbench.leaderboard.untrusted import plain_file
 from colorbench.photo import PhotoError, decode_photo
@@ -129,24 +128,26 @@ def plot_strips(results: Results, folder: Path, photos: list[str]) -> Path | Non
     if not photos or not entries:
         return None
     rows = [_row(results.board, entries, name) for name in photos]
-    made, axes, scale = _grid([row[-1].shape[0] / row[-1].shape[1] for row in rows], len(entries) + 2)
+    names = short_names(results.board.entries)
+    titles = [in_lines(title, 17) for title in ("gray", *(names[e.label] for e in entries), "photo")]
+    head = 0.14 + 0.12 * max(1 + title.count("\n") for title in titles)
+    made, axes, scale = _grid([row[-1].shape[0] / row[-1].shape[1] for row in rows], len(titles), head)
     for ax in axes.flat:
         ax.set_axis_off()
     for k, row in enumerate(rows):
         image = _draw(axes[2 * k], axes[2 * k + 1], row)
-    names = short_names(results.board.entries, 40)
-    for ax, title in zip(axes[0], ["gray", *[names[e.label] for e in entries], "photo"]):
-        ax.set_title(_wrapped(title), fontsize=7, loc="center", weight="normal")
+    for ax, title in zip(axes[0], titles):
+        ax.set_title(title, fontsize=7, loc="center", weight="normal")
     made.colorbar(image, cax=scale, label="color error (CIE76)")
     return save(made, folder, "strips")
 
 
-def _grid(ratios: list[float], columns: int):
-    """Cells 1.35 inches wide, two rows of each photo's height, and an axis for the scale; placed by arithmetic."""
+def _grid(ratios: list[float], columns: int, head: float):
+    """Cells 1.35 inches wide, two rows of each photo's height below `head` inches of titles, and an axis for the scale."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    cell, gap, head, side = 1.35, 0.04, 0.5, 0.75
+    cell, gap, side = 1.35, 0.04, 0.75
     heights = [cell * ratio for ratio in ratios for _ in range(2)]
     width = columns * (cell + gap) + side
     height = sum(heights) + gap * len(heights) + head
@@ -210,7 +211,3 @@ def _draw(upper, lower, row: list):
         if picture is not None and picture.shape == true.shape:
             image = ax.imshow(delta_e_of(picture, true), cmap="magma", vmin=0, vmax=_MOST_ERROR)
     return image
-
-
-def _wrapped(text: str) -> str:
-    return "\n".join(textwrap.wrap(text.replace("+", " + "), 17, break_long_words=True)[:3])

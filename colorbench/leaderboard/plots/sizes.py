@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from colorbench.cell import sized_name
-from colorbench.leaderboard.entries import Entry, cut
-from colorbench.leaderboard.plots.style import COLORS, LINES, figure, save
+from colorbench.leaderboard.entries import Entry
+from colorbench.leaderboard.plots.style import COLORS, LINES, figure, in_lines, save
 from colorbench.leaderboard.table import heading
 from colorbench.leaderboard.tiers import Results
 
@@ -31,7 +31,7 @@ def plot_sizes(results: Results, folder: Path) -> Path | None:
         half = np.nan_to_num(result.half[places])
         ax.errorbar(
             [size for size, _ in points], result.mean[places], yerr=half, fmt="o" + LINES[place % 4], ms=4, lw=1.5,
-            capsize=2.5, color=COLORS[place % 8], label=cut(base, 28),
+            capsize=2.5, color=COLORS[place % 8], label=in_lines(base, 28),
         )  # fmt: skip
     sizes = sorted({size for points in lines.values() for size, _ in points})
     ax.set_xscale("log", base=2)

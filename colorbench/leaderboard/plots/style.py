@@ -1,6 +1,7 @@
 """One look for all plots: colors that the color-blind tell apart, labels beside the data."""
 
 import io
+import re
 import warnings
 from collections.abc import Sequence
 from contextlib import contextmanager
@@ -46,7 +47,7 @@ def figure(width: float, height: float, rows: int = 1, columns: int = 1, **more)
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    made = Figure((width, height), layout="constrained")
+    made = Figure((width, height), layout="constrained", dpi=_DPI)  # at another one, letters have other widths
     FigureCanvasAgg(made)
     return made, made.subplots(rows, columns, **more)
 
@@ -61,6 +62,30 @@ def save(made, folder: Path, name: str) -> Path:
     for kind, file in (("png", png), ("svg", svg)):
         write_atomically(folder / f"{name}.{kind}", file.getvalue(), durable=False)
     return folder / f"{name}.svg"
+
+
+def in_lines(text: str, width: int) -> str:
+    """The whole text in as few lines of at most `width` letters as possible, of similar length; nothing is left out.
+
+    A line ends after a plus, a hyphen or a space; within a word only if the word is longer than a line.
+
+    >>> in_lines("tri-stream+100xl1+patchgan-width-16", 34).split("\\n")
+    ['tri-stream+100xl1+', 'patchgan-width-16']
+    """
+    longest_word = max(map(len, re.findall(r"[^+ -]*[+ -]?", text)))
+    fewest = _lines(text, width)
+    tries = (_lines(text, narrow) for narrow in range(min(longest_word, width), width + 1))
+    return "\n".join(next((lines for lines in tries if len(lines) == len(fewest)), fewest))
+
+
+def _lines(text: str, width: int) -> list[str]:
+    found = re.findall(rf".{{1,{width}}}(?:(?<=[+ -])|$)|.{{{width}}}", text)
+    return [line.strip() for line in found]
+
+
+def rows_inches(names: list[str], row: float) -> float:
+    """The height of one row per name, `row` inches where all names have one line."""
+    return len(names) * row * max(1.0, 0.65 * (1 + max(name.count("\n") for name in names)))
 
 
 def spread(positions: list[float], gap: float) -> list[float]:
@@ -87,26 +112,28 @@ def _start(block: list, gap: float) -> float:
     return block[0] / len(block[1])
 
 
-def label_points(ax, points: list[tuple[float, float, str]], lines: Sequence[tuple] = (), fontsize: float = 7.0):
-    """Names beside their points `(x, y, text)`: the first free place around each; a name without a free place is left out.
+def label_points(ax, points: list[tuple[float, float, str]], lines: Sequence[tuple] = ()):
+    """Write names beside their points, at the first free place around each; leave out a name without a free place.
 
-    The figure must be drawn before: places are looked for in its layout.
+    Draw the figure before: places are looked for in its layout.
 
-    `lines`: `(x0, x1, y)` and `(x, y0, y1)` stretches in data units as `((x0, y0), (x1, y1))`, kept free too.
+    Args:
+        points: `(x, y, text)` in data units.
+        lines: `((x0, y0), (x1, y1))` in data units, horizontal or vertical; kept free, too.
     """
     from matplotlib.patheffects import withStroke
 
     made = ax.figure
     renderer = made.canvas.get_renderer()
     places = ax.transData.transform([(x, y) for x, y, _ in points]) if points else []
-    taken = [_box(x, y, 9.0) for x, y in places]
+    taken = [_box(x, y, 0.09 * made.dpi) for x, y in places]
     taken += [_stretch(ax.transData.transform(ends)) for ends in lines]
     frame = ax.get_window_extent(renderer)
     for (x, y, text), (px, py) in zip(points, places):
         if not text:
             continue
         note = ax.annotate(
-            text, (x, y), (0, 0), textcoords="offset points", fontsize=fontsize, color=INK, zorder=6,
+            text, (x, y), (0, 0), textcoords="offset points", fontsize=7, color=INK, zorder=6,
             path_effects=[withStroke(linewidth=2, foreground=PAPER)],
         )  # fmt: skip
         note.set_in_layout(False)

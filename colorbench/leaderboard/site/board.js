@@ -14,7 +14,7 @@
   for (const part of document.querySelectorAll(".script")) part.hidden = false;
 
   // Sorting: rows stay in their group; what was not measured comes last.
-  function sortable(table, first, done) {
+  function sortable(table, done) {
     const heads = [...table.tHead.rows[0].cells];
     const value = (row, at) => {
       const cell = row.cells[at];
@@ -57,7 +57,7 @@
     heads[k].hidden = !on;
     for (const row of rows) row.cells[k].hidden = !on;
   };
-  const sort = sortable(table, 0, (head, direction) => {
+  const sort = sortable(table, (head, direction) => {
     Object.assign(state, { sort: head.dataset.name, direction });
     const k = at(head.dataset.name), chosen = data.qualities.find((one) => one.key === head.dataset.name);
     if (chosen) {
@@ -149,7 +149,7 @@
     return node;
   };
   function differences(lines, quality) {
-    const plot = element("against-chart"), width = Math.max(320, plot.clientWidth || 600), narrow = width < 560; // there names stand above
+    const plot = element("against-chart"), width = Math.max(320, plot.clientWidth || 600), narrow = width < 560 || lines.some((line) => line.name.length > 30); // then names stand above
     const left = narrow ? 4 : 210, row = narrow ? 36 : 22, height = row * lines.length + (narrow ? 60 : 46);
     plot.replaceChildren();
     plot.setAttribute("viewBox", `0 0 ${width} ${height}`);

@@ -155,7 +155,7 @@ def _summary(board: Board) -> list[str]:
 def _data(results: Results, pages: dict[str, str]) -> dict:
     """What the script needs beside the table: points of the charts, and the evidence behind every rank."""
     board = results.board
-    names, costs = short_names(board.entries, 30), differing_costs(board)
+    names, costs = short_names(board.entries), differing_costs(board)
     shown = results.order()
     directed = [m for m in primary_first(board) if board.higher_is_better(m) is not None]
     choices: list[dict] = [{"key": key, "title": f"{COSTS[key][0]} ({COSTS[key][1]})"} for key in costs]

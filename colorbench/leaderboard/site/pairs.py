@@ -29,7 +29,7 @@ def _rounded(value: float) -> float | None:
 def matrix(results: Results) -> dict | None:
     """The pairwise differences of the ranked entries by the primary metric: names, and rows of cells."""
     ranking, entries = results.primary, results.board.entries
-    names, heads = short_names(entries, 60), short_names(entries, 24)
+    names = short_names(entries)
     shown = [k for k in results.order() if ranking.tier[k] is not None]
     if ranking.comparisons is None or ranking.p_holm is None or not 1 < len(shown) <= _MOST_MATRIX:
         return None
@@ -46,7 +46,7 @@ def matrix(results: Results) -> dict | None:
             about = f"{difference:+.3g} ± {half[a, b]:.2g}, Holm p {p_text(p)}"
             cells.append({"text": text, "kind": apart, "about": "" if a == b else about})
         rows.append({"name": names[entries[a].label], "cells": cells})
-    return {"heads": [(heads[entries[k].label], entries[k].label) for k in shown], "rows": rows}
+    return {"heads": [(names[entries[k].label], entries[k].label) for k in shown], "rows": rows}
 
 
 def _digits(ranking: Ranking, shown: list[int]) -> int:

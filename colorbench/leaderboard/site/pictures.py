@@ -22,7 +22,7 @@ def write_pictures(results: Results, out: Path, photos: list[str]) -> str | None
     """
     board = results.board
     entries = [board.entries[k] for _, _, rows in results.groups() for k in rows][:MOST_ENTRIES]
-    names, shown = short_names(board.entries, 60), []
+    names, shown = short_names(board.entries), []
     for name in photos:
         true = truth(board, name)
         made = {entry.label: prediction(entry, name) for entry in entries}

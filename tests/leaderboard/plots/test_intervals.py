@@ -1,8 +1,12 @@
 """Dots stand at the means, best on top, and bars cover the tiers."""
 
+from pathlib import Path
+
 import pytest
 
+from colorbench.leaderboard.entries import read_board, short_names
 from colorbench.leaderboard.plots.intervals import plot_intervals, plot_metrics, plot_tiers
+from colorbench.leaderboard.tiers import rank_board
 
 
 def dots(ax) -> list[tuple[float, float]]:
@@ -37,3 +41,16 @@ def test_bars_cover_the_tiers(results, draw):
     tiers = [tier for k in results.order() if (tier := results.primary.tier[k]) is not None]
     bars = [(bar.get_x() + 0.35, bar.get_x() + bar.get_width() - 0.35) for bar in ax.patches]
     assert bars == [pytest.approx(tier) for tier in tiers]
+
+
+@pytest.mark.usefixtures("unchecked")  # many records; the shape checks are the other tests' task
+@pytest.mark.parametrize("name", ["losses", "generators-64", "scenery-cpu", "ambiguity"])
+def test_no_two_entries_of_a_recorded_board_look_alike(name, draw):
+    """Each row has its whole short name, in lines of which none leaves the figure."""
+    results = rank_board(read_board(Path(__file__).parents[3] / "leaderboards" / name))
+    made = draw(plot_intervals, results, results.board.primary)
+    labels = made.axes[0].get_yticklabels()
+    shown = [label.get_text().replace("\n", "").replace(" ", "").removesuffix("(baseline)") for label in labels]
+    assert sorted(shown) == sorted(short_names(results.board.entries).values())
+    assert len(set(shown)) == len(shown)
+    assert min(label.get_window_extent().x0 for label in labels) >= 0

@@ -6,7 +6,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from colorbench.leaderboard.plots.style import figure, label_points, look, save, spread
+from colorbench.leaderboard.plots.style import figure, in_lines, label_points, look, rows_inches, save, spread
+
+
+@given(st.text("ab+- ", min_size=1), st.integers(2, 12))
+def test_a_name_in_lines_loses_no_letter(name, width):
+    lines = in_lines(name, width).split("\n")
+    assert "".join(lines).replace(" ", "") == name.replace(" ", "")
+    assert max(map(len, lines)) <= width
+
+
+def test_rows_are_higher_where_names_have_two_lines():
+    assert rows_inches(["a", "b"], 0.2) == 0.4
+    assert rows_inches(["a", "b\nc"], 0.2) > 0.5
 
 
 @settings(deadline=None)
