@@ -149,8 +149,9 @@
     return node;
   };
   function differences(lines, quality) {
-    const plot = element("against-chart"), width = Math.max(320, plot.clientWidth || 600), narrow = width < 560 || lines.some((line) => line.name.length > 30); // then names stand above
-    const left = narrow ? 4 : 210, row = narrow ? 36 : 22, height = row * lines.length + (narrow ? 60 : 46);
+    const plot = element("against-chart"), width = Math.max(320, plot.clientWidth || 600);
+    const names = Math.max(0, ...lines.map((line) => pen.measureText(line.name).width)), narrow = width < names + 350; // then names stand above
+    const left = narrow ? 4 : names + 8, row = narrow ? 36 : 22, height = row * lines.length + (narrow ? 60 : 46);
     plot.replaceChildren();
     plot.setAttribute("viewBox", `0 0 ${width} ${height}`);
     if (!lines.length) return;
