@@ -27,6 +27,7 @@ from colorbench.leaderboard.comparison import (
 )
 from colorbench.leaderboard.entries import Board
 from colorbench.leaderboard.table import arrow, csv, p_text, significant
+from colorbench.leaderboard.tiers import ALPHA
 from colorbench.plugins import load_plugins
 from colorbench.scoring import check_folder, first_device, score_folder
 
@@ -163,7 +164,7 @@ def _show_boards(a: Board, b: Board, metrics: list[str], asked: bool, out: Path 
             rows,
             title=f"{head}\nA: {printable(a.folder)}\nB: {printable(b.folder)}",
         )
-        apart = sum(p < 0.05 for _, _, p in pairs)
+        apart = sum(p < ALPHA for _, _, p in pairs)
         show(f"{apart} of {len(pairs)} entries could be told apart between the two boards by {metric}.")
         for remark in dict.fromkeys(one.remark for _, one, _ in pairs if one.remark):
             note(f"Remark: {remark}.")

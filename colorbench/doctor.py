@@ -10,7 +10,8 @@ from rich.text import Text
 
 from colorbench.console import loading, show_table
 
-_EXTRAS = {"torchmetrics": "torchmetrics", "pynvml": "gpu", "ray": "ray", "submitit": "slurm"}
+_EXTRAS = {"torchmetrics": "torchmetrics", "pynvml": "gpu", "pillow_heif": "heif", "ray": "ray", "submitit": "slurm"}
+_LEAST_FREE_BYTES = 2e9
 
 
 class Finding(NamedTuple):
@@ -96,5 +97,7 @@ def _cache() -> Finding:
         return Finding(
             "cache", "broken", f"{folder} is read-only; set COLORBENCH_CACHE to a folder that can be written"
         )
-    state = "ok" if free > 2e9 else "broken"
-    return Finding("cache", state, f"{folder}, {free / 1e9:.0f} GB free")
+    if free < _LEAST_FREE_BYTES:
+        cure = "make room, or set COLORBENCH_CACHE to a folder on another disk"
+        return Finding("cache", "broken", f"{folder}, only {free / 1e9:.1f} GB free; {cure}")
+    return Finding("cache", "ok", f"{folder}, {free / 1e9:.0f} GB free")

@@ -9,7 +9,7 @@ from rich.text import Text
 from colorbench.cell import Cell
 from colorbench.console import loading, note, notes, show, show_json, show_table
 from colorbench.errors import WrongUsage, mistyped
-from colorbench.files import REFERENCES
+from colorbench.files import REFERENCES, SUITE
 from colorbench.record import Record
 
 
@@ -112,7 +112,6 @@ def run_again(cell: Cell, source: str | None, folder: Path) -> Record:
 
     `source`: where the photos are; by default where the run itself found them.
     """
-    from colorbench.files import SUITE
     from colorbench.grid.plan import choose_table
     from colorbench.grid.retest import source_of
     from colorbench.suites.budget import with_steps

@@ -145,7 +145,7 @@ def _no_links(path: Path, folder: Path) -> None:
 def _costly(folder: Path, run: Run, badges: list[str], rescore, infer, rerun, seeds) -> list[str]:
     references = folder / REFERENCES
     held = (run.folder / PREDICTIONS).is_dir() and references.is_dir()
-    if not rescore or not held or run.record.status not in ("done",):
+    if not rescore or not held or run.record.status != "done":
         return []
     if problems := rescored(run, references):
         return problems
@@ -165,9 +165,14 @@ def _costly(folder: Path, run: Run, badges: list[str], rescore, infer, rerun, se
 
 def report(findings: list[Finding]) -> str:
     """The findings as Markdown, for a pull request or a terminal. Text from a submission is escaped."""
-    from colorbench.leaderboard.table import plain_markdown as _md
+    from colorbench.leaderboard.table import plain_markdown
 
     lines = ["| record | badges | remark |", "|---|---|---|"]
     for finding in findings:
-        lines.append(f"| {_md(finding.place)} | {', '.join(finding.badges) or 'none'} | {_md(finding.remark[:500])} |")
+        cells = [
+            plain_markdown(finding.place),
+            ", ".join(finding.badges) or "none",
+            plain_markdown(finding.remark[:500]),
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"

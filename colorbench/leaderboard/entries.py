@@ -52,6 +52,12 @@ class Run:
         path = self.folder / CURVE
         return read_curve(path) if plain_file(path) else []
 
+    def photo_score(self, metric: str, photo: str) -> float | None:
+        """The metric's value of one photo; None where the table has none."""
+        table = self.scores
+        known = table is not None and photo in table.index and metric in table.columns
+        return float(table.at[photo, metric]) if known else None
+
     @property
     def name(self) -> str:
         return f"{self.record.cell.recipe.label}/seed-{self.record.cell.seed}"

@@ -31,9 +31,9 @@ class Factors:
     left_out: tuple[str, ...]
 
 
-def factors(board: Board, metric: str | None = None) -> Factors | None:
-    """The factor view of a metric, or None below a 2 x 2 grid of trained entries."""
-    metric = metric or board.primary
+def factors(board: Board) -> Factors | None:
+    """The factor view of the primary metric, or None below a 2 x 2 grid of trained entries."""
+    metric = board.primary
     grid = _grid(board, metric)
     losses, generators = _complete(set(grid))
     if len(losses) < 2 or len(generators) < 2:

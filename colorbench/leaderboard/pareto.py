@@ -62,12 +62,12 @@ def pareto(
     return front
 
 
-def gray_normalized(board: Board, reference: str = REFERENCE_ROW):
+def gray_normalized(board: Board):
     """`(metrics, values)`: per entry and usable metric, 0 at gray and 1 at the reference row. None without those rows.
 
     A metric is usable when it has a direction and gray and reference differ in the right direction.
     """
-    gray, best = board.entry("gray"), board.entry(reference)
+    gray, best = board.entry("gray"), board.entry(REFERENCE_ROW)
     if gray is None or best is None:
         return None
     metrics, columns = [], []
@@ -81,11 +81,11 @@ def gray_normalized(board: Board, reference: str = REFERENCE_ROW):
     return (metrics, columns) if metrics else None
 
 
-def summary(board: Board, reference: str = REFERENCE_ROW) -> tuple[list[str], Float[np.ndarray, "n 2"]]:
+def summary(board: Board) -> tuple[list[str], Float[np.ndarray, "n 2"]]:
     """The metrics used, and each entry's interquartile mean over them with its standard deviation over seeds."""
     from scipy import stats
 
-    scaled = gray_normalized(board, reference)
+    scaled = gray_normalized(board)
     if scaled is None:
         return [], np.full((len(board.entries), 2), np.nan)
     metrics, columns = scaled

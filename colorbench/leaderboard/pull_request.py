@@ -10,8 +10,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
-
 from colorbench.leaderboard.checks import Finding, check, report
 from colorbench.leaderboard.entries import label_of, read_board
 from colorbench.leaderboard.untrusted import Refused, check_name
@@ -55,9 +53,9 @@ def review(repository: Path, changed: list[tuple[str, str]]) -> tuple[str, bool]
 
 def difference_table(folder: Path, changed: list[str]) -> str:
     """Markdown for a pull request: the changed entries beside the baselines and the leader, difference and interval."""
-    from colorbench.leaderboard.intervals import compare, sample
+    from colorbench.leaderboard.intervals import compare
     from colorbench.leaderboard.table import cell, heading, plain_markdown
-    from colorbench.leaderboard.tiers import photo_matrix, rank_board
+    from colorbench.leaderboard.tiers import board_sample, rank_board
 
     board = read_board(folder)
     results = rank_board(board)
@@ -66,11 +64,7 @@ def difference_table(folder: Path, changed: list[str]) -> str:
     leader = next((k for k in order if board.entries[k].kind == "trained" and k not in rows), None)
     beside = [k for k in order if board.entries[k].kind == "baseline"] + ([leader] if leader is not None else [])
     metric = board.primary
-    data = sample(
-        [entry.seed_values(metric) for entry in board.entries], photo_matrix(board, metric),
-        np.array([entry.fixed for entry in board.entries]),
-    )  # fmt: skip
-    pairs = compare(data)
+    pairs = compare(board_sample(board, metric))
     half = pairs.half_width()
     lines = [
         f"| entry | {plain_markdown(heading(board, metric))} | "

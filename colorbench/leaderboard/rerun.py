@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from colorbench.cell import Cell
+from colorbench.files import CHECKPOINT, PREDICTIONS
 from colorbench.leaderboard.entries import Board, Run, read_board
 from colorbench.leaderboard.untrusted import check_safetensors
 from colorbench.record import Record, Score
@@ -38,7 +39,7 @@ def rescored(run: Run, references: Path) -> list[str]:
         if score.value is not None and key in METRICS and METRICS[key].per_image
     }
     with tempfile.TemporaryDirectory() as parts:
-        frame, missing = score_in_parts(run.folder / "predictions", references, list(claims), Path(parts))
+        frame, missing = score_in_parts(run.folder / PREDICTIONS, references, list(claims), Path(parts))
     problems = []
     for key, (claimed, version) in claims.items():
         if version != METRICS[key].version:
@@ -57,7 +58,7 @@ def reinferred(run: Run, references: Path, infer: Infer) -> list[str]:
     """
     from colorbench.photo import decode_photo
 
-    checkpoint = run.folder / "checkpoint.safetensors"
+    checkpoint = run.folder / CHECKPOINT
     check_safetensors(checkpoint)
     names = sorted(path.stem for path in references.glob("*.png"))[:PHOTOS]
     made = infer(checkpoint, [decode_photo(references / f"{name}.png") for name in names])
@@ -65,7 +66,7 @@ def reinferred(run: Run, references: Path, infer: Infer) -> list[str]:
         return [f"the checkpoint gave {len(made)} pictures of {len(names)}"]
     worst, far = {}, []
     for name, picture in zip(names, made):
-        kept = decode_photo(run.folder / "predictions" / f"{name}.png")
+        kept = decode_photo(run.folder / PREDICTIONS / f"{name}.png")
         if picture.shape != kept.shape:
             return [f"{name}: the checkpoint gives {picture.shape[:2]}, stored is {kept.shape[:2]}"]
         away = np.abs(picture.astype(int) - kept.astype(int))

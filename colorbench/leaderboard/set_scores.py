@@ -8,14 +8,13 @@ look-up instead of a pass over the pictures.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from colorbench.leaderboard.entries import Board, Entry, Run
+from colorbench.leaderboard.entries import Board, Run
 from colorbench.metrics.fid import fid_of_grams, grams
 from colorbench.metrics.kid import kid_of_grams
 
@@ -66,7 +65,7 @@ def board_features(board: Board, embed: Callable[[Tensor], Tensor] | None = None
     """Features of every prediction and photo, `(features, truth)`, as `joint_resampling` takes them; needs all pictures.
 
     Args:
-        embed: `(n, 3, h, w)` RGB -> `(n, d)`; default: Inception, whose weights are then needed.
+        embed: uint8 RGB `(n, 3, h, w)` -> `(n, d)`; default: Inception, whose weights are then needed.
 
     Raises:
         WeightsMissing: without the Inception weights.
@@ -76,19 +75,20 @@ def board_features(board: Board, embed: Callable[[Tensor], Tensor] | None = None
     from colorbench.metrics.fid import inception_features
 
     embed, names = embed or inception_features, sorted(photo_names(board))
-    found = [[_run_features(entry, run, names, embed) for run in entry.runs] for entry in board.entries]
+    found = [[_run_features(run, names, embed) for run in entry.runs] for entry in board.entries]
     return found, _features([truth(board, name) for name in names], embed)
 
 
-def _run_features(entry: Entry, run: Run, names: list[str], embed) -> np.ndarray:
-    from colorbench.leaderboard.plots.pictures import prediction
+def _run_features(run: Run, names: list[str], embed) -> np.ndarray:
+    from colorbench.leaderboard.plots.pictures import run_prediction
 
-    pictures = [prediction(replace(entry, runs=(run,)), name) for name in names]
+    pictures = [run_prediction(run, name) for name in names]
     if any(picture is None for picture in pictures):
         raise ValueError(f"{run.name} kept no predictions: its set scores have no interval over photos")
     return _features(pictures, embed)
 
 
 def _features(pictures: list, embed) -> np.ndarray:
-    tensors = (torch.from_numpy(picture.transpose(2, 0, 1).copy())[None].float() / 255 for picture in pictures)
-    return np.concatenate([embed(rgb).numpy() for rgb in tensors])
+    from colorbench.leaderboard.plots.pictures import as_tensor
+
+    return np.concatenate([embed(as_tensor(picture)).numpy() for picture in pictures])

@@ -4,23 +4,23 @@ import torch
 
 from colorbench.leaderboard.entries import read_board
 from colorbench.leaderboard.intervals import compare, sample
-from colorbench.leaderboard.set_scores import _DISTANCES, _draws, board_features, joint_resampling
+from colorbench.leaderboard.set_scores import SEED, board_features, joint_resampling
 from colorbench.leaderboard.table import table
 from colorbench.leaderboard.tiers import rank_board
 from colorbench.record import Score, read_record, write_record
 
 
 def test_both_are_the_package_metrics_from_the_same_features():
-    """Under a draw that takes every photo once."""
+    """Of the photos that a draw takes."""
     from colorbench.metrics.fid import fid_of
     from colorbench.metrics.kid import kid_of
 
     rng = np.random.default_rng(0)
     x, y = rng.normal(0.2, 1, (60, 12)), rng.normal(0, 1.3, (60, 12))
-    picks = np.arange(60)[None]
+    picks = np.random.default_rng(SEED).integers(0, 60, (3, 60))
     for key, value in (("fid", fid_of), ("kid", kid_of)):
-        expected = value(torch.from_numpy(x), torch.from_numpy(y))
-        assert _draws(x, y, _DISTANCES[key], picks) == pytest.approx(expected, rel=1e-6)
+        expected = [value(torch.from_numpy(x[pick]), torch.from_numpy(y[pick])) for pick in picks]
+        assert joint_resampling([[x]], y, key, draws=3)[0] == pytest.approx(expected, rel=1e-6)
 
 
 def test_pairing_over_photos_sharpens_a_difference():
@@ -59,7 +59,7 @@ def test_a_boards_set_scores_get_intervals_over_photos(make_runs):
         fid = Score(value=1.0 + record.cell.seed, n=6, higher_is_better=False)
         write_record(record.model_copy(update={"scores": record.scores | {"fid": fid}}), path)
     board = read_board(folder)
-    features, truth = board_features(board, embed=lambda rgb: rgb.mean(dim=(2, 3)))
+    features, truth = board_features(board, embed=lambda rgb: rgb.float().mean(dim=(2, 3)))
     drawn = {"fid": joint_resampling(features, truth, "fid", draws=20)}
     assert set(table(rank_board(board))["fid_interval"]) == {"seeds", "none"}
     assert set(table(rank_board(board, drawn))["fid_interval"]) == {"seeds + photos", "photos"}

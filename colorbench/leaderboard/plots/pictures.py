@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from colorbench.files import PREDICTIONS, REFERENCES, bytes_sha256
-from colorbench.leaderboard.entries import Board, Entry, short_names
+from colorbench.leaderboard.entries import Board, Entry, Run, short_names
 from colorbench.leaderboard.pareto import truth_colorfulness
 from colorbench.leaderboard.plots.style import in_lines, save
 from colorbench.leaderboard.tiers import Results
@@ -48,14 +48,13 @@ def truth(board: Board, name: str) -> UInt8[np.ndarray, "h w 3"]:
 
 def prediction(entry: Entry, name: str) -> UInt8[np.ndarray, "h w 3"] | None:
     """The picture of the entry's first seed that has one."""
-    for run in entry.runs:
-        picture = _read(run.folder / PREDICTIONS / f"{name}.png")
-        if picture is not None:
-            return picture
-    return None
+    pictures = (run_prediction(run, name) for run in entry.runs)
+    return next((picture for picture in pictures if picture is not None), None)
 
 
-def _read(path: Path) -> UInt8[np.ndarray, "h w 3"] | None:
+def run_prediction(run: Run, name: str) -> UInt8[np.ndarray, "h w 3"] | None:
+    """The picture of one run; None where it was not kept or cannot be read."""
+    path = run.folder / PREDICTIONS / f"{name}.png"
     if not plain_file(path):
         return None
     try:
@@ -66,12 +65,16 @@ def _read(path: Path) -> UInt8[np.ndarray, "h w 3"] | None:
 
 def lab_of(picture: UInt8[np.ndarray, "h w 3"]):
     """CIE Lab of one uint8 picture, `(3, h, w)`."""
-    import torch
-
     from colorbench.color import rgb_to_lab
 
-    rgb = torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1)))[None].float() / 255
-    return rgb_to_lab(rgb)[0].numpy()
+    return rgb_to_lab(as_tensor(picture))[0].numpy()
+
+
+def as_tensor(picture: UInt8[np.ndarray, "h w 3"]):
+    """One picture as the package's functions take it: uint8 `(1, 3, h, w)`."""
+    import torch
+
+    return torch.from_numpy(picture.transpose(2, 0, 1).copy())[None]
 
 
 def gray_of(picture: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "h w 3"]:
@@ -93,12 +96,9 @@ def delta_e_of(pred: UInt8[np.ndarray, "h w 3"], target: UInt8[np.ndarray, "h w 
 
 def colorfulness_of(picture: UInt8[np.ndarray, "h w 3"]) -> float:
     """Hasler and Suesstrunk's M3 of one uint8 picture, by the package's metric."""
-    import torch
-
     from colorbench.metrics import colorfulness
 
-    rgb = torch.from_numpy(np.ascontiguousarray(picture.transpose(2, 0, 1)))[None].float() / 255
-    return float(colorfulness(rgb)[0])
+    return float(colorfulness(as_tensor(picture))[0])
 
 
 def reduced(picture: np.ndarray, most: int = MOST_SIDE) -> np.ndarray:

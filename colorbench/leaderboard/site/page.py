@@ -85,11 +85,11 @@ def json_text(facts):
 
 def data_uri(path: Path) -> str:
     """A PNG or SVG file as a data: address."""
-    kind = {".png": "image/png", ".svg": "image/svg+xml", ".jpg": "image/jpeg"}[path.suffix]
+    kind = {".png": "image/png", ".svg": "image/svg+xml"}[path.suffix]
     return f"data:{kind};base64,{base64.b64encode(path.read_bytes()).decode()}"
 
 
-def picture_uri(picture, quality: int = 92) -> str:
+def picture_uri(picture) -> str:
     """A uint8 picture as a data: address: PNG when it is small, JPEG when PNG would weigh the page down."""
     import io
 
@@ -97,7 +97,7 @@ def picture_uri(picture, quality: int = 92) -> str:
 
     file = io.BytesIO()
     small = picture.shape[0] * picture.shape[1] <= 128 * 128
-    Image.fromarray(picture).save(file, **({"format": "PNG"} if small else {"format": "JPEG", "quality": quality}))
+    Image.fromarray(picture).save(file, **({"format": "PNG"} if small else {"format": "JPEG", "quality": 92}))
     return f"data:image/{'png' if small else 'jpeg'};base64,{base64.b64encode(file.getvalue()).decode()}"
 
 
@@ -108,13 +108,3 @@ def budget_words(budget: Budget) -> str:
     ['400 steps', '8 reference seconds', '1e+15 flops']
     """
     return f"{budget.amount:.10g} {budget.kind.replace('-', ' ')}"
-
-
-def file_name(label: str) -> str:
-    """A label as part of a file name: nothing but letters, digits, `+`, `-` and `.`; never a path.
-
-    >>> file_name("../../etc/<passwd>")
-    'etc-passwd'
-    """
-    kept = re.sub(r"[^A-Za-z0-9.+-]+", "-", label)
-    return re.sub(r"\.{2,}", ".", kept).strip(".-")[:100] or "run"

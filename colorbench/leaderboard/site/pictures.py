@@ -5,7 +5,7 @@ from pathlib import Path
 from colorbench import __version__
 from colorbench.files import write_atomically
 from colorbench.leaderboard.entries import Entry, short_names
-from colorbench.leaderboard.plots.pictures import gray_of, prediction, reduced, truth
+from colorbench.leaderboard.plots.pictures import gray_of, prediction, reduced, run_prediction, truth
 from colorbench.leaderboard.site.page import asset, json_text, picture_uri, render
 from colorbench.leaderboard.table import heading, significant
 from colorbench.leaderboard.tiers import Results
@@ -50,10 +50,6 @@ def write_pictures(results: Results, out: Path, photos: list[str]) -> str | None
 
 def _score(results: Results, entry: Entry, name: str) -> str:
     """The primary metric of the picture that is shown, which is of the first seed that has one."""
-    run = next(
-        (run for run in entry.runs if prediction(Entry(entry.label, entry.kind, (run,)), name) is not None), None
-    )
-    table, metric = run.scores if run else None, results.board.primary
-    if table is None or name not in table.index or metric not in table.columns:
-        return ""
-    return significant(float(table.at[name, metric]), float("nan"))
+    run = next((run for run in entry.runs if run_prediction(run, name) is not None), None)
+    score = run.photo_score(results.board.primary, name) if run else None
+    return "" if score is None else significant(score, float("nan"))

@@ -6,12 +6,12 @@ from urllib.parse import quote
 import numpy as np
 
 from colorbench import __version__
-from colorbench.files import CURVE, RECORD, SCORES, write_atomically
+from colorbench.files import CURVE, RECORD, SCORES, slug, write_atomically
 from colorbench.leaderboard.entries import Board, Entry, Run
 from colorbench.leaderboard.plots.curves import loss_lines
-from colorbench.leaderboard.plots.pictures import gray_of, prediction, reduced, truth
+from colorbench.leaderboard.plots.pictures import gray_of, reduced, run_prediction, truth
 from colorbench.leaderboard.reproduce import code_of, command, papers
-from colorbench.leaderboard.site.page import asset, file_name, picture_uri, render
+from colorbench.leaderboard.site.page import asset, picture_uri, render
 from colorbench.leaderboard.table import heading, significant
 from colorbench.suites.step_table import find_table, name_of_table
 
@@ -22,16 +22,16 @@ def page_names(board: Board) -> dict[str, str]:
     taken: set[str] = set()
     for entry in board.entries:
         for run in entry.runs:
-            name = f"{file_name(entry.label)}-seed-{run.record.cell.seed}"
-            if name.lower() in taken:
+            name = f"{slug(entry.label)}-seed-{run.record.cell.seed}"
+            if name in taken:
                 name += f"-{run.sha256[:8]}"
-            taken.add(name.lower())
+            taken.add(name)
             names[run.sha256] = f"runs/{name}.html"
     return names
 
 
 def write_run_pages(
-    board: Board, out: Path, photos: list[str], badges: dict[str, list[str]], records: str | None = None, progress=None
+    board: Board, out: Path, photos: list[str], badges: dict[str, list[str]], records: str | None = None
 ) -> dict[str, str]:
     """All pages below `out/runs`, and their addresses by the sha256 of a record.
 
@@ -51,8 +51,6 @@ def write_run_pages(
                 board, entry, run, pairs, badges.get(run.sha256, []), _links(board, entry, run, names, records)
             )
             write_atomically(out / names[run.sha256], text.encode(), durable=False)
-            if progress:
-                progress()
     return names
 
 
@@ -75,7 +73,7 @@ def run_page(
 ) -> str:
     """The text of one page. `pairs`: photo id -> data addresses of gray input and truth."""
     record = run.record
-    shown = _photos(board, entry, run, pairs)
+    shown = _photos(board, run, pairs)
     return render(
         "run.html", scripts=[asset("run.js")] if shown else [], styles=[asset("style.css")], board=board,
         name=f"{entry.label} · seed {record.cell.seed}", badges=_badges(entry, run, badges), message=record.message,
@@ -96,13 +94,12 @@ def _badges(entry: Entry, run: Run, badges: list[str]) -> list[tuple[str, str]]:
     return marks + [("good", name) for name in badges]
 
 
-def _photos(board: Board, entry: Entry, run: Run, pairs: dict) -> list[dict]:
+def _photos(board: Board, run: Run, pairs: dict) -> list[dict]:
     found = []
-    one = Entry(entry.label, entry.kind, (run,))
     for number, (name, (gray, true)) in enumerate(pairs.items(), 1):  # as the page of pictures counts them
-        picture = prediction(one, name)
+        picture = run_prediction(run, name)
         if picture is not None:
-            score = _photo_score(board, run, name)
+            score = run.photo_score(board.primary, name)
             found.append(
                 {
                     "name": name,
@@ -110,17 +107,10 @@ def _photos(board: Board, entry: Entry, run: Run, pairs: dict) -> list[dict]:
                     "gray": gray,
                     "truth": true,
                     "prediction": picture_uri(reduced(picture)),
-                    "score": score,
+                    "score": "" if score is None else f"{heading(board, board.primary)} {_text(score)}",
                 }
             )
     return found
-
-
-def _photo_score(board: Board, run: Run, name: str) -> str:
-    table = run.scores
-    if table is None or name not in table.index or board.primary not in table.columns:
-        return ""
-    return f"{heading(board, board.primary)} {significant(float(table.at[name, board.primary]), float('nan'))}"
 
 
 def _scores(board: Board, run: Run) -> list[tuple]:
