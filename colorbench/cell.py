@@ -120,6 +120,15 @@ class Phases(Strict):
             raise ValueError("pretrain_share + critic_share must stay below 1, so that a joint phase is left")
         return self
 
+    def sizes(self, full_px: int) -> tuple[int, ...]:
+        """The sides of training pictures, each for an equal share of the budget; none is larger than `full_px`."""
+        return tuple(min(side, full_px) for side in self.sizes_px) or (full_px,)
+
+    def size_at(self, share: float, full_px: int) -> int:
+        """The side of training pictures at this share of the budget."""
+        sizes = self.sizes(full_px)
+        return sizes[min(len(sizes) - 1, int(share * len(sizes)))]
+
 
 class Recipe(Strict):
     """What is compared: a generator with its options, a head, a loss expression, an optimizer. Names and numbers only.

@@ -135,3 +135,10 @@ def test_the_plan_of_a_cell_is_not_written_nor_in_its_key():
     assert planned.model_dump_json() == plain.model_dump_json()
     with pytest.raises(ValidationError):
         Cell(**{**dict(plain), "steps": 0})
+
+
+def test_pictures_grow_through_equal_shares_of_the_budget():
+    growing = Phases(sizes_px=(16, 32, 64))
+    assert [growing.size_at(share, 64) for share in (0.0, 0.3, 0.34, 0.67, 1.0)] == [16, 16, 32, 64, 64]
+    assert growing.sizes(48) == (16, 32, 48)
+    assert Phases().sizes(48) == (48,)

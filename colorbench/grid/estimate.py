@@ -1,7 +1,7 @@
 """How long a planned run should take on this device: a few timed steps of each kind, remembered in the cache folder.
 
-For plans without a step table. Times are kept per device, thread count, version of torch and colorbench, and protocol. They
-include neither evaluation nor set-up.
+For plans without a step table. A recipe that trains on pictures of several sizes is timed at each of them. Times are kept per
+device, thread count, version of torch and colorbench, and protocol. They include neither evaluation nor set-up.
 """
 
 import gc
@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from multiprocessing import resource_tracker
 from pathlib import Path
+from typing import NamedTuple
 
 from colorbench.cell import Cell, canonical_json
 from colorbench.errors import one_line
@@ -22,11 +23,30 @@ from colorbench.files import bytes_sha256, write_atomically
 from colorbench.grid.fork_server import can_fork
 from colorbench.grid.plan import Plan
 from colorbench.plugins import load_plugins, loaded_files
-from colorbench.suites.step_table import Conditions, StepKind, kind_of
+from colorbench.suites.budget import steps_by_size
+from colorbench.suites.step_table import Conditions, kind_of
 
 STEPS = {"cuda": (5, 20), "cpu": (1, 2)}  # warm-up, timed
 LONGEST_SECONDS = 60.0
 """After so long no further kind is timed; the next call goes on."""
+
+
+class SizedStep(NamedTuple):
+    """A step to time: of this cell, on pictures of this side. The cell takes `count` of them."""
+
+    cell: Cell
+    side_px: int
+    count: int
+
+    @property
+    def key(self) -> str:
+        """Names it in the file of times."""
+        kind, full_px = kind_of(self.cell.recipe, self.cell.protocol).id, self.cell.protocol.size_px
+        return kind if self.side_px == full_px else f"{kind}-{self.side_px}px"
+
+    @property
+    def label(self) -> str:
+        return f"{self.cell.recipe.label} at {self.side_px} px"
 
 
 def estimate(
@@ -45,22 +65,30 @@ def estimate(
         on_kind: told `(label, done, all)` before each kind of step that is timed.
     """
     todo = {c.recipe.label: c for c in plan.todo if c.steps and c.recipe.label not in plan.expected_seconds}
-    kinds = {label: kind_of(cell.recipe, cell.protocol) for label, cell in todo.items()}
-    if not kinds:
+    if not todo:
         return plan, {}
+    steps = {label: _sized(cell, cell.steps or 0) for label, cell in todo.items()}
     path = _file(device, threads, plan)
     known, failed = _read(path), {}
-    wanted = {kind.id: (kind, todo[label]) for label, kind in kinds.items() if kind.id not in known}
+    wanted = {step.key: step for sized in steps.values() for step in sized if step.key not in known}
     end = time.monotonic() + LONGEST_SECONDS
-    while left := [pair for key, pair in wanted.items() if key not in known and key not in failed]:
+    while left := [step for key, step in wanted.items() if key not in known and key not in failed]:
         if time.monotonic() > end:
-            failed |= {kind.id: "not timed yet; the same command goes on" for kind, _ in left}
+            failed |= {step.key: "not timed yet; the same command goes on" for step in left}
             break
         _time(left, plan, device, threads, known, failed, end, lambda label: on_kind(label, len(known), len(wanted)))
         write_atomically(path, json.dumps(known, indent=1, sort_keys=True).encode(), durable=False)
-    seconds = {label: known[kind.id] * (todo[label].steps or 0) for label, kind in kinds.items() if kind.id in known}
-    reasons = {label: failed[kind.id] for label, kind in kinds.items() if kind.id in failed}
+    seconds, reasons = {}, {}
+    for label, sized in steps.items():
+        if missing := [step.key for step in sized if step.key in failed]:
+            reasons[label] = failed[missing[0]]
+        else:
+            seconds[label] = sum(known[step.key] * step.count for step in sized)
     return replace(plan, expected_seconds=plan.expected_seconds | seconds), reasons
+
+
+def _sized(cell: Cell, steps: int) -> list[SizedStep]:
+    return [SizedStep(cell, side, count) for side, count in (steps_by_size(cell, steps) or {}).items()]
 
 
 def _file(device: str, threads: int | None, plan: Plan) -> Path:
@@ -88,7 +116,7 @@ def _read(path: Path) -> dict[str, float]:
 
 
 def _time(
-    wanted: Sequence[tuple[StepKind, Cell]],
+    wanted: Sequence[SizedStep],
     plan: Plan,
     device: str,
     threads: int | None,
@@ -108,7 +136,7 @@ def _time(
     with _interrupts_are_ours():
         child.start()
     theirs.close()
-    at = wanted[0][0].id  # what it dies of, unless it says more
+    at = wanted[0].key  # what it dies of, unless it says more
     try:
         while True:
             what, key, content = ours.recv()
@@ -150,7 +178,7 @@ def _context():
     return context
 
 
-def _work(pipe, wanted: Sequence[tuple[StepKind, Cell]], settings: tuple, environment: dict[str, str]) -> None:
+def _work(pipe, wanted: Sequence[SizedStep], settings: tuple, environment: dict[str, str]) -> None:
     """In the process: kernels compiled as the protocol says, nothing is downloaded."""
     protocol, source, device, threads, plugins, seconds = settings
     os.environ.clear()  # the process that was forked has an older one
@@ -165,17 +193,17 @@ def _work(pipe, wanted: Sequence[tuple[StepKind, Cell]], settings: tuple, enviro
     load_plugins(plugins)
     photos, where, end = load_protocol_photos(protocol, source), torch.device(device), time.monotonic() + seconds
     warmup, timed = STEPS.get(where.type, STEPS["cpu"])
-    for kind, cell in wanted:
+    for step in wanted:
         if time.monotonic() > end:
             return
-        pipe.send(("begin", kind.id, kind.label))
+        pipe.send(("begin", step.key, step.label))
         try:
-            timer = StepTimer(cell, photos, where)
+            timer = StepTimer(step.cell, photos, where, step.side_px)
             try:
                 timer.warm_up(warmup)
-                pipe.send(("time", kind.id, timer.take(timed)))
+                pipe.send(("time", step.key, timer.take(timed)))
             finally:
                 timer.close()
         except Exception as error:  # missing weights, too little memory: the run says more
-            pipe.send(("failed", kind.id, one_line(error)[:200]))
+            pipe.send(("failed", step.key, one_line(error)[:200]))
         gc.collect()

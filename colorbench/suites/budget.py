@@ -8,6 +8,8 @@ about 15 %, which is why such a budget is marked provisional. Only `seconds` sta
 """
 
 import math
+from collections import Counter
+from statistics import fmean
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -69,7 +71,8 @@ def resolve_budget(recipe: Recipe, protocol: Protocol, table: StepTable | None =
         return Resolved(steps, provisional=row is None, seconds=steps * seconds)
     unit = {"steps": 1, "samples": protocol.batch}.get(budget.kind) or _flops_per_step(recipe, protocol)
     steps = max(1, int(budget.amount // unit))
-    return Resolved(steps, seconds=row.seconds * steps if row else None)
+    known = row is not None and not _grows(recipe, protocol)  # a table has steps at the full size alone
+    return Resolved(steps, seconds=row.seconds * steps if known else None)
 
 
 def with_steps(cell: Cell, table: StepTable | None = None) -> Cell:
@@ -80,18 +83,47 @@ def with_steps(cell: Cell, table: StepTable | None = None) -> Cell:
     return cell.model_copy(update={"steps": found.steps, "provisional": found.provisional})
 
 
-def count_step(recipe: Recipe, protocol: Protocol) -> "Arithmetic":
-    """The arithmetic of one training step of this recipe at its working size and the protocol's batch."""
+def count_step(recipe: Recipe, protocol: Protocol, side_px: int | None = None) -> "Arithmetic":
+    """The arithmetic of one training step of this recipe on pictures of this side; default the protocol's."""
     from colorbench.generators.build import recorded_options
     from colorbench.generators.flops import count_arithmetic
     from colorbench.generators.row import HEAD_CHANNELS
 
     options = recorded_options(recipe.generator, recipe.untrained.options)
-    size, channels = recipe.size_px or protocol.size_px, HEAD_CHANNELS[head_of(recipe)]
+    size, channels = recipe.size_px or side_px or protocol.size_px, HEAD_CHANNELS[head_of(recipe)]
     counted = count_arithmetic(recipe.generator, options, channels, size, protocol.batch)
-    if recipe.phases.plan != "joint" or recipe.phases.sizes_px:
+    if recipe.phases.plan != "joint":
         return counted._replace(flops=None, reason="its phases change what a step costs")
     return counted
+
+
+def count_flops(cell: Cell, steps: int) -> float | None:
+    """FLOPs of the first `steps` steps of a cell, forward and backward of its generator; None when they cannot be counted."""
+    shown = None if cell.is_baseline else steps_by_size(cell, steps)
+    if shown is None:
+        return None
+    total = 0
+    for side, count in shown.items():
+        flops = count_step(cell.recipe, cell.protocol, side).flops
+        if flops is None:
+            return None
+        total += count * flops
+    return float(total)
+
+
+def steps_by_size(cell: Cell, steps: int) -> dict[int, int] | None:
+    """How many of the first `steps` steps of a cell show pictures of each side; None when a clock decides that."""
+    phases, full_px = cell.recipe.phases, cell.protocol.size_px
+    if not _grows(cell.recipe, cell.protocol):
+        return {phases.sizes(full_px)[0]: steps}
+    if cell.steps is None:
+        return None
+    return Counter(phases.size_at(step / cell.steps, full_px) for step in range(steps))
+
+
+def _grows(recipe: Recipe, protocol: Protocol) -> bool:
+    """Whether training shows pictures of several sizes."""
+    return len(set(recipe.phases.sizes(protocol.size_px))) > 1
 
 
 def estimate_seconds(table: StepTable, kind: StepKind, activations: int | None, macs: int | None) -> float:
@@ -134,8 +166,12 @@ def _estimated_seconds(table: StepTable, recipe: Recipe, protocol: Protocol) -> 
     return estimate_seconds(table, kind_of(recipe, protocol), counted.activations, counted.macs)
 
 
-def _flops_per_step(recipe: Recipe, protocol: Protocol) -> int:
-    counted = count_step(recipe, protocol)
-    if not counted.flops:
-        raise ValueError(f"{recipe.label}: a flops budget needs the FLOPs of a step: {counted.reason}")
-    return counted.flops
+def _flops_per_step(recipe: Recipe, protocol: Protocol) -> float:
+    """The mean over the sizes of its pictures, which have equal shares of the steps."""
+    flops = []
+    for side in recipe.phases.sizes(protocol.size_px):
+        counted = count_step(recipe, protocol, side)
+        if not counted.flops:
+            raise ValueError(f"{recipe.label}: a flops budget needs the FLOPs of a step: {counted.reason}")
+        flops.append(counted.flops)
+    return fmean(flops)

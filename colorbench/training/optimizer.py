@@ -81,13 +81,6 @@ def phase_at(phases: Phases, share: float, has_critics: bool) -> str:
     return "critic" if share < phases.pretrain_share + phases.critic_share else "joint"
 
 
-def size_at(phases: Phases, share: float, full_px: int) -> int:
-    """The side of training pictures at this share of the budget: equal shares for each of `sizes_px`."""
-    if not phases.sizes_px:
-        return full_px
-    return min(full_px, phases.sizes_px[min(len(phases.sizes_px) - 1, int(share * len(phases.sizes_px)))])
-
-
 class Average:
     """Exponential moving average of parameters and buffers, in float32, with bias correction."""
 

@@ -19,7 +19,6 @@ from colorbench.losses import build_loss
 from colorbench.record import DataFacts, GeneratorFacts
 from colorbench.suites.step_table import head_of
 from colorbench.training.heads import Forward, build_network, unbuilt_network
-from colorbench.training.optimizer import size_at
 from colorbench.training.trainer import Trainer
 
 MOST_PHOTOS = 10_000  # for statistics, evenly spaced; beyond them the estimate does not move
@@ -78,7 +77,7 @@ class Loaders:
 
     def _loader(self, share: float, seed: int) -> PhotoLoader:
         protocol = self.cell.protocol
-        size = size_at(self.cell.recipe.phases, share, protocol.size_px)
+        size = self.cell.recipe.phases.size_at(share, protocol.size_px)
         if (size, seed) not in self._open:
             self._open[size, seed] = PhotoLoader(
                 self.train, self.device, protocol.batch, seed, crop_px=size, flip=protocol.flip,

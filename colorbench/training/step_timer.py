@@ -1,7 +1,7 @@
 """StepTimer: build one recipe on the device and time its steps, as `colorbench calibrate` does.
 
 A step is the step of the training loop: photos that lie on the device, crops and flips, forward, backward, optimizer,
-critics. Its share of the budget is 1: all parts of the loss, the full size, and a learning rate that moves no weight.
+critics. Its share of the budget is 1: all parts of the loss, and a learning rate that moves no weight.
 """
 
 import time
@@ -13,7 +13,6 @@ from colorbench.cell import Cell
 from colorbench.data import PhotoLoader, Photos
 from colorbench.tensors import Float32, float32_on_gpu
 from colorbench.training.device import Watch
-from colorbench.training.optimizer import size_at
 from colorbench.training.setup import build_trainer
 
 _SHARE = 1.0
@@ -26,9 +25,10 @@ class StepTimer:
         cell: what to train; its seed decides weights and photos.
         photos: the suite's.
         device: where.
+        side_px: of the pictures; default the protocol's.
     """
 
-    def __init__(self, cell: Cell, photos: Photos, device: torch.device):
+    def __init__(self, cell: Cell, photos: Photos, device: torch.device, side_px: int | None = None):
         self.device, protocol = device, cell.protocol
         self.float32: Float32 = protocol.float32
         self.watch = Watch(device)
@@ -36,7 +36,7 @@ class StepTimer:
         self.trainer = build_trainer(cell, photos, device)
         self.own_bytes = _allocated(device) - before
         seeds = (0, 1) if self.trainer.objective.needs == "unpaired" else (0,)
-        side = size_at(cell.recipe.phases, _SHARE, protocol.size_px)
+        side = side_px or protocol.size_px
         self.loaders = [
             PhotoLoader(photos.train, device, protocol.batch, seed, crop_px=side, flip=protocol.flip, resident=True)
             for seed in seeds

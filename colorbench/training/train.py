@@ -15,10 +15,9 @@ from colorbench.cell import Cell
 from colorbench.data import Photos, load_protocol_photos
 from colorbench.features import WeightsMissing
 from colorbench.files import CHECKPOINT, RECORD, TRAINING_STATE
-from colorbench.generators.flops import Arithmetic
 from colorbench.plugins import load_plugins, loaded_files
 from colorbench.record import Environment, GeneratorFacts, Record, Score, Spent, Status, read_record, write_record
-from colorbench.suites.budget import count_step, with_steps
+from colorbench.suites.budget import count_flops, count_step, with_steps
 from colorbench.suites.step_table import head_of
 from colorbench.tensors import float32_on_gpu
 from colorbench.training.checkpoint import load_state, save_weights
@@ -253,16 +252,15 @@ class _Run:
         if self.model is not None:
             extra = {"head": head_of(self.cell.recipe), "version": "1"}
             files[CHECKPOINT] = save_weights(self.folder, self.model.state_dict(), self.cell, extra)
-        counted = Arithmetic() if self.cell.is_baseline else count_step(self.cell.recipe, self.cell.protocol)
         evaluation_seconds = time.monotonic() - began
         record = Record(
             key=self.cell.key,
             cell=self.cell,
             status=status,
             message=message[:4000],
-            generator=self._generator_facts(counted.macs),
+            generator=self._generator_facts(),
             data=data_facts(self.cell, self.photos),
-            spent=self._spent(steps, costs, counted.flops),
+            spent=self._spent(steps, costs),
             cost=costs.as_cost(evaluation_seconds=evaluation_seconds, setup_seconds=setup_seconds),
             environment=self.environment,
             attempts=costs.as_attempts(),
@@ -279,13 +277,14 @@ class _Run:
         found = evaluate(predict, test, self.metrics, batch=batch, device=self.device)
         return found.scores, save_evaluation(self.folder, found, test)
 
-    def _generator_facts(self, macs: int | None) -> GeneratorFacts:
-        model = self.model
-        if model is None and not self.cell.is_baseline:
-            model = unbuilt_generator(self.cell.recipe)
-        return generator_facts(self.cell.recipe, model, macs)
+    def _generator_facts(self) -> GeneratorFacts:
+        recipe = self.cell.recipe
+        if self.cell.is_baseline:
+            return generator_facts(recipe, None)
+        model = unbuilt_generator(recipe) if self.model is None else self.model
+        return generator_facts(recipe, model, count_step(recipe, self.cell.protocol).macs)
 
-    def _spent(self, steps: int, costs: Costs, flops_per_step: int | None) -> Spent:
+    def _spent(self, steps: int, costs: Costs) -> Spent:
         protocol = self.cell.protocol
         return Spent(
             kind=protocol.budget.kind,
@@ -295,7 +294,7 @@ class _Run:
             planned_steps=self.cell.steps,
             images=steps * protocol.batch,
             micro_batch=costs.micro_batch,
-            model_flops=None if flops_per_step is None else float(steps * flops_per_step),
+            model_flops=count_flops(self.cell, steps),
         )
 
 

@@ -1,14 +1,18 @@
 """Expected times on this device, and that they are remembered."""
 
+import json
+
 import pytest
 
-from colorbench.cell import Budget, Recipe
+from colorbench.cell import Budget, Phases, Recipe
 from colorbench.generators import GENERATORS
 from colorbench.grid.estimate import estimate
 from colorbench.grid.plan import plan_run
 from colorbench.grid.run import adopt
 from colorbench.plugins import load_plugins
+from colorbench.suites.step_table import kind_of
 from tests.grid.test_run import UNET, tiny_suite
+from tests.training.cells import small_protocol
 
 
 @pytest.fixture(autouse=True)
@@ -31,6 +35,17 @@ def test_a_few_steps_are_timed_once(tmp_path, cache):
     again, _ = estimate(plan, "cpu", 1, on_kind=lambda *_: pytest.fail("timed again"))
     assert again.expected_seconds == timed.expected_seconds
     assert not (tmp_path / "out").exists()
+
+
+def test_steps_on_smaller_pictures_are_timed_apart(tmp_path, cache):
+    recipe = Recipe(generator="unet", loss="l1", options=UNET, phases=Phases(sizes_px=(16, 16, 32)))
+    suite = tiny_suite(recipes=(recipe,), protocol=small_protocol(size_px=32, budget=Budget.parse("6steps")))
+    timed, _ = estimate(plan_run(suite, out=tmp_path / "out"), "cpu", 1)
+    [file] = (cache / "step-times").glob("*.json")
+    full = kind_of(recipe, suite.protocol).id
+    times = json.loads(file.read_text())
+    assert times.keys() == {full, f"{full}-16px"}
+    assert timed.expected_seconds["unet+l1"] == pytest.approx(4 * times[f"{full}-16px"] + 2 * times[full])
 
 
 def test_what_cannot_be_timed_says_why(tmp_path, monkeypatch):

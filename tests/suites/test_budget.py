@@ -5,7 +5,15 @@ import pytest
 from colorbench.cell import Budget, Cell, Phases, Recipe
 from colorbench.generators import GENERATORS
 from colorbench.generators.row import GeneratorRow
-from colorbench.suites.budget import Resolved, count_step, estimate_seconds, resolve_budget, with_steps
+from colorbench.suites.budget import (
+    Resolved,
+    count_flops,
+    count_step,
+    estimate_seconds,
+    resolve_budget,
+    steps_by_size,
+    with_steps,
+)
 from colorbench.suites.step_table import Failure, StepKind, StepRow, kind_of
 from tests.generators.test_flops import Stubborn
 from tests.suites.test_step_table import protocol, row, table
@@ -54,6 +62,34 @@ def test_the_arithmetic_follows_head_and_phases():
     assert counted.flops is None
     assert counted.macs == count_step(UNET, protocol()).macs
     assert "phases" in counted.reason
+
+
+GROWING = UNET.model_copy(update={"phases": Phases(sizes_px=(16, 16, 64))})  # of 64 px
+
+
+def growing_cell(steps: int | None) -> Cell:
+    size = protocol(size_px=64, budget=Budget.parse("9steps"))
+    return Cell(suite="x", protocol=size, recipe=GROWING, seed=0, data_hash="0" * 64, steps=steps)
+
+
+def test_steps_on_smaller_pictures_cost_less():
+    cell = growing_cell(9)
+    small, full = (count_step(GROWING, cell.protocol, side).flops for side in (16, 64))
+    assert full == count_step(GROWING, cell.protocol).flops > 10 * small
+    assert steps_by_size(cell, 9) == {16: 6, 64: 3}
+    assert steps_by_size(cell, 7) == {16: 6, 64: 1}  # it ended early
+    assert count_flops(cell, 9) == 6 * small + 3 * full
+    assert count_flops(growing_cell(None), 9) is None  # a clock decides how many are small
+    fixed = cell.model_copy(update={"recipe": GROWING.model_copy(update={"size_px": 64})})
+    assert count_flops(fixed, 9) == 9 * full  # the generator sees every picture at one size
+
+
+def test_budgets_of_a_recipe_whose_pictures_grow():
+    cell = growing_cell(None)
+    flops = cell.protocol.model_copy(update={"budget": Budget(kind="flops", amount=count_flops(growing_cell(9), 9))})
+    assert resolve_budget(GROWING, flops).steps == 9
+    full = table(row(**kind_of(GROWING, cell.protocol).model_dump(), seconds=1.0))
+    assert resolve_budget(GROWING, cell.protocol, full) == Resolved(9)  # the table has no step on smaller pictures
 
 
 def test_a_cell_is_given_its_steps_once():

@@ -6,6 +6,7 @@ import pytest
 
 from colorbench.cell import Budget, Optimizer, Phases, Recipe
 from colorbench.files import TRAINING_STATE
+from colorbench.suites.budget import count_step
 from colorbench.training.train import train
 from tests.training.cells import small_cell
 
@@ -88,3 +89,5 @@ def test_pictures_grow_with_the_budget(tmp_path):
     )  # fmt: skip
     record = train(small_cell(recipe=recipe, size_px=32), tmp_path, metrics=METRICS)
     assert (record.status, record.spent.steps) == ("done", 4)
+    small, large = (count_step(recipe, record.cell.protocol, side).flops for side in (16, 32))
+    assert record.spent.model_flops == 2 * small + 2 * large

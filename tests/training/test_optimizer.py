@@ -11,7 +11,6 @@ from colorbench.training.optimizer import (
     load_optimizer,
     phase_at,
     rate,
-    size_at,
 )
 
 
@@ -96,5 +95,3 @@ def test_phases():
         "generator", "generator", "critic", "critic", "joint"
     ]  # fmt: skip
     assert phase_at(plan, 0.0, False) == "joint"
-    sizes = Phases(sizes_px=(16, 32, 64))
-    assert [size_at(sizes, share, 64) for share in (0.0, 0.3, 0.34, 0.67, 1.0)] == [16, 16, 32, 64, 64]

@@ -20,6 +20,14 @@ def test_steps_are_taken_and_no_weight_moves(loss, loaders):
     assert timer.warm_up(1) is None  # a CPU has no meter of memory
     assert 0 < timer.take(2) < 60
     assert timer.trainer.step_count == 3
-    assert len(timer.loaders) == loaders
+    assert [loader.batch_at(0).shape[-1] for loader in timer.loaders] == [16] * loaders
     torch.testing.assert_close([parameter.detach() for parameter in trained], before, rtol=0, atol=0)
+    timer.close()
+
+
+def test_steps_on_smaller_pictures():
+    cell = small_cell(size_px=32)
+    timer = StepTimer(cell, load_protocol_photos(cell.protocol), CPU, side_px=16)
+    assert timer.loaders[0].batch_at(0).shape == (4, 3, 16, 16)
+    assert timer.take(1) > 0
     timer.close()
