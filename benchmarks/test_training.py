@@ -44,7 +44,7 @@ def first(self, *arguments):
     print(began, time.time(), flush=True)
     os._exit(0)
 Trainer.step = first
-worker.main(Path(sys.argv[1]), follow_parent=False)
+worker.main(Path(sys.argv[1]))
 """
 
 

@@ -26,6 +26,7 @@ from colorbench.grid.supervisor import OnEvent, Tracker, last_line, saved_step
 from colorbench.grid.worker import Job
 
 MEMORY_RETRIES = 2  # by Ray, after its monitor ended a task because the machine ran out of memory
+PATIENCE_SECONDS = 15.0  # how long the cluster's head may be silent before it counts as gone
 LEAST_WINDOW = 64  # tasks under way at least, so that a cluster that grows on demand has a reason to
 _DRIVER = [sys.executable, "-m", "colorbench.grid.ray_driver"]
 _QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
@@ -39,7 +40,6 @@ class RayExecutor:
         device: `cuda` (a GPU per cell), `cpu`, or None: GPUs when the cluster has any.
         address: of the cluster; default RAY_ADDRESS, else a cluster of this machine, else a new one for this run.
         cpus: CPUs per cell; a cell on the CPU computes with as many threads.
-        patience_seconds: how long the cluster's head may be silent before it counts as gone.
     """
 
     def __init__(
@@ -49,17 +49,16 @@ class RayExecutor:
         device: str | None = None,
         address: str | None = None,
         cpus: int = 1,
-        patience_seconds: float | int = 15.0,
     ):
         if importlib.util.find_spec("ray") is None:
             raise RuntimeError("the ray executor needs ray: pip install 'colorbench[ray]'")
         check_device(device, numbered=False)
-        self.environment, self.device, self.address = environment_elsewhere(environment or {}), device, address
-        self.cpus, self.patience_seconds = cpus, patience_seconds
+        self.environment, self.device = environment_elsewhere(environment or {}), device
+        self.address, self.cpus = address, cpus
 
     def execute(self, jobs: Sequence[Job], on_event: OnEvent = lambda event: None) -> list[str]:
         """Run all jobs; return the problems, one message each. KeyboardInterrupt ends the tasks; their workers save."""
-        settings = {"address": self.address, "cpus": self.cpus, "patience_seconds": self.patience_seconds}
+        settings = {"address": self.address, "cpus": self.cpus, "patience_seconds": PATIENCE_SECONDS}
         with _Driver(settings | {"environment": self.environment}) as driver:
             tasks = _Tasks(self, driver, jobs, on_event)
             try:

@@ -26,6 +26,7 @@ from colorbench.record import Status
 MOST_DEATHS = 3
 GRACE_SECONDS = 60.0  # for set-up and evaluation, beyond the suite's time for training
 BUSY_SECONDS = 30.0  # how long a cell that another process holds is waited for
+_SAVING_SECONDS = 60.0  # for workers that are asked to save and end
 _POLL_SECONDS = 0.05
 _LOOK_SECONDS = 0.5  # between two looks at progress files, which are not written more often
 
@@ -91,9 +92,9 @@ class Tracker:
         for folder in self._started:
             self.tell(Event("stop", self.jobs[folder]))
 
-    def wait_until_saved(self, seconds: float | int = 30.0) -> None:
+    def wait_until_saved(self) -> None:
         """After their engine is gone, workers notice and save: wait for those that this machine can see."""
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + _SAVING_SECONDS
         while time.monotonic() < deadline and any(is_held(folder) for folder in self.jobs):
             time.sleep(0.2)
 
@@ -169,9 +170,9 @@ class Supervisor:
             raise
         return self.tracker.problems
 
-    def stop(self, seconds: float | int = 60.0) -> None:
+    def stop(self) -> None:
         """Ask all workers to save and end, and wait for them; kill those that do not end in time."""
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + _SAVING_SECONDS
         for task in self.running:
             task.process.terminate()
         self.tracker.tell_stop()

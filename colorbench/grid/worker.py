@@ -97,14 +97,9 @@ def read_job(folder: Path) -> Job:
     return Job(folder=folder, **facts | {"cell": Cell.model_validate(facts["cell"] | plan)})
 
 
-def main(folder: Path, follow_parent: bool = True) -> int:
-    """Run the job; returns the exit status.
-
-    Args:
-        folder: of the cell.
-        follow_parent: stop (with a checkpoint) when the process that started this one is gone.
-    """
-    stop = _Stop(follow_parent)
+def main(folder: Path) -> int:
+    """Run the job of a cell's folder; return the exit status."""
+    stop = _Stop()
     job = read_job(folder)
     try:
         if job.rescore or job.retest:  # which keep nothing half done
@@ -205,12 +200,14 @@ def _made_again(job: Job, record: Record) -> bool:
 
 
 class _Stop:
-    """True after SIGINT or SIGTERM, or when the parent is gone. A second signal ends at once, as does the first if asked to."""
+    """True after SIGINT or SIGTERM, or when the process that started this one is gone: then the cell saves and ends.
 
-    def __init__(self, follow_parent: bool):
-        self.asked, self.at_once, self.parent = False, False, None
-        if follow_parent:  # the parent may be gone already
-            self.parent = int(os.environ.get(PARENT_VARIABLE, os.getppid()))
+    A second signal ends it at once; after `end_at_once` so does the first.
+    """
+
+    def __init__(self):
+        self.asked, self.at_once = False, False
+        self.parent = int(os.environ.get(PARENT_VARIABLE, os.getppid()))  # by its variable: it may be gone already
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self._ask)
         signal.signal(signal.SIGUSR2, signal.SIG_IGN)  # Slurm sends it to all of a job; its supervisor answers
@@ -226,7 +223,7 @@ class _Stop:
             raise KeyboardInterrupt
 
     def __call__(self) -> bool:
-        return self.asked or (self.parent is not None and os.getppid() != self.parent)
+        return self.asked or os.getppid() != self.parent
 
 
 if __name__ == "__main__":

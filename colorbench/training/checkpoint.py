@@ -61,12 +61,12 @@ def load_state(folder: Path, cell: Cell) -> SavedState | None:
     return SavedState(state["trainer"], Costs(**state["costs"]))
 
 
-def save_weights(folder: Path, state_dict: dict[str, Tensor], cell: Cell, extra: dict[str, str]) -> str:
+def save_weights(folder: Path, state_dict: dict[str, Tensor], cell: Cell, head: str) -> str:
     """Write `checkpoint.safetensors`; returns its sha256."""
     from safetensors.torch import save
 
     tensors = {key: value.detach().cpu().contiguous() for key, value in state_dict.items()}
-    facts = {"cell": cell.model_dump(mode="json"), **extra}
+    facts = {"cell": cell.model_dump(mode="json"), "head": head, "version": "1"}
     metadata = {"colorbench": canonical_json(facts)}  # one key: safetensors writes several in random order
     content = save(_untied(tensors), metadata)
     write_atomically(folder / CHECKPOINT, content)

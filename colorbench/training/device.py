@@ -140,7 +140,7 @@ def nvml_handle(device: torch.device) -> Any | None:
         return None
 
 
-def is_exclusive(handle: Any, pid: int | None = None) -> bool | None:
+def is_exclusive(handle: Any) -> bool | None:
     """Whether no other process computes on the device.
 
     In a container process ids may be those of the host; then one single process is taken for this one.
@@ -151,7 +151,7 @@ def is_exclusive(handle: Any, pid: int | None = None) -> bool | None:
         pids = {process.pid for process in pynvml.nvmlDeviceGetComputeRunningProcesses(handle)}
     except Exception:
         return None
-    return len(pids - {os.getpid() if pid is None else pid}) == 0 or len(pids) == 1
+    return len(pids - {os.getpid()}) == 0 or len(pids) == 1
 
 
 def is_throttled(handle: Any) -> bool | None:

@@ -28,6 +28,8 @@ from colorbench.training.heads import Forward, with_true_lightness
 if TYPE_CHECKING:
     import pandas
 
+_SAMPLES = 4  # rows of samples.png
+
 Predict = Callable[[Batch, list[int]], Output]
 """A batch of photos and their rows in the set -> the prediction."""
 
@@ -140,27 +142,16 @@ def rate_predictions(
     *,
     batch: int = 16,
     device: torch.device | str = "cpu",
-    references=None,
 ) -> Evaluation:
-    """Scores of predictions that exist already, in the order of the photos.
-
-    `references`: what `prepare_references` gave; many predictions of the same photos then share its work.
-    """
+    """Scores of predictions that exist already, in the order of the photos."""
     from colorbench.metrics import METRICS, score
+    from colorbench.metrics.references import References
 
-    if references is None:
-        references = prepare_references(photos, batch=batch, device=device)
+    references = References(torch.from_numpy(np.array(photos.pixels)), batch=batch, device=device)
     frame = score(predictions, references, list(metrics))
     frame.index = list(photos.ids)
     color_only = photos.color_only
     return Evaluation(predictions, frame, {key: _score(frame, METRICS[key], color_only) for key in metrics})
-
-
-def prepare_references(photos: PhotoSet, *, batch: int, device: torch.device | str = "cpu"):
-    """The true photos as the metrics want them: `colorbench.metrics.references.References`."""
-    from colorbench.metrics.references import References
-
-    return References(torch.from_numpy(np.array(photos.pixels)), batch=batch, device=device)
 
 
 def to_uint8(rgb: Rgb) -> Rgb8:
@@ -214,12 +205,12 @@ def save_pictures(folder: Path, pictures: Rgb8, names: Sequence[str]) -> str:
     return pictures_sha256(written())
 
 
-def save_samples(folder: Path, evaluation: Evaluation, photos: PhotoSet, count: int = 4) -> None:
-    """`samples.png`: gray | prediction | truth, one row per photo."""
+def save_samples(folder: Path, evaluation: Evaluation, photos: PhotoSet) -> None:
+    """`samples.png`: gray | prediction | truth, one row for each of the first photos."""
     from PIL import Image
 
     rows = []
-    for row in range(min(count, len(photos))):
+    for row in range(min(_SAMPLES, len(photos))):
         truth = torch.from_numpy(np.array(photos.pixels[row : row + 1]))
         batch = Batch.from_rgb(truth)
         gray = to_uint8(Output.from_ab(torch.zeros_like(batch.ab), batch.lightness).rgb)

@@ -93,7 +93,6 @@ def retest_cell(
     *,
     mean_ab: Tensor | None = None,
     device: torch.device | str = "cpu",
-    references=None,
     about: str = "",
 ) -> Record:
     """Test a record's generator or baseline on other photos, and write everything into `folder`, `record.json` last.
@@ -105,7 +104,6 @@ def retest_cell(
         trained: the folder with its `checkpoint.safetensors`.
         cell: the retest, `retest_of` the record's cell.
         mean_ab: of the photos that the board trains on, for baselines that ask for it.
-        references: `prepare_references` of the photos, shared by many cells.
         about: a remark for the record.
 
     Raises:
@@ -114,9 +112,7 @@ def retest_cell(
     began = time.monotonic()
     predict = _predict(record, trained, cell, photos, mean_ab, torch.device(device))
     predictions = predict_all(predict, photos, batch=cell.protocol.eval_batch, device=torch.device(device))
-    found = rate_predictions(
-        predictions, photos, metrics, batch=cell.protocol.eval_batch, device=device, references=references
-    )
+    found = rate_predictions(predictions, photos, metrics, batch=cell.protocol.eval_batch, device=device)
     supersedes = _put_aside(folder)
     kept = {name: digest for name, digest in record.files.items() if name == CHECKPOINT}
     files = save_evaluation(folder, found, photos) | kept

@@ -10,19 +10,21 @@ from typing import TextIO
 from colorbench.files import CURVE, PROGRESS, write_atomically
 from colorbench.record import Attempt, Cost
 
+TELL_SECONDS = 0.5  # between two reports of progress in one phase
+
 
 class RunLog:
-    """Writes the curve, one JSON line per entry, and the progress, a small file rewritten at most every half second."""
+    """Writes the curve, one JSON line per entry, and the progress, a small file that is replaced now and then."""
 
-    def __init__(self, folder: Path, every_seconds: float = 0.5):
-        self.folder, self.every_seconds = folder, every_seconds
+    def __init__(self, folder: Path):
+        self.folder = folder
         self._told, self._phase = 0.0, ""
         self._curve: TextIO | None = None
 
     def tell(self, phase: str, share: float = 0.0, **facts: float | int | str | None) -> None:
         """Report the phase and the share of the budget that is used. The file is not fsynced: losing it does no harm."""
         now = time.monotonic()
-        if phase == self._phase and now - self._told < self.every_seconds:
+        if phase == self._phase and now - self._told < TELL_SECONDS:
             return
         self._told, self._phase = now, phase
         told = {"phase": phase, "share": round(share, 4), "pid": os.getpid(), "time": time.time(), **facts}

@@ -250,8 +250,8 @@ class _Run:
             self.log.tell("evaluation", 1.0)
             scores, files = self._evaluate(predict)
         if self.model is not None:
-            extra = {"head": head_of(self.cell.recipe), "version": "1"}
-            files[CHECKPOINT] = save_weights(self.folder, self.model.state_dict(), self.cell, extra)
+            head = head_of(self.cell.recipe)
+            files[CHECKPOINT] = save_weights(self.folder, self.model.state_dict(), self.cell, head)
         evaluation_seconds = time.monotonic() - began
         record = Record(
             key=self.cell.key,

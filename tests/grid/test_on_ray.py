@@ -103,8 +103,9 @@ def _own_address() -> str:
 
 @pytest.mark.timeout(900)
 @needs_ray
-def test_a_worker_and_then_the_head_are_killed(kills_suite, undisturbed, tmp_path, cluster, spawn):
+def test_a_worker_and_then_the_head_are_killed(kills_suite, undisturbed, tmp_path, cluster, spawn, monkeypatch):
     """The ray worker of the cell is killed: ray sends it again, it resumes. Then the head is; another executor finishes."""
+    monkeypatch.setattr("colorbench.grid.on_ray.PATIENCE_SECONDS", 2.0)
     killed = []
 
     def disturb():
@@ -118,7 +119,7 @@ def test_a_worker_and_then_the_head_are_killed(kills_suite, undisturbed, tmp_pat
         return len(killed) == 2
 
     options = {"checkpoint_seconds": 0.05, "build": False, "out": tmp_path}
-    executor = RayExecutor(address=cluster.address, device="cpu", patience_seconds=2.0)
+    executor = RayExecutor(address=cluster.address, device="cpu")
     with meanwhile(disturb):
         report = run(kills_suite, executor=executor, **options)
     assert len(killed) == 2, report.problems

@@ -117,7 +117,7 @@ class Workers:
             job.write()
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr("signal.signal", lambda number, handler: None)
-                assert main(job.folder, follow_parent=False) == DONE
+                assert main(job.folder) == DONE
         return []
 
 
@@ -156,9 +156,9 @@ def test_a_failure_never_replaces_a_record(copied, capsys, monkeypatch):
     record = read_record(folder / RECORD)
     job = replace(read_job(folder), folder=folder, fail=("crash", "it died"))
     job.write()
-    assert main(folder, follow_parent=False) == DONE
+    assert main(folder) == DONE
     flip(folder / CHECKPOINT)
-    assert main(folder, follow_parent=False) == PROBLEM
+    assert main(folder) == PROBLEM
     assert "the record stays: it died" in capsys.readouterr().err
     assert read_record(folder / RECORD) == record
 

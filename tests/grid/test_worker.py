@@ -32,30 +32,30 @@ def written(folder, cell, **more) -> Job:
 
 def test_a_cell_is_trained_and_then_left_alone(tmp_path):
     job = written(tmp_path, small_cell().model_copy(update={"steps": 4}))
-    assert main(job.folder, follow_parent=False) == DONE
+    assert main(job.folder) == DONE
     before = (job.folder / RECORD).read_bytes()
     assert read_record(job.folder / RECORD).spent.steps == 4
-    assert main(job.folder, follow_parent=False) == DONE
+    assert main(job.folder) == DONE
     assert (job.folder / RECORD).read_bytes() == before
 
 
 def test_a_cell_of_another_process_is_busy(tmp_path, capsys):
     job = written(tmp_path, small_cell())
     with hold(job.folder):
-        assert main(job.folder, follow_parent=False) == BUSY
+        assert main(job.folder) == BUSY
     assert "is being run by another process" in capsys.readouterr().err
 
 
 def test_what_is_not_the_recipes_fault_is_a_problem_and_no_record(tmp_path, capsys):
     job = written(tmp_path, small_cell(dataset="folder", fit="crop"), source=str(tmp_path / "nowhere"))
-    assert main(job.folder, follow_parent=False) == PROBLEM
+    assert main(job.folder) == PROBLEM
     assert "no such folder of pictures" in capsys.readouterr().err.splitlines()[-1]
     assert not (job.folder / RECORD).exists()
 
 
 def test_a_recipes_failure_is_a_record(tmp_path):
     job = written(tmp_path, small_cell(), fail=("timeout", "the process did not end in time and was killed"))
-    assert main(job.folder, follow_parent=False) == DONE
+    assert main(job.folder) == DONE
     record = read_record(job.folder / RECORD)
     assert (record.status, record.message) == job.fail
     assert record.scores["psnr"].value is not None  # as gray
@@ -72,7 +72,7 @@ def test_it_saves_and_ends_when_its_parent_is_gone(tmp_path, monkeypatch):
 
 
 def test_the_first_signal_asks_and_the_second_ends():
-    stop = _Stop(follow_parent=False)
+    stop = _Stop()
     assert not stop()
     os.kill(os.getpid(), signal.SIGTERM)
     assert stop()
@@ -89,7 +89,7 @@ def test_what_keeps_nothing_half_done_ends_at_the_first_signal(tmp_path, monkeyp
     monkeypatch.setattr("colorbench.grid.worker.run_job", interrupted)
     more = {"rescore": True} if kind == "rescore" else {"retest": Retest("trained", "about")}
     job = written(tmp_path, small_cell(), **more)
-    assert main(job.folder, follow_parent=False) == STOPPED
+    assert main(job.folder) == STOPPED
 
 
 PLAIN = {"metrics": ("psnr", "fid"), "source": "/photos", "device": "cpu", "threads": 2, "timeout_seconds": 9.5}

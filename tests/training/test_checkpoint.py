@@ -46,7 +46,7 @@ def test_a_torn_state_is_noticed(tmp_path):
 def test_weights_come_back_with_their_cell(tmp_path):
     cell = small_cell()
     network = build_network(cell.recipe, "ab")
-    digest = save_weights(tmp_path, network.state_dict(), cell, {"head": "ab"})
+    digest = save_weights(tmp_path, network.state_dict(), cell, "ab")
     again, head, read = load_generator(tmp_path / "checkpoint.safetensors")
     assert (head, read, len(digest)) == ("ab", cell, 64)
     torch.testing.assert_close(again.state_dict(), network.state_dict(), rtol=0, atol=0)
@@ -57,7 +57,7 @@ def test_every_generators_weights_fit_its_recipe(tmp_path, key):
     row = GENERATORS[key]
     cell = small_cell(recipe=Recipe(generator=key, loss="l1", options=row.small))
     saved = build_network(cell.recipe, "ab").state_dict()
-    save_weights(tmp_path, saved, cell, {"head": "ab"})
+    save_weights(tmp_path, saved, cell, "ab")
     torch.testing.assert_close(
         load_generator(tmp_path / "checkpoint.safetensors")[0].state_dict(), saved, rtol=0, atol=0
     )
@@ -76,9 +76,9 @@ def test_a_network_that_needs_real_values_is_loaded_too(monkeypatch, tmp_path):
     cell = small_cell(recipe=Recipe(generator="needs-values", loss="l1"))
     path = tmp_path / "checkpoint.safetensors"
     saved = NeedsValues().state_dict()
-    save_weights(tmp_path, saved, cell, {"head": "ab"})
+    save_weights(tmp_path, saved, cell, "ab")
     torch.testing.assert_close(load_generator(path)[0].state_dict(), saved, rtol=0, atol=0)
-    save_weights(tmp_path, NeedsValues(3).state_dict(), cell, {"head": "ab"})
+    save_weights(tmp_path, NeedsValues(3).state_dict(), cell, "ab")
     with pytest.raises(ValueError, match="does not fit its own recipe"):
         load_generator(path)
 
@@ -97,7 +97,7 @@ def test_a_recipe_that_is_not_the_weights_is_refused_before_its_network_is_built
     stated = cell.model_copy(
         update={"recipe": cell.recipe.model_copy(update={"options": cell.recipe.options | options})}
     )
-    save_weights(tmp_path, network.state_dict(), stated, {"head": "ab"})
+    save_weights(tmp_path, network.state_dict(), stated, "ab")
     with pytest.raises(ValueError, match=rf"checkpoint\.safetensors does not fit its own recipe: {message}"):
         load_generator(tmp_path / "checkpoint.safetensors")
 

@@ -39,9 +39,10 @@ def test_a_closed_curve_says_so(tmp_path):
         add(RunLog(tmp_path), 10)
 
 
-def test_progress_is_rewritten_at_once_when_the_phase_changes(tmp_path):
+def test_progress_is_rewritten_at_once_when_the_phase_changes(tmp_path, monkeypatch):
+    monkeypatch.setattr("colorbench.training.run_log.TELL_SECONDS", 1000.0)
     assert read_progress(tmp_path) is None
-    log = RunLog(tmp_path, every_seconds=1000.0)
+    log = RunLog(tmp_path)
     log.tell("set-up")
     log.tell("training", 0.25, step=1)
     log.tell("training", 0.5, step=2)
