@@ -7,7 +7,6 @@ in `FILE.parts/` beside the table; the table has every finished recipe of that f
 """
 
 import gc
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from pydantic import Field, ValidationError
 from colorbench.cell import Cell, Strict, Suite
 from colorbench.errors import one_line
 from colorbench.files import write_atomically
+from colorbench.grid.worker import switch_compiling
 from colorbench.suites.budget import count_step
 from colorbench.suites.expand import expand_suite
 from colorbench.suites.step_table import (
@@ -118,7 +118,7 @@ def calibrate(
         KeyError: an unknown name in the suite. ValueError: unusable photos; parts of another device, version or protocol
             in `FILE.parts/`; or no recipe that could be timed.
     """
-    os.environ["COLORBENCH_COMPILE"] = "1" if suite.protocol.compile else "0"  # as in a worker
+    switch_compiling(suite.protocol)
     cells = cells_to_time(suite)
     bench = _Bench(suite, cells, Path(out), source, device, warmup_steps, block_steps)
     bench.measure(on_step)

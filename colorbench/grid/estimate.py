@@ -22,6 +22,7 @@ from colorbench.errors import one_line
 from colorbench.files import bytes_sha256, write_atomically
 from colorbench.grid.fork_server import can_fork
 from colorbench.grid.plan import Plan
+from colorbench.grid.worker import switch_compiling
 from colorbench.plugins import load_plugins, loaded_files
 from colorbench.suites.budget import steps_by_size
 from colorbench.suites.step_table import Conditions, kind_of
@@ -182,7 +183,8 @@ def _work(pipe, wanted: Sequence[SizedStep], settings: tuple, environment: dict[
     """In the process: kernels compiled as the protocol says, nothing is downloaded."""
     protocol, source, device, threads, plugins, seconds = settings
     os.environ.clear()  # the process that was forked has an older one
-    os.environ |= environment | {"COLORBENCH_COMPILE": "1" if protocol.compile else "0", "COLORBENCH_DOWNLOAD_MB": "0"}
+    os.environ |= environment | {"COLORBENCH_DOWNLOAD_MB": "0"}
+    switch_compiling(protocol)
     import torch
 
     from colorbench.data import load_protocol_photos

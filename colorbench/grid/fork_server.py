@@ -12,15 +12,13 @@ import signal
 import subprocess
 import sys
 import time
-import traceback
 from collections.abc import Mapping
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import BinaryIO
 
-from colorbench.files import LOG
-from colorbench.grid.worker import ALLOCATOR, PARENT_VARIABLE, Job, main
+from colorbench.grid.worker import PARENT_VARIABLE, Job, logged_main, worker_variables
 
 _PRELOADED = (
     "colorbench.training.train",
@@ -167,7 +165,7 @@ def _start_server() -> subprocess.Popen:
         [sys.executable, "-c", f"from {__name__} import serve; serve()"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        env={**ALLOCATOR, **os.environ, **_ONE_THREAD},
+        env=worker_variables(_ONE_THREAD),
         start_new_session=True,  # Ctrl-C reaches the harness alone
     )
 
@@ -210,18 +208,7 @@ def _tell_ends(replies: BinaryIO) -> None:
 
 
 def _work(server: int, folder: str, environment: dict[str, str]) -> int:
-    """The worker: its output goes to its log."""
-    try:
-        log = os.open(Path(folder) / LOG, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
-        for number, target in ((os.open(os.devnull, os.O_RDONLY), 0), (log, 1), (log, 2)):
-            os.dup2(number, target)
-        os.environ.update(environment, **{PARENT_VARIABLE: str(server)})
-        return main(Path(folder))
-    except SystemExit as error:
-        return error.code if isinstance(error.code, int) else 1
-    except BaseException:
-        traceback.print_exc()
-        return 1
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
+    """The worker, in its process."""
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.environ.update(environment, **{PARENT_VARIABLE: str(server)})
+    return logged_main(Path(folder))

@@ -16,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from colorbench.errors import one_line
 from colorbench.grid.executors import check_device
 from colorbench.grid.remote import PROBLEM, RECORDED, UNSEEN, RemoteCell, environment_elsewhere, write_ticket
 from colorbench.grid.state import state_in
@@ -28,6 +29,7 @@ ARRAY_SIZE = 1000  # Slurm's usual limit is 1001
 _SHORT = {"time": "timeout_min", "gpus": "gpus_per_node", "cpus": "cpus_per_task", "mem": "slurm_mem"}
 _SHARED = ("timeout_min", "mem_gb", "gpus_per_node", "cpus_per_task", "name", "stderr_to_stdout")
 _OWN = ("parallel", "cluster")
+_REFUSALS = (NameError, ValueError, TypeError, AssertionError)  # by submitit; NameError: a name it does not know
 _POLL_SECONDS = 0.5
 
 
@@ -102,13 +104,8 @@ class SlurmExecutor:
         try:
             executor = submitit.AutoExecutor(folder=self.logs / "%j", cluster=self.cluster, slurm_max_num_timeout=100)
             executor.update_parameters(**self.parameters)
-        except (
-            NameError,
-            ValueError,
-            TypeError,
-            AssertionError,
-        ) as error:  # NameError: submitit does not know the name
-            raise ValueError(f"submitit refuses these settings: {_reason(error)}") from None
+        except _REFUSALS as error:
+            raise ValueError(f"submitit refuses these settings: {one_line(error)}") from None
         return executor
 
     def _submit(self, waiting: deque, under_way: int) -> list[tuple]:
@@ -136,7 +133,7 @@ class SlurmExecutor:
                 kind, text = RECORDED, ""
             else:
                 kind = PROBLEM
-                reason = f"{handle.state} ({_reason(error)})"
+                reason = f"{handle.state} ({one_line(error)})"
                 text = f"{job.name}: its job {handle.job_id} ended as {reason}; the same command resumes it"
         if kind == UNSEEN:
             text = f"job {handle.job_id} {text}: --out must be on a file system that all nodes share"
@@ -182,8 +179,3 @@ def minutes(text: str) -> int:
     if third or match[4] is not None or days:
         return max(1, days * 1440 + first * 60 + second)
     return max(1, first)  # minutes, or minutes:seconds
-
-
-def _reason(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0] if lines else type(error).__name__

@@ -19,6 +19,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from colorbench.errors import one_line
+
 MOST_RETRIES = 4  # by Ray, of a task whose worker or node died
 _GROWTH_SECONDS = 10.0
 
@@ -83,11 +85,11 @@ class Driver:
         try:
             return self.ray.get(ref)
         except errors.OutOfMemoryError as error:
-            return "memory", _first_line(error)
+            return "memory", one_line(error)
         except errors.RayTaskError as error:
             return "problem", f"the ray task failed: {str(error).strip().splitlines()[-1]}"
         except errors.RayError as error:
-            return "died", f"{type(error).__name__}: {_first_line(error)}"
+            return "died", f"{type(error).__name__}: {one_line(error)}"
 
 
 def main() -> int:
@@ -106,7 +108,7 @@ def main() -> int:
     try:
         driver = Driver(settings, report)
     except Exception as error:  # of many kinds, none of which the run could import
-        report({"gone": _first_line(error)})
+        report({"gone": one_line(error)})
         return 1
     while True:
         driver.report_cluster()
@@ -157,10 +159,6 @@ def _watch_head(address: str, patience_seconds: float | int, report: Callable[[d
                 )
                 os._exit(1)
         time.sleep(1.0)
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 if __name__ == "__main__":

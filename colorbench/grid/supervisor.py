@@ -20,7 +20,7 @@ from typing import Any
 
 from colorbench.files import LOG, is_held
 from colorbench.grid import state
-from colorbench.grid.worker import ALLOCATOR, BUSY, DONE, PARENT_VARIABLE, STOPPED, Job
+from colorbench.grid.worker import BUSY, DONE, STOPPED, Job, worker_variables
 from colorbench.record import Status
 
 MOST_DEATHS = 3
@@ -112,7 +112,7 @@ def start_worker(job: Job, environment: Mapping[str, str]) -> subprocess.Popen:
             stdout=log,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
-            env={**ALLOCATOR, **os.environ, **environment, PARENT_VARIABLE: str(os.getpid())},
+            env=worker_variables(environment),
             start_new_session=True,
         )
 

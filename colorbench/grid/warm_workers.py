@@ -12,13 +12,12 @@ import os
 import select
 import subprocess
 import sys
-import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from colorbench.files import LOG, RECORD
+from colorbench.files import RECORD
 from colorbench.grid.fork_server import PolledWorker
-from colorbench.grid.worker import ALLOCATOR, DONE, PARENT_VARIABLE, Job, main
+from colorbench.grid.worker import DONE, Job, logged_main, worker_variables
 from colorbench.record import read_record
 
 
@@ -99,7 +98,7 @@ def _start(environment: Mapping[str, str]) -> subprocess.Popen:
         [sys.executable, "-c", f"from {__name__} import serve; serve()"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        env={**ALLOCATOR, **os.environ, **environment, PARENT_VARIABLE: str(os.getpid())},
+        env=worker_variables(environment),
         start_new_session=True,  # Ctrl-C reaches the harness alone
     )
 
@@ -109,17 +108,7 @@ def serve() -> None:
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     while line := sys.stdin.readline():
         folder = Path(json.loads(line))
-        log = os.open(folder / LOG, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
-        for number in (1, 2):
-            os.dup2(log, number)
-        os.close(log)
-        try:
-            status = main(folder)
-        except BaseException:
-            traceback.print_exc()
-            status = 1
-        sys.stdout.flush()
-        sys.stderr.flush()
+        status = logged_main(folder)
         stays = status == DONE and read_record(folder / RECORD).status == "done"
         answers.write(f"{status} {'stays' if stays else 'ends'}\n")
         if not stays:

@@ -10,19 +10,20 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from colorbench.cell import Cell
+from colorbench.cell import Cell, Protocol
 from colorbench.errors import one_line
-from colorbench.files import CHECKPOINT, JOB, RECORD, Busy, file_sha256, hold, write_atomically
+from colorbench.files import CHECKPOINT, JOB, LOG, RECORD, Busy, file_sha256, hold, write_atomically
 from colorbench.grid.state import note_files, state_in
 from colorbench.record import Record, Status, read_record
 
 DONE, PROBLEM, BUSY, STOPPED = 0, 1, 75, 130
 PARENT_VARIABLE = "COLORBENCH_PARENT"
-ALLOCATOR = {
+_ALLOCATOR = {
     "MALLOC_MMAP_MAX_": "0",
     "MALLOC_TRIM_THRESHOLD_": str(2**33),
     "MALLOC_TOP_PAD_": str(2**26),
@@ -123,10 +124,40 @@ def main(folder: Path) -> int:
     return DONE
 
 
+def logged_main(folder: Path) -> int:
+    """Do what `main` does in a process that was forked, or that runs several jobs: output goes to the cell's log."""
+    try:
+        log = os.open(folder / LOG, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+        for number in (1, 2):
+            os.dup2(log, number)
+        os.close(log)
+        return main(folder)
+    except SystemExit as error:
+        return error.code if isinstance(error.code, int) else PROBLEM
+    except BaseException:
+        traceback.print_exc()
+        return PROBLEM
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+
+
+def worker_variables(extra: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a worker that this process starts: its own, and `extra` over it."""
+    return {**_ALLOCATOR, **os.environ, **extra, PARENT_VARIABLE: str(os.getpid())}
+
+
+def switch_compiling(protocol: Protocol) -> None:
+    """Compile color kernels in this process, or not, as the protocol says.
+
+    By default that depends on how long a process has run, and a resumed cell has to repeat an undisturbed one bit for bit.
+    """
+    os.environ["COLORBENCH_COMPILE"] = "1" if protocol.compile else "0"
+
+
 def run_job(job: Job, should_stop: Callable[[], bool] = lambda: False, damaged: Record | None = None) -> None:
     """Train, rescore, retest, or record a failure. `damaged`: the record of a finished cell whose files are damaged."""
-    # The switch must not depend on how long a process has run: a resumed cell repeats an undisturbed one bit for bit.
-    os.environ["COLORBENCH_COMPILE"] = "1" if job.cell.protocol.compile else "0"
+    switch_compiling(job.cell.protocol)
     import torch
 
     if job.threads:

@@ -13,6 +13,7 @@ import torch
 
 from colorbench.cell import Cell
 from colorbench.data import Photos, load_protocol_photos
+from colorbench.errors import one_line
 from colorbench.features import WeightsMissing
 from colorbench.files import CHECKPOINT, RECORD, TRAINING_STATE
 from colorbench.plugins import load_plugins, loaded_files
@@ -300,7 +301,6 @@ class _Run:
 
 def _ending(error: Exception) -> tuple[Status, str]:
     """The status and message of a record for what ended a training."""
-    message = (str(error) or type(error).__name__).strip().splitlines()[0]
     if isinstance(error, WeightsMissing):
         return "skipped", str(error)
     if isinstance(error, Diverged):
@@ -308,5 +308,5 @@ def _ending(error: Exception) -> tuple[Status, str]:
     if isinstance(error, TimedOut):
         return "timeout", str(error)
     if is_out_of_memory(error):
-        return "out-of-memory", message
-    return "crash", f"{type(error).__name__}: {message}"
+        return "out-of-memory", one_line(error)
+    return "crash", f"{type(error).__name__}: {one_line(error)}"

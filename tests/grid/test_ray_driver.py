@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from colorbench.grid.ray_driver import _check_answers, _first_line
+from colorbench.grid.ray_driver import _check_answers
 
 SETTINGS = {"cpus": 1, "patience_seconds": 1.0, "environment": {}}
 
@@ -37,8 +37,3 @@ def test_an_address_that_answers_or_is_rays_own_spelling_is_taken(nobody):
         _check_answers(spelling)
     with pytest.raises(ConnectionError, match="no answer from its head"):
         _check_answers(nobody)
-
-
-def test_errors_in_one_line():
-    assert _first_line(RuntimeError("  gone\nsince noon")) == "gone"
-    assert _first_line(TimeoutError()) == "TimeoutError"
