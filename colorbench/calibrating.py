@@ -14,7 +14,7 @@ from colorbench.errors import WrongUsage
 from colorbench.files import STEP_TABLE
 from colorbench.grid.calibrate import Calibration, Step, calibrate, parts_folder
 from colorbench.grid.executors import find_devices
-from colorbench.grid.plan import refuse_other_protocol
+from colorbench.grid.plan import choose_table, refuse_other_protocol
 from colorbench.plugins import load_plugins
 from colorbench.suites import load_suite, override_suite
 from colorbench.suites.budget import count_step
@@ -67,10 +67,8 @@ def table_of_run(
         return suite, brought
     suite = suite.model_copy(update={"protocol": protocol.model_copy(update={"table_sha256": None})})
     own = out / suite.name / STEP_TABLE
-    if protocol.budget.kind != "reference-seconds":
-        return suite, None
-    if own.is_file():
-        return suite, read_table(own)
+    if protocol.budget.kind != "reference-seconds" or own.is_file():
+        return suite, choose_table(suite, None, own.parent)
     if find_devices(device)[0] == "cpu":
         raise WrongUsage(
             f"{name} needs a step table for its budget of {protocol.budget} (reference seconds). None is shipped for "
@@ -143,11 +141,8 @@ class _Watcher:
     """One bar; failures as lines above it, once each."""
 
     def __init__(self, bars: Progress):
-        self.bars, self.task, self.told = (
-            bars,
-            bars.add_task("photos and the first model", total=None, blocks=""),
-            set(),
-        )
+        self.bars, self.told = bars, set()
+        self.task = bars.add_task("photos and the first model", total=None, blocks="")
 
     def __call__(self, step: Step) -> None:
         blocks = f"{step.done}/{step.total} blocks"

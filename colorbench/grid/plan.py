@@ -1,13 +1,13 @@
 """The plan of a run: every cell of a suite with its number of steps, and what is on disk for it. Nothing is started."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from colorbench.cell import Cell, Suite
 from colorbench.files import STEP_TABLE, SUITE
 from colorbench.grid.state import CellState, state_of
-from colorbench.suites.budget import Resolved, resolve_budget
+from colorbench.suites.budget import resolve_budget, with_steps
 from colorbench.suites.expand import expand_suite
 from colorbench.suites.load import read_written_suite
 from colorbench.suites.step_table import StepTable, find_table, read_table
@@ -22,9 +22,9 @@ class Plan:
         out, source: where results go, and where the photos are.
         states: every cell with its state.
         photos: how many there are, and what was left out.
-        table: the step table, when there is one.
-        expected_seconds: device seconds that a cell should take, by its recipe's label: by budget or step table, else what
-            the same recipe took here before. A label that is absent is unknown.
+        table: the step table, if any.
+        expected_seconds: recipe's label -> device seconds that a cell should take: by budget or step table, else what
+            the same recipe took here before. An absent label is unknown.
     """
 
     suite: Suite
@@ -81,7 +81,8 @@ def plan_run(
     cells = expand_suite(suite, "0" * 64)  # wrong names are refused before any photo is read
     table = choose_table(suite, table, out / suite.name)
     suite = _with_table(suite, table)
-    budgets = _budgets(cells, suite, table)
+    recipes = {cell.recipe.label: cell.recipe for cell in cells}
+    budgets = {label: resolve_budget(recipe, suite.protocol, table) for label, recipe in recipes.items()}
     photos = load_protocol_photos(suite.protocol, source, on_photos)
     shortfall = _published_photos(suite, len(photos.test))
     refuse_other_protocol(suite, out)
@@ -104,14 +105,7 @@ def plan_run(
 
 def cells_with_steps(suite: Suite, table: StepTable | None) -> list[Cell]:
     """Every cell of a suite with its number of steps, before the photos are looked at. Errors: `plan_run`."""
-    cells = expand_suite(suite, "0" * 64)
-    budgets = _budgets(cells, suite, table)
-    return [cell.model_copy(update={"steps": budgets[cell.recipe.label].steps}) for cell in cells]
-
-
-def _budgets(cells: Sequence[Cell], suite: Suite, table: StepTable | None) -> dict[str, Resolved]:
-    recipes = {cell.recipe.label: cell.recipe for cell in cells}
-    return {label: resolve_budget(recipe, suite.protocol, table) for label, recipe in recipes.items()}
+    return [with_steps(cell, table) for cell in expand_suite(suite, "0" * 64)]
 
 
 def refuse_other_protocol(suite: Suite, out: Path) -> Suite | None:

@@ -103,41 +103,36 @@ def run(
         on_event(event)
 
     problems = executor.execute(jobs, note) if jobs else []
-    problems += _removed(plan, recorded)
+    if not (plan.out / plan.suite.name / SUITE).is_file():  # the folder was removed during the run
+        _write_suite(plan)
+        save_references(plan)
+    problems += _removed(recorded)
     records = tuple(_records(plan))
     board = build_board(plan) if build and records else None
     return RunReport(plan, records, len(jobs), tuple(problems), board)
 
 
-def _removed(plan: Plan, recorded: dict[Path, str]) -> list[str]:
-    """Messages about cells that were removed during the run; files that belong to no cell are written again."""
+def _removed(recorded: dict[Path, str]) -> list[str]:
+    """Messages about cells that were removed during the run."""
     gone = [name for folder, name in recorded.items() if not (folder / RECORD).is_file()]
-    if not (plan.out / plan.suite.name / SUITE).is_file():
-        _write_suite(plan)
-        save_references(plan)
     return [f"{name}: its record was removed while the run went on; the same command makes it again" for name in gone]
 
 
 def adopt(plan: Plan) -> Plan:
-    """The plan after `suite.json` is written and cells that other suites in `out` have done are copied.
+    """Write `suite.json` and copy cells that other suites in `out` have done; return the plan with their new states.
+
+    A cell's key leaves out the suite's name for this reason: U-Net with l1 is trained once for the board of generators and
+    the board of losses, when both hold the same things fixed. A cell that a process is working on is left alone.
 
     Raises:
         ValueError: the folder was made with another protocol.
     """
     _write_suite(plan)
-    if not _adopt_cells(plan.suite, plan.todo, plan.out):
+    siblings = _siblings(plan.suite, plan.out)
+    copied = [cell for cell in plan.todo if any(_adopt_cell(cell, sibling, plan.out) for sibling in siblings)]
+    if not copied:
         return plan
     return replace(plan, states=tuple((cell, state_of(cell, plan.out)) for cell, _ in plan.states))
-
-
-def _adopt_cells(suite: Suite, cells: list[Cell], out: Path) -> list[Cell]:
-    """Copy what sibling suites have of these cells, their records last; returns the cells that are done now.
-
-    A cell's key leaves out the suite's name for this reason: U-Net with l1 is trained once for the board of generators and
-    the board of losses, when both hold the same things fixed. A cell that a process is working on is left alone.
-    """
-    siblings = _siblings(suite, out)
-    return [cell for cell in cells if any(_adopt_cell(cell, sibling, out) for sibling in siblings)]
 
 
 def _siblings(suite: Suite, out: Path) -> list[str]:
@@ -154,6 +149,7 @@ def _siblings(suite: Suite, out: Path) -> list[str]:
 
 
 def _adopt_cell(cell: Cell, sibling: str, out: Path) -> bool:
+    """Copy a cell from the sibling, its record last; return whether that has it."""
     twin = cell.model_copy(update={"suite": sibling})
     state, target = state_of(twin, out), out / cell.folder
     if state.record is None or state.name != "done" or state.record.status != "done" or is_held(target):
@@ -219,21 +215,21 @@ def _records(plan: Plan):
 
 
 def build_board(plan: Plan, progress: Callable[[str], None] | None = None) -> Path:
-    """Build the suite's board and return its folder; one that was made from these very files is kept as it is."""
+    """Build the suite's board, unless it was made from these very files; return its folder."""
     from colorbench import leaderboard
 
     folder = plan.out / plan.suite.name
     stamp, code = folder / "board" / _STAMP, Path(leaderboard.__file__).parent
-    if stamp.is_file() and stamp.read_text() == _state([folder, code], "*"):
+    if stamp.is_file() and stamp.read_text() == _fingerprint([folder, code], "*"):
         return stamp.parent
-    records = _state([folder], RECORD)
+    records = _fingerprint([folder], RECORD)
     built = leaderboard.build(folder, progress=progress)
-    if records == _state([folder], RECORD):  # else another process has recorded a cell meanwhile, and builds again
-        write_atomically(stamp, _state([folder, code], "*").encode(), durable=False)
+    if records == _fingerprint([folder], RECORD):  # else another process has recorded a cell meanwhile, and builds again
+        write_atomically(stamp, _fingerprint([folder, code], "*").encode(), durable=False)
     return built
 
 
-def _state(places: list[Path], pattern: str) -> str:
+def _fingerprint(places: list[Path], pattern: str) -> str:
     """A hash of names, sizes and times of the files below, and of which boards lie beside the first place, for its links."""
     boards = (path for path in places[0].parent.glob("*/board") if path.parent != places[0])
     facts = [f"{path}" for path in boards if (path / "table.md").exists()]
