@@ -32,7 +32,7 @@ class Watcher:
 
     Args:
         bars: has a `note` beside each bar.
-        cells: of all jobs. A baseline trains nothing: the time that is left is told from the others.
+        cells: of all jobs. Baselines train nothing and hardly count for the time that is left.
     """
 
     def __init__(self, bars: Progress, cells: Sequence[Cell]):
@@ -49,7 +49,7 @@ class Watcher:
         if event.kind == "start":
             self.tasks[key] = self.bars.add_task(
                 event.job.name, total=None, note="starting"
-            )  # without a total it pulses
+            )  # without a total: it pulses
         elif event.kind == "progress":
             self.shares[key] = (self.shares.get(key, (event.share,))[0], event.share)
             self._tell_progress(self.tasks[key], event)
@@ -101,5 +101,5 @@ class Watcher:
 
 
 def _work(cell: Cell) -> float:
-    """How much of the time a cell takes, by the count of cells that train."""
+    """The expected share of the run's time, in units of a cell that trains."""
     return 0.005 if cell.is_baseline else 1.0

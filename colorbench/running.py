@@ -77,7 +77,7 @@ def run_suite(
     }
     runner = make_executor(executor, settings=settings, **options)
     _check_writable(out)
-    # most CPUs emulate bfloat16: two minutes a step of pix2pix (32 photos of 64 px) where float32 takes three seconds
+    # most CPUs emulate bfloat16: two minutes per step of pix2pix (32 photos of 64 px) where float32 takes three seconds
     for_gpu = suite.protocol.budget.kind == "reference-seconds" or suite.protocol.precision == "bf16"
     by_gpu = for_gpu and device in (None, "auto") and _on_cpu(runner)
     if by_gpu and not (out / suite.name).exists():  # said before the photos are looked at, which takes longer

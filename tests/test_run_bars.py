@@ -51,9 +51,9 @@ def test_the_time_that_is_left_is_told_from_what_this_call_has_trained(jobs, scr
         assert note_of(watcher) == "1 of 3"  # a baseline says nothing about the others
         tell(watcher, ("start", one), ("progress", one, 0.5, "training"))
         assert note_of(watcher) == "1 of 3"  # it goes on from a checkpoint: nothing is trained yet
-        watcher.began = time.monotonic() - 100
+        watcher.began = time.monotonic() - 96
         tell(watcher, ("progress", one, 0.75, "training"))
-        assert note_of(watcher) == "1 of 3, about 8 min left"  # a quarter took 100 s, five quarters are left
+        assert note_of(watcher) == "1 of 3, about 8 min left"  # a quarter took 96 s, five quarters are left
         tell(watcher, ("start", two), ("progress", two, 0.0, "photos"), ("problem", one, 0.0, "[/b] no disk"))
         assert note_of(watcher) == "2 of 3, about 3 min left"
         tell(watcher, ("end", two))

@@ -155,14 +155,14 @@ def _stream(device: torch.device) -> torch.cuda.Stream:
 
 
 def _shared_pool() -> Any:
-    """That of the graphs of this process that are alive: they are replayed one after another, so that they can use the same
-    memory. It ends with the last of them."""
+    """The memory pool of this process's living graphs, None without any. They are replayed one after another, so they can share
+    it."""
     return next((graph.pool() for graph in _living), None)
 
 
 @contextmanager
 def _kept(state: Callable[[], Iterator[Tensor]]) -> Iterator[Callable[[], None]]:
-    """Gives a function that puts all state back; it is back at the end in any case."""
+    """Give a function that restores all state; restore it at the end in any case."""
     before = {id(tensor): (tensor, tensor.detach().cpu()) for tensor in state()}  # on the CPU: the device may be full
 
     @torch.no_grad()
@@ -181,8 +181,8 @@ def _kept(state: Callable[[], Iterator[Tensor]]) -> Iterator[Callable[[], None]]
 
 @contextmanager
 def _no_waiting() -> Iterator[list[str]]:
-    """Ends the block at the first operation that waits for the device: a capture would break there, and leave torch's
-    random numbers and memory pools in disorder. The list says which it was."""
+    """End the block at the first operation that waits for the device, and name it in the list that is given. A capture would
+    break there, and leave torch's random numbers and memory pools in disorder."""
     waited: list[str] = []
     usual = torch.cuda.get_sync_debug_mode()
     with warnings.catch_warnings():
@@ -209,4 +209,4 @@ def _alike(wanted: dict[str, float], found: dict[str, float]) -> bool:
     largest = max((abs(value) for value in wanted.values()), default=0.0)
     return all(
         not abs(found[key] - value) > _SAME * max(abs(value), 0.1 * largest) for key, value in wanted.items()
-    )  # "not >": what is not a number in both says nothing
+    )  # "not >", so that NaN passes here: the loop finds it

@@ -107,8 +107,8 @@ def load_generator(checkpoint: Path | str, device: torch.device | str = "cpu") -
 
 
 def _misfit(recipe: Recipe, head: str, state: dict[str, Tensor]) -> str:
-    """What the recipe's network and the tensors of a file disagree in; empty where they agree, or where a plug-in's network
-    needs real values to be built. Allocates nothing: the file may be a stranger's, its recipe one that fits no memory."""
+    """How a file's tensors differ from the recipe's network; empty when they fit, or when the network of a plug-in needs
+    real values to be built. Allocates nothing: the file may be a stranger's, with a recipe that fits no memory."""
     elements = sum(value.numel() for value in state.values())
     for name, value in recipe.options.items():
         if isinstance(value, int) and value > elements:
@@ -124,7 +124,7 @@ def _misfit(recipe: Recipe, head: str, state: dict[str, Tensor]) -> str:
 
 
 def _untied(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """safetensors refuses tensors that share storage (tied weights): give each its own."""
+    """Give each tensor its own storage: safetensors refuses tied weights, which share one."""
     seen: set[int] = set()
     apart = {}
     for key, value in tensors.items():

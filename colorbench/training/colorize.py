@@ -3,6 +3,7 @@
 Nothing in a checkpoint is executed: safetensors and names.
 """
 
+import io
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
 from colorbench.batch import Batch, Output
@@ -112,10 +114,6 @@ def colorize(
     Raises:
         ValueError: no checkpoint, no photo, or a picture would be written onto one of the photos.
     """
-    import io
-
-    from PIL import Image
-
     report = Colorized()
     targets = plan_pictures(photos, out, report.passed_over)
     colorizer = load_colorizer(checkpoint, device)

@@ -1,9 +1,9 @@
-"""The device: seconds and joules on its clock, its memory and what to do when that runs out, what NVML says of it; and
-what a record says of it and of this process, without names of machines and without paths.
+"""The device: its clock (seconds and joules), its memory and what to do when that runs out, what NVML says of it, and what a
+record says of it and of this process, without names of machines and without paths.
 
 On the clock: data, forward, backward, optimizer, critics; on a CPU also compilation. Off it: set-up (on a GPU with
-compiling and capturing the step), evaluation, checkpoints. What is
-not known (no GPU, no NVML library, no driver, no permission) is None, never 0 or "no".
+compiling and capturing the step), evaluation, checkpoints. What is unknown (no GPU, no NVML library, no driver, no
+permission) is None, never 0 or "no".
 """
 
 import gc
@@ -24,8 +24,8 @@ from colorbench.tensors import Float32
 from colorbench.training.run_log import Costs
 
 Result = TypeVar("Result")
-# nvml.h: hardware slowdown, software thermal, hardware thermal, power brake. Not the software power cap: a card that
-# runs at its own power limit runs as it is sold.
+# nvml.h: hardware slowdown, software thermal, hardware thermal, power brake. Not the software power cap: its own power
+# limit is a normal state of a card.
 SLOWED = 0x08 | 0x20 | 0x40 | 0x80
 _WATCH_SECONDS = 5.0
 _OUT_OF_MEMORY = (
@@ -43,7 +43,7 @@ class Clock:
     Args:
         device: what to wait for.
         seconds: what earlier attempts have used.
-        joules: the same; None when that is not known, and then the sum is not known either.
+        joules: the same; None when unknown, and then the sum is unknown too.
     """
 
     def __init__(self, device: torch.device, seconds: float = 0.0, joules: float | None = None):
@@ -59,7 +59,7 @@ class Clock:
         self._energy, self._started = self.meter.read(), time.perf_counter()
 
     def stop(self, *, wait: bool = True) -> None:
-        """A stopped clock stays stopped. `wait=False` after an error: a device that is broken answers with the next one."""
+        """Stop the clock, if it runs. `wait=False` after an error: waiting for a broken device raises again."""
         if self._started is None:
             return
         if wait:
@@ -85,7 +85,7 @@ class Clock:
 
 
 class EnergyMeter:
-    """What one GPU has used since its driver was loaded, by NVML's counter."""
+    """The energy that one GPU has used since its driver was loaded, by NVML's counter."""
 
     def __init__(self, device: torch.device):
         self.handle = nvml_handle(device)
@@ -110,7 +110,7 @@ class Watch:
         self._looked = float("-inf")
 
     def look(self, every_seconds: float = 0.0) -> None:
-        """Note what is the case now, unless the last look was less than `every_seconds` ago."""
+        """Look now, unless the last look was less than `every_seconds` ago."""
         if self.handle is None or time.monotonic() - self._looked < every_seconds:
             return
         self._looked = time.monotonic()
@@ -143,7 +143,7 @@ def nvml_handle(device: torch.device) -> Any | None:
 def is_exclusive(handle: Any) -> bool | None:
     """Whether no other process computes on the device.
 
-    In a container process ids may be those of the host; then one single process is taken for this one.
+    In a container the process ids may be the host's; then a single process is taken for this one.
     """
     try:
         import pynvml
@@ -165,7 +165,7 @@ def is_throttled(handle: Any) -> bool | None:
 
 
 def with_smaller_batches(attempt: Callable[[], Result], costs: Costs, most: int, *, device: torch.device) -> Result:
-    """Try; while a step does not fit in memory, make room and try again.
+    """Call `attempt`; while a step does not fit in memory, make room and call it again.
 
     On a GPU the photos go first (`costs.streamed`); then `costs.micro_batch`, at first `most`, is halved each time.
 

@@ -16,7 +16,7 @@ from colorbench.training.setup import Loaders, build_trainer
 from colorbench.training.trainer import Trainer
 
 CURVE_EVERY = 10
-_CHECKPOINT_SHARE = 20  # a checkpoint is due when training took this many times as long as the last one's writing
+_CHECKPOINT_SHARE = 20  # least training time between two checkpoints, in times that writing the last one took
 _BLOCK = {"cpu": 1, "cuda": 10}  # steps between two looks at the device
 
 
@@ -46,7 +46,7 @@ def train_loop(
         should_stop: asked at block ends.
 
     Raises:
-        Diverged, TimedOut: results. KeyboardInterrupt: after `should_stop()`; the state is saved.
+        Diverged, TimedOut: the record has a status for them. KeyboardInterrupt: after `should_stop()`; the state is saved.
         torch.OutOfMemoryError: a step does not fit in memory; see `with_smaller_batches`.
     """
     reset_peak(device)
@@ -56,10 +56,8 @@ def train_loop(
         trainer.load(saved)
         costs.note_killed(trainer.step_count)
     before, first = replace(costs), trainer.step_count
-    loaders, clock = (
-        Loaders(cell, photos, device, streamed=costs.streamed),
-        Clock(device, costs.train_seconds, costs.joules),
-    )
+    loaders = Loaders(cell, photos, device, streamed=costs.streamed)
+    clock = Clock(device, costs.train_seconds, costs.joules)
     watch = Watch(device, costs.exclusive, costs.throttled)
     block, share = _BLOCK.get(device.type, 10), 0.0
     saving_seconds, saved_at, ended = 0.0, time.monotonic(), "crash"
@@ -74,7 +72,7 @@ def train_loop(
     clock.start()
     try:
         while True:
-            # Budget: steps, or seconds, which are read at block ends.
+            # Budget: steps, or seconds, which the clock says at block ends.
             step = trainer.step_count
             if cell.steps is not None:
                 share = min(1.0, step / cell.steps)
@@ -127,15 +125,14 @@ def train_loop(
         costs.close_attempt(first, trainer.step_count, clock.seconds - before.train_seconds, ended)
         loaders.close()
         log.close_curve()
-        short = (
-            ended == "done" and time.monotonic() - saved_at < checkpoint_seconds
-        )  # sooner trained again than written
-        if ended in ("interrupted", "done") and not short and trainer.is_healthy:
+        # At the end of training a state serves only a kill in the evaluation: not worth it soon after the last one.
+        late = time.monotonic() - saved_at >= checkpoint_seconds
+        if (ended == "interrupted" or (ended == "done" and late)) and trainer.is_healthy:
             costs.checkpoint_seconds += save_state(folder, cell, trainer.state(), costs)
 
 
 def _saved_state(folder: Path, cell: Cell, costs: Costs) -> dict | None:
-    """The trainer's state to go on from; its costs are taken over. A corrupt or foreign state starts the cell anew."""
+    """The trainer's state to resume from, its costs taken over; None when there is none, or a corrupt or foreign one."""
     try:
         saved = load_state(folder, cell)
     except CorruptCheckpoint as error:

@@ -29,8 +29,8 @@ def build_critic_optimizer(
 
 
 def _on(device: torch.device, lr: float) -> dict:
-    """On a GPU all parameters are updated in one launch, and the learning rate lies there: a captured step reads it anew. On a
-    CPU `foreach` does what a loop over the parameters does, bit for bit, with a call per operation instead of per parameter."""
+    """Settings for the device. On a GPU one launch updates all parameters, and the learning rate is a tensor there, which a
+    captured step reads anew. On a CPU `foreach` gives the bits of a loop over the parameters with fewer calls."""
     if device.type != "cuda":
         return {"lr": lr, "fused": False, "foreach": True}
     return {"lr": torch.tensor(lr, device=device), "fused": True, "capturable": True}
@@ -50,7 +50,7 @@ def load_optimizer(optimizer: torch.optim.Optimizer, saved: dict) -> None:
 
 
 def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
-    """The learning rate of the next step."""
+    """Set the learning rate of the next step."""
     for group in optimizer.param_groups:
         if isinstance(group["lr"], torch.Tensor):
             group["lr"].fill_(rate)

@@ -169,7 +169,7 @@ def _check_sha256(path: Path, record: Record) -> None:
 
 
 def _put_aside(folder: Path) -> str | None:
-    """Rename the record that is there, which the new one supersedes, and return its sha256. Records are never deleted."""
+    """Copy the record that is about to be superseded to `record-N.json`; return its sha256. Records are never deleted."""
     path = folder / RECORD
     if not path.is_file():
         return None

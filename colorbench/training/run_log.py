@@ -31,14 +31,14 @@ class RunLog:
         write_atomically(self.folder / PROGRESS, json.dumps(told).encode(), durable=False)
 
     def start_curve(self, step: int) -> None:
-        """Open the curve. Lines at or after `step`, of an attempt that was lost, and damaged ones are dropped."""
+        """Open the curve. Drop damaged lines, and those from `step` on: a lost attempt wrote them."""
         path = self.folder / CURVE
         lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
         path.write_bytes(b"".join(line for line in lines if _step(line) < step))
         self._curve = path.open("a")
 
     def add(self, step: int, share: float, *, images: int, seconds: float, loss: float, parts: dict, lr: float) -> None:
-        """One line of the curve, flushed, so that others can watch. `parts` of the loss come without their weights."""
+        """Write one line of the curve and flush it, so that others can watch. `parts` of the loss are without their weights."""
         line = {"step": step, "images": images, "seconds": round(seconds, 4), "loss": loss, "parts": parts, "lr": lr}
         if self._curve is None:
             raise ValueError("the curve is not open: call start_curve first")
@@ -53,7 +53,7 @@ class RunLog:
 
 
 def _step(line: bytes) -> float | int:
-    """Infinite for a line that was torn by a kill, or is damaged."""
+    """The step of a line; infinite for one that is torn or damaged."""
     try:
         step = json.loads(line)["step"]
     except (ValueError, KeyError, TypeError, RecursionError):

@@ -21,7 +21,7 @@ from colorbench.suites.step_table import head_of
 from colorbench.training.heads import Forward, build_network, unbuilt_network
 from colorbench.training.trainer import Trainer
 
-MOST_PHOTOS = 10_000  # for statistics, evenly spaced; beyond them the estimate does not move
+_MOST_PHOTOS = 10_000  # for statistics, evenly spaced; more of them do not move the estimate
 _STATISTICS_BATCH = 64
 _OTHERS = 7_919  # added to the seed of the unpaired photos' order
 
@@ -42,7 +42,7 @@ def build_trainer(cell: Cell, photos: Photos, device: torch.device, micro_batch:
 
 
 class Loaders:
-    """The training photos of one cell: a loader per picture size, opened when it is first asked for.
+    """The training photos of one cell: a loader per picture size, opened when first needed.
 
     Unpaired losses get a second one, of the same photos in another order. `streamed`: no photos stay on the device.
     """
@@ -94,9 +94,8 @@ class SplitStatistics(NamedTuple):
 
 
 def split_statistics(photos: PhotoSet, device: torch.device) -> SplitStatistics:
-    """Mean ab and the prior over the color bins of a train split, from every fourth pixel each way, as the classification
-    loss sees it."""
-    rows = np.unique(np.linspace(0, len(photos) - 1, min(len(photos), MOST_PHOTOS)).astype(int))
+    """Mean ab and the prior over the color bins of a train split, from every fourth pixel each way, the grid of logits."""
+    rows = np.unique(np.linspace(0, len(photos) - 1, min(len(photos), _MOST_PHOTOS)).astype(int))
     prior, total, pixels = AbPrior(), torch.zeros(2, dtype=torch.float64), 0
     for start in range(0, len(rows), _STATISTICS_BATCH):
         block = torch.from_numpy(np.array(photos.pixels[rows[start : start + _STATISTICS_BATCH]]))[..., ::4, ::4]

@@ -48,7 +48,7 @@ class StepTimer:
         return not self.trainer.captured.refused if self.device.type == "cuda" else None
 
     def enqueue(self, steps: int) -> float | None:
-        """Seconds that the host needs to launch a step, the median of so many with nothing else in the queue; None on a CPU."""
+        """Seconds that the host needs to launch one step, the median of `steps` launches into an empty queue; None on a CPU."""
         if self.device.type != "cuda":
             return None
         taken = []
@@ -76,8 +76,7 @@ class StepTimer:
         return first.elapsed_time(last) / 1000 / steps
 
     def warm_up(self, steps: int) -> int | None:
-        """Capture the step on a GPU, and run steps that are not timed. Returns the peak memory of this recipe alone; None where
-        there is no meter."""
+        """Capture the step on a GPU and run untimed steps; return the recipe's own peak memory, None on a CPU."""
         if self.device.type != "cuda":
             self._run(steps)
             return None

@@ -46,7 +46,7 @@ def train(
 ) -> Record:
     """Train one cell (or evaluate one baseline) and write everything about it into `folder`, `record.json` last.
 
-    Resumes from the training state in `folder`. Out of memory, a loss that is not finite, a timeout and a crash of the
+    Resume from the training state in `folder`. Out of memory, a loss that is not finite, a timeout and a crash of the
     network's code are results: the record carries their status and the scores of the gray baseline. Missing weights give
     status `skipped`. What is not the recipe's fault (no photos, no disk) is raised, and the cell stays resumable.
 
@@ -172,7 +172,7 @@ def check_photos(cell: Cell, photos: Photos) -> None:
 
 
 class _Run:
-    """One attempt at a cell: its facts, and the ways to write them down."""
+    """One attempt at a cell: trains it or evaluates a baseline, and writes the record."""
 
     photos: Photos
     source: str | Path | None = None

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from colorbench.batch import Batch, Output
 from colorbench.cell import Cell
+from colorbench.color import lab_to_rgb
 from colorbench.losses import Objective
 from colorbench.losses.critic import Critic, ImagePool
 from colorbench.training.captured import CapturedStep
@@ -26,7 +27,7 @@ from colorbench.training.optimizer import (
     set_rate,
 )
 
-_STRIDE = 1_000_003  # between the seeds of neighboring runs; a prime above any number of steps that share a seed
+_STRIDE = 1_000_003  # from one run's seeds of steps to the next run's
 
 
 class Diverged(ArithmeticError):
@@ -65,13 +66,13 @@ class Trainer:
         objective.attach(self.colorize)
 
     def needs_preparing(self, photos: Tensor, share: float) -> bool:
-        """Whether a step on photos of this size, at this share of the budget, is to be prepared first."""
+        """Whether to call `prepare` before a step on photos of this size at this share of the budget."""
         return self.device.type == "cuda" and self.captured.is_new(self._phase(share), photos)
 
     def prepare(self, photos: Tensor, share: float, others: Tensor | None = None) -> None:
-        """Capture, on a GPU, the step that has these arguments. Changes nothing that trains.
+        """Capture the step with these arguments on a GPU. Changes nothing that trains.
 
-        `captured.refused` says why that was not possible; image pools, for one, decide on the host.
+        `captured.refused` says why that was impossible.
         """
         self.model.train()
         if any(pool.size for pool in self._pools):
@@ -93,7 +94,7 @@ class Trainer:
         self._seed((self.seed * _STRIDE + self.step_count) % 2**63)
         phase = self._phase(share)
         self._set_rates(rate(self.recipe.optimizer, share))
-        if not self.model.training:  # visiting every module takes a small network a twentieth of its step
+        if not self.model.training:  # `train()` visits every module, a twentieth of a small network's step
             self.model.train()
         parts = self.captured(phase, photos, others)
         if phase != "critic" and self.average is not None:
@@ -131,7 +132,7 @@ class Trainer:
         return parts
 
     def _seed(self, seed: int) -> None:
-        if self.device.type == "cpu":  # for GPUs to come, `torch.manual_seed` would note every call with its stack
+        if self.device.type == "cpu":  # before CUDA starts, `torch.manual_seed` queues every call with its stack
             torch.default_generator.manual_seed(seed)
         else:
             torch.manual_seed(seed)
@@ -147,9 +148,7 @@ class Trainer:
         yield self.healthy
 
     def colorize(self, gray: Tensor) -> Output:
-        """The prediction for gray input `(b, 1, h, w)` in [-1, 1]: the way back through the generator of `cycle`."""
-        from colorbench.color import lab_to_rgb
-
+        """The prediction for gray input `(b, 1, h, w)` in [-1, 1], which the loss `cycle` asks for."""
         lightness = (gray + 1) * 50
         no_color = lightness.new_zeros(len(lightness), 2, *lightness.shape[-2:])
         return self.forward(Batch.from_rgb(lab_to_rgb(torch.cat([lightness, no_color], dim=1))))
