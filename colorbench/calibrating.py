@@ -103,7 +103,7 @@ def refuse_cpu(cells: Sequence[Cell], table: StepTable | None, name: str, source
 
 
 def _flops(cell: Cell, table: StepTable | None) -> int:
-    """Of a training step of the generator: the table's, counted where it has none."""
+    """FLOPs of a training step of the generator, from the table's MACs or counted."""
     row = table and table.find(kind_of(cell.recipe, cell.protocol))
     macs = row.macs if row else count_step(cell.recipe, cell.protocol).macs
     return 3 * 2 * (macs or 0) * cell.protocol.batch
@@ -127,7 +127,7 @@ def _small(source: str | None) -> str:
 
 
 def _calibrate(suite: Suite, **options) -> Calibration:
-    """Calibrate under a bar."""
+    """Calibrate and show a bar."""
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),
@@ -138,7 +138,7 @@ def _calibrate(suite: Suite, **options) -> Calibration:
 
 
 class _Watcher:
-    """One bar; failures as lines above it, once each."""
+    """Shows one bar, and each failure once as a line above it."""
 
     def __init__(self, bars: Progress):
         self.bars, self.told = bars, set()

@@ -16,7 +16,7 @@ _NARROW, _WIDE = (29, 14), (60, 40)  # columns of a name, which goes on in the n
 
 @contextmanager
 def watch_cells(cells: Sequence[Cell]) -> Iterator["Watcher"]:
-    """Bars while these cells run; what is yielded is told the events of an executor."""
+    """Show bars while these cells run; yield the Watcher that an executor tells its events."""
     name, bar = _NARROW if notes.width < 120 else _WIDE
     columns = (
         TextColumn("{task.description}", markup=False, table_column=Column(max_width=name, overflow="fold")),

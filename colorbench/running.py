@@ -120,7 +120,7 @@ def _on_cpu(runner: Executor) -> bool:
 
 
 def _with_times(plan: Plan, runner: Executor) -> Plan:
-    """The plan with the expected time on this device, by a few steps of each recipe; for other executors the plan as it is."""
+    """The plan with times expected on this device, from a few steps of each recipe; for other executors the plan unchanged."""
     if not isinstance(runner, LocalExecutor):
         return plan
     with progress() as bars:

@@ -6,7 +6,6 @@ beyond that they are built and warmed up again. Each block is written when it is
 in `FILE.parts/` beside the table; the table has every finished recipe of that folder.
 """
 
-import gc
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,7 +41,7 @@ _CPU_ROOM_BYTES = 4 * 2**30
 
 
 class Settings(Strict):
-    """What all parts of one table have in common."""
+    """What a table holds fixed: parts of other settings are not mixed into it."""
 
     reference: Reference
     conditions: Conditions
@@ -88,7 +87,7 @@ class Calibration:
     rebuilt: int
 
     def how_measured(self) -> str:
-        """How the blocks were taken."""
+        """A sentence on how the blocks were taken."""
         kept = f"{self.rebuilt} models were built again" if self.rebuilt else "every model stayed on the device"
         return f"{BLOCKS} interleaved blocks; between them {kept}"
 
@@ -133,7 +132,7 @@ def parts_folder(out: Path) -> Path:
 
 
 def cells_to_time(suite: Suite) -> list[Cell]:
-    """One cell per kind of step: seeds and baselines aside."""
+    """One cell per kind of step, without baselines."""
     cells = {
         kind_of(cell.recipe, cell.protocol).id: cell
         for cell in reversed(expand_suite(suite, "0" * 64))
@@ -145,7 +144,7 @@ def cells_to_time(suite: Suite) -> list[Cell]:
 
 
 class _Bench:
-    """The recipes on one device, their parts on disk."""
+    """Times the recipes on one device and keeps their parts on disk."""
 
     def __init__(
         self,
@@ -173,7 +172,7 @@ class _Bench:
         self.photos = load_protocol_photos(suite.protocol, source)
 
     def measure(self, on_step: Callable[[Step], None]) -> None:
-        """All blocks that are missing."""
+        """Time all blocks that are missing."""
         total = len(self.cells) * BLOCKS
         for block in range(BLOCKS):
             for place, cell in enumerate(self.cells):
@@ -187,7 +186,7 @@ class _Bench:
         self._drop()
 
     def table(self) -> StepTable:
-        """Every finished part of the folder."""
+        """The table of all finished parts in the folder."""
         done = [part for part in self.parts.values() if part.is_done]
         failures = [Failure(label=part.kind.label, reason=part.failure) for part in self.parts.values() if part.failure]
         if not done:
@@ -261,14 +260,12 @@ class _Bench:
         return free_bytes(self.device) < _CPU_ROOM_BYTES
 
     def _drop(self) -> None:
-        import torch
+        from colorbench.training.device import free_memory
 
         for timer in self.timers.values():
             timer.close()
         self.timers.clear()
-        gc.collect()
-        if self.device.type == "cuda":
-            torch.cuda.empty_cache()
+        free_memory()
 
     def _open(self) -> dict[str, Part]:
         """Read what was measured before under the same settings; failures are tried again."""
@@ -321,7 +318,7 @@ def _read(path: Path, kind: type):
 
 
 def _difference(before: Settings, now: Settings) -> str:
-    """What differs, in a few words."""
+    """The settings that differ, for a message."""
     then, here = (dict(each.reference) | dict(each.conditions) for each in (before, now))
     parts = [f"{name} {then[name]} (now {here[name]})" for name in here if then[name] != here[name]]
     return f"taken with {', '.join(parts)}"

@@ -4,7 +4,6 @@ For plans without a step table. A recipe that trains on pictures of several size
 device, thread count, version of torch and colorbench, and protocol. They include neither evaluation nor set-up.
 """
 
-import gc
 import json
 import multiprocessing
 import os
@@ -41,7 +40,7 @@ class SizedStep(NamedTuple):
 
     @property
     def key(self) -> str:
-        """Names it in the file of times."""
+        """Its name in the file of times."""
         kind, full_px = kind_of(self.cell.recipe, self.cell.protocol).id, self.cell.protocol.size_px
         return kind if self.side_px == full_px else f"{kind}-{self.side_px}px"
 
@@ -93,7 +92,7 @@ def _sized(cell: Cell, steps: int) -> list[SizedStep]:
 
 
 def _file(device: str, threads: int | None, plan: Plan) -> Path:
-    """Where the times of this device under this protocol are kept; its name starts with the device's."""
+    """The file of this device's times under this protocol; its name starts with the device's."""
     import torch
 
     from colorbench.files import cache_folder, slug
@@ -158,7 +157,7 @@ def _time(
 
 @contextmanager
 def _interrupts_are_ours() -> Iterator[None]:
-    """A process that starts inside does not see Ctrl-C, which goes to all processes of a terminal: its parent ends it."""
+    """Keep Ctrl-C, which goes to all processes of a terminal, from a process that starts inside: its parent ends it."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
@@ -180,7 +179,7 @@ def _context():
 
 
 def _work(pipe, wanted: Sequence[SizedStep], settings: tuple, environment: dict[str, str]) -> None:
-    """In the process: kernels compiled as the protocol says, nothing is downloaded."""
+    """Time the steps and send what happens. Download nothing."""
     protocol, source, device, threads, plugins, seconds = settings
     os.environ.clear()  # the process that was forked has an older one
     os.environ |= environment | {"COLORBENCH_DOWNLOAD_MB": "0"}
@@ -188,6 +187,7 @@ def _work(pipe, wanted: Sequence[SizedStep], settings: tuple, environment: dict[
     import torch
 
     from colorbench.data import load_protocol_photos
+    from colorbench.training.device import free_memory
     from colorbench.training.step_timer import StepTimer
 
     if threads:
@@ -208,4 +208,4 @@ def _work(pipe, wanted: Sequence[SizedStep], settings: tuple, environment: dict[
                 timer.close()
         except Exception as error:  # missing weights, too little memory: the run says more
             pipe.send(("failed", step.key, one_line(error)[:200]))
-        gc.collect()
+        free_memory()

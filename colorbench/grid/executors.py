@@ -60,7 +60,7 @@ class LocalExecutor:
             return supervisor.run(jobs)
 
     def _starter(self) -> AbstractContextManager[Callable[[Job, Mapping[str, str]], Any]]:
-        """What starts workers here in the least time."""
+        """The fastest way to start workers on these devices."""
         if self.spawn is not None:
             return nullcontext(self.spawn)
         if "cpu" not in self.devices:
@@ -75,7 +75,7 @@ class LocalExecutor:
 
 @contextmanager
 def prepared(executor: Executor) -> Iterator[None]:
-    """Inside, what the workers of a local executor import is imported while the caller does other things."""
+    """Start the server that forks a local executor's workers, so that it imports while the caller does other things."""
     if not isinstance(executor, LocalExecutor) or executor.spawn is not None or not executor.forks:
         yield
         return
@@ -123,7 +123,7 @@ def find_devices(device: str | None = None, jobs: int = 1) -> list[str]:
 
 
 def check_device(device: str | None, numbered: bool = True) -> None:
-    """Refuse a name that is not of a device, or a numbered one where an engine hands out the GPUs."""
+    """Raise WrongUsage for an unknown device, or a numbered one where an engine hands out the GPUs."""
     if device is None or device in ("auto", "cuda", "cpu"):
         return
     if not re.fullmatch(r"cuda:[0-9]+", device):

@@ -101,7 +101,7 @@ class ForkServer:
         return self._ended.get(pid)
 
     def _read(self, wait: bool) -> list[str] | None:
-        """The words of the server's next line, ends noted; None when there is none yet, or the server has ended."""
+        """The words of the server's next line; None when there is none yet, or the server has ended. Notes workers' ends."""
         assert self.process is not None
         assert self.process.stdout is not None
         replies = self.process.stdout.fileno()
@@ -119,7 +119,7 @@ class ForkServer:
 
 
 class PolledWorker:
-    """A worker that answers when it is asked, with the `wait` of a `subprocess.Popen`."""
+    """A worker whose end is found by polling, with the `wait` of a `subprocess.Popen`."""
 
     pid: int
 

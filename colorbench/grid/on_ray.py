@@ -87,7 +87,7 @@ class _Tasks:
         return not self.over and bool(self.waiting or self.tracker.jobs)
 
     def turn(self) -> None:
-        """Hand out what has room, take in what the driver says."""
+        """Send jobs while there is room, and handle the driver's messages."""
         while self.waiting and len(self.tracker.jobs) < self.window:
             threads = self.executor.cpus if self.device == "cpu" else None
             self._send(replace(self.waiting.popleft(), device=self.device, threads=threads))
@@ -134,7 +134,7 @@ class _Tasks:
         self.window = max(LEAST_WINDOW, 2 * places)
 
     def _after_memory_ran_out(self, job: Job, text: str) -> None:
-        """Ray has tried it again. A cell that got further goes on; one that did not has run out of memory."""
+        """Send a cell again that has got further; record the others as out of memory. Ray itself has tried again already."""
         saved, before = saved_step(job), self.saved_steps.get(job.folder, 0)
         self.saved_steps[job.folder] = saved
         if saved > before:
@@ -146,13 +146,13 @@ class _Tasks:
             self.tracker.end(job.folder, f"{job.name}: the machine ran out of memory ({text})")
 
     def _stop_sending(self, folder: Path, text: str) -> None:
-        """A node cannot see the folder: its cells would fail one after the other. What runs elsewhere may end."""
+        """Send no further jobs, which would fail on a node that cannot see the folder. Those on other nodes may end."""
         self.tracker.problems = [problem for problem in self.tracker.problems if problem != text]  # once is enough
         self.tracker.end(folder, text)
         self.waiting.clear()
 
     def _lose(self, why: str, what: str = "is gone") -> None:
-        if self.over:  # its last message was read, then the end of its pipe
+        if self.over:  # the end of the pipe after a last message
             return
         left = len(self.waiting) + len(self.tracker.jobs)
         self.tracker.problems.append(
@@ -197,7 +197,7 @@ class _Driver:
             self.process.stdin.flush()
 
     def messages(self) -> list[dict[str, Any]]:
-        """What the driver has said since; waits up to a fifth of a second for the first."""
+        """The driver's messages since the last call; waits up to a fifth of a second for one."""
         found = []
         with contextlib.suppress(queue.Empty):
             found.append(self.inbox.get(timeout=0.2))
@@ -206,7 +206,7 @@ class _Driver:
         return [message or {"gone": last_line(self.log)} for message in found]
 
     def close(self) -> None:
-        """End the driver, and with it its tasks; a few seconds of patience."""
+        """End the driver and with it its tasks; kill it when it takes too long."""
         pipes = [pipe for pipe in (self.process.stdin, self.process.stdout) if pipe is not None]
         if self.process.poll() is None:
             with contextlib.suppress(OSError):

@@ -109,7 +109,7 @@ class SlurmExecutor:
         return executor
 
     def _submit(self, waiting: deque, under_way: int) -> list[tuple]:
-        """The next array: when few jobs are left of the last one, so that never more than `parallel` run."""
+        """Submit the next array once few jobs of the last one are left. Never more than `parallel` run."""
         room = self.parallel - under_way
         if not waiting or room < 1 or under_way > self.parallel // 4:
             return []
@@ -124,7 +124,7 @@ class SlurmExecutor:
         return list(zip(jobs, handles))
 
     def _take(self, folder: Path, handle: Any, tracker: Tracker) -> str:
-        """What became of a job: submitit's result, or the record that it left, or a problem."""
+        """Handle a job's end: its result, or the record that it left, or a problem. Returns the kind."""
         job = tracker.jobs[folder]
         try:
             kind, text = handle.result()

@@ -149,7 +149,7 @@ def choose_table(suite: Suite, given: StepTable | None, folder: Path) -> StepTab
 
 
 def _with_table(suite: Suite, table: StepTable | None) -> Suite:
-    """The suite with its table's name in the protocol, where the budget is counted by it; elsewhere without."""
+    """The suite with the table's name in its protocol if the budget counts by a table, else without."""
     sha256 = table.sha256 if table is not None and suite.protocol.budget.kind == "reference-seconds" else None
     if suite.protocol.table_sha256 == sha256:
         return suite

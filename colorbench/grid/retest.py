@@ -34,7 +34,7 @@ class RetestPlan:
         todo: runs of the board with the cells that test them on the new photos.
         done: how many of these are there already.
         left_out: why something on the board cannot be tested, a message each.
-        told: remarks on the photos.
+        told: remarks on the photos, to print.
         mean_ab: mean color of the photos that were trained on, when those are at hand.
     """
 
@@ -94,12 +94,12 @@ def plan_retest(
     folder = Path(folder)
     board = read_board(folder)
     before = read_written_suite(folder / SUITE)
-    _can_be_retested(board)
+    _check_trained(board)
     protocol = _protocol(before.protocol, source, dataset, sizes)
     photos, data_hash, usage = load_all_photos(protocol, source, on_photos)
     suite = _suite(before, protocol, name, len(photos), metrics, sizes)
     place = folder.resolve().parent / suite.name
-    _is_free(place, data_hash)
+    _check_free(place, data_hash)
     pairs = [
         (run, _cell(run, suite, data_hash, size))
         for run in board.runs
@@ -196,7 +196,8 @@ def _about(run: Run, plan: RetestPlan) -> str:
     )
 
 
-def _can_be_retested(board: Board) -> None:
+def _check_trained(board: Board) -> None:
+    """Raise ValueError for a board that is a retest, or that has no checkpoints."""
     if any(run.record.cell.retest_of for run in board.runs):
         raise ValueError(f"{board.name} is a retest itself; give the folder of the board that was trained")
     trained = [run for run in board.runs if run.record.status == "done" and not run.record.cell.is_baseline]
@@ -254,8 +255,8 @@ def _cell(run: Run, suite: Suite, data_hash: str, size_px: int | None = None) ->
     )  # fmt: skip
 
 
-def _is_free(place: Path, data_hash: str) -> None:
-    """Raises ValueError when the new board's folder holds something else."""
+def _check_free(place: Path, data_hash: str) -> None:
+    """Raise ValueError if the new board's folder holds something else."""
     for path in record_files(place):
         cell = read_record(path).cell
         if cell.retest_of is None or cell.data_hash != data_hash:
@@ -303,7 +304,7 @@ def _training_photos(
 
 
 def source_of(folder: Path) -> str | None:
-    """Where a suite's run found its photos, as its own job files say; they stay on the machine that ran it."""
+    """The source of a suite's photos, from its job files, which stay on the machine that ran it."""
     for path in sorted(folder.glob(f"*/seed-*/{JOB}")):
         return read_job(path.parent).source
     return None

@@ -189,12 +189,12 @@ def _job(plan: Plan, cell: Cell, plugins: Sequence[str], checkpoint_seconds: flo
 
 
 def absolute_source(source: str) -> str:
-    """A folder's whole path, for workers elsewhere; other names as they are."""
+    """The absolute path of a folder, for workers elsewhere; any other source unchanged."""
     return str(Path(source).resolve()) if Path(source).exists() else source
 
 
 def _write_suite(plan: Plan) -> None:
-    """`suite.json` beside the cells: the suite with all recipes that were ever run into this folder."""
+    """Write `suite.json` beside the cells: the suite with all recipes that were ever run into this folder."""
     path, suite = plan.out / plan.suite.name / SUITE, plan.suite
     if before := refuse_other_protocol(suite, plan.out):
         labels = {recipe.label for recipe in suite.recipes}
@@ -244,7 +244,7 @@ def _fingerprint(places: list[Path], pattern: str) -> str:
 
 
 def save_references(plan: Plan) -> None:
-    """The true test photos as evaluated, beside the cells: what strips and re-scoring need. Damaged ones are made again."""
+    """Keep the true test photos beside the cells, for strips and re-scoring. Damaged ones are made again."""
     from colorbench.data import load_protocol_photos
 
     folder = plan.out / plan.suite.name / REFERENCES

@@ -45,7 +45,7 @@ OnEvent = Callable[[Event], None]
 
 
 class Tracker:
-    """The jobs under way, wherever they run: tells their events, reads their progress files, collects the problems."""
+    """The jobs under way on any engine: tells their events, reads their progress files, collects their problems."""
 
     def __init__(self, on_event: OnEvent):
         self.tell, self.problems = on_event, []
@@ -55,7 +55,7 @@ class Tracker:
         self._looked = 0.0
 
     def add(self, job: Job, started: bool = False) -> None:
-        """A job is under way; one that waits in a queue elsewhere has started when its progress changes."""
+        """Follow a job. One in a queue elsewhere counts as started when its progress changes."""
         if job.folder not in self.jobs:
             self._progress[job.folder] = state.read_progress(job.folder)
         self.jobs[job.folder] = job
@@ -63,7 +63,7 @@ class Tracker:
             self._start(job)
 
     def look(self) -> None:
-        """Tell new progress; reads the files at most twice a second."""
+        """Tell new progress. Reads the files at most twice a second."""
         now = time.monotonic()
         if now - self._looked < _LOOK_SECONDS:
             return
@@ -76,7 +76,7 @@ class Tracker:
                 self.tell(Event("progress", job, progress["share"], progress["phase"]))
 
     def end(self, folder: Path, problem: str | None = None) -> None:
-        """A job is over: recorded, or a problem."""
+        """Tell that a job is recorded, or its problem."""
         self._start(self.jobs[folder])
         job = self.jobs.pop(folder)
         self._started.discard(folder)
@@ -88,12 +88,12 @@ class Tracker:
             self.tell(Event("problem", job, 0.0, problem))
 
     def tell_stop(self) -> None:
-        """The jobs under way are asked to save and end."""
+        """Tell that the jobs under way are asked to save and end."""
         for folder in self._started:
             self.tell(Event("stop", self.jobs[folder]))
 
     def wait_until_saved(self) -> None:
-        """After their engine is gone, workers notice and save: wait for those that this machine can see."""
+        """Wait while workers save, which they do when their engine is gone; for those that this machine can see."""
         deadline = time.monotonic() + _SAVING_SECONDS
         while time.monotonic() < deadline and any(is_held(folder) for folder in self.jobs):
             time.sleep(0.2)
@@ -105,7 +105,7 @@ class Tracker:
 
 
 def start_worker(job: Job, environment: Mapping[str, str]) -> subprocess.Popen:
-    """The worker of a job whose file is written, with these variables over ours. Ctrl-C does not reach it."""
+    """Start the worker of a job whose file is written, with these variables over ours. Ctrl-C does not reach it."""
     with (job.folder / LOG).open("wb") as log:
         return subprocess.Popen(
             [sys.executable, "-m", "colorbench.grid.worker", str(job.folder)],
@@ -253,7 +253,7 @@ class Supervisor:
         task.saved_step = saved
 
     def _look_at_held(self) -> None:
-        """Put cells that other processes held back into the queue once they are free; after long waiting they are a problem."""
+        """Put cells that other processes hold back into the queue once they are free; give up after BUSY_SECONDS idle."""
         now = time.monotonic()
         if self.waiting or self.running:
             self._idle_since = now

@@ -6,7 +6,6 @@ It reads the folder of a job on standard input, as JSON, and answers with the ex
 stays.
 """
 
-import gc
 import json
 import os
 import select
@@ -83,7 +82,7 @@ class WarmWorker(PolledWorker):
 
 
 def _give(process: subprocess.Popen, job: Job) -> bool:
-    """Whether the worker took the job."""
+    """Send a job to a worker; return whether it still listens."""
     assert process.stdin is not None
     try:
         process.stdin.write(json.dumps(str(job.folder)).encode() + b"\n")
@@ -113,13 +112,10 @@ def serve() -> None:
         answers.write(f"{status} {'stays' if stays else 'ends'}\n")
         if not stays:
             return
-        _clean_up()
+        _free_memory()
 
 
-def _clean_up() -> None:
-    """Leave nothing of a cell to the next one but libraries and their kernels."""
-    import torch
+def _free_memory() -> None:
+    from colorbench.training.device import free_memory  # imports torch, which a job needs and this module does not
 
-    gc.collect()
-    if torch.cuda.is_initialized():
-        torch.cuda.empty_cache()
+    free_memory()

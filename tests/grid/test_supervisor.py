@@ -162,9 +162,14 @@ def test_a_worker_sees_its_own_gpu_alone(tmp_path, monkeypatch, visible, names):
     assert seen == {("cuda:0", name, "yes") for name in names}
 
 
-def test_the_worker_knows_its_parent_and_its_log(job):
+def test_a_worker_has_its_parents_id_a_log_no_input_and_a_session_of_its_own(job, monkeypatch):
     job.write()
-    process = start_worker(job, {"PYTHONPATH": "/nowhere", "PYTHONSAFEPATH": "1", "PYTHONHOME": "/nowhere"})
-    assert process.wait(60) != 0
-    assert (job.folder / LOG).read_text()
-    assert os.getpgid(0) != process.pid
+    python = job.folder / "python"
+    python.write_text(
+        '#!/bin/sh\necho "$COLORBENCH_PARENT $GIVEN, session $(cut -d" " -f6 /proc/$$/stat)"\nread line\n'
+    )
+    python.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(python))
+    process = start_worker(job, {"GIVEN": "what was given"})
+    assert process.wait(60) == 1, "it read a line"
+    assert (job.folder / LOG).read_text() == f"{os.getpid()} what was given, session {process.pid}\n"

@@ -20,7 +20,7 @@ def test_a_state_comes_back_for_its_own_cell_only(tmp_path):
     assert load_state(tmp_path, cell) is None
     costs = Costs(train_seconds=2.0, micro_batch=2)
     costs.close_attempt(0, 3, 2.0, "interrupted")
-    assert save_state(tmp_path, cell, {"step": 3, "weights": torch.ones(2)}, costs) >= 0
+    save_state(tmp_path, cell, {"step": 3, "weights": torch.ones(2)}, costs)
     saved = load_state(tmp_path, cell)
     assert saved.costs == costs
     assert saved.trainer["step"] == 3
