@@ -74,7 +74,8 @@ class ForkServer:
     def _start(self) -> subprocess.Popen:
         if self.process is None or self.process.poll() is not None:
             self.__exit__()
-            self.process, self._lines, self._ended, self._has_forked = _start_server(), b"", {}, False
+            self.process = start_server(__name__, _ONE_THREAD)
+            self._lines, self._ended, self._has_forked = b"", {}, False
         return self.process
 
     def _ask(self, process: subprocess.Popen, request: bytes) -> int | None:
@@ -160,12 +161,13 @@ class ForkedWorker(PolledWorker):
                 os.kill(self.pid, number)
 
 
-def _start_server() -> subprocess.Popen:
+def start_server(module: str, environment: Mapping[str, str]) -> subprocess.Popen:
+    """Start a process that runs a module's `serve`, with pipes to it and these variables over ours."""
     return subprocess.Popen(
-        [sys.executable, "-c", f"from {__name__} import serve; serve()"],
+        [sys.executable, "-c", f"from {module} import serve; serve()"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        env=worker_variables(_ONE_THREAD),
+        env=worker_variables(environment),
         start_new_session=True,  # Ctrl-C reaches the harness alone
     )
 

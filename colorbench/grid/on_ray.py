@@ -92,7 +92,7 @@ class _Tasks:
             threads = self.executor.cpus if self.device == "cpu" else None
             self._send(replace(self.waiting.popleft(), device=self.device, threads=threads))
         for message in self.driver.messages():
-            self._take(message)
+            self._handle(message)
         self.tracker.look()
 
     def _send(self, job: Job) -> None:
@@ -100,12 +100,12 @@ class _Tasks:
         gpus = 0 if job.device == "cpu" else 1
         self.driver.send({"folder": str(job.folder), "ticket": write_ticket(job), "name": job.name, "gpus": gpus})
 
-    def _take(self, message: dict[str, Any]) -> None:
+    def _handle(self, message: dict[str, Any]) -> None:
         if "cluster" in message:
             self._fit_to(**message["cluster"])
             return
         if "gone" in message:
-            self._lose(message["gone"])
+            self._give_up(message["gone"])
             return
         folder, kind, text = Path(message["folder"]), message["kind"], message["text"]
         if kind == RECORDED:
@@ -130,7 +130,7 @@ class _Tasks:
         places = int(gpus) if self.device == "cuda" else int(cpus // self.executor.cpus)
         if places == 0:
             need = "a GPU" if self.device == "cuda" else f"{self.executor.cpus} CPUs"
-            self._lose(f"it has {cpus:g} CPUs and {gpus:g} GPUs, and a cell needs {need}", "cannot run a cell")
+            self._give_up(f"it has {cpus:g} CPUs and {gpus:g} GPUs, and a cell needs {need}", "cannot run a cell")
         self.window = max(LEAST_WINDOW, 2 * places)
 
     def _after_memory_ran_out(self, job: Job, text: str) -> None:
@@ -151,7 +151,7 @@ class _Tasks:
         self.tracker.end(folder, text)
         self.waiting.clear()
 
-    def _lose(self, why: str, what: str = "is gone") -> None:
+    def _give_up(self, why: str, what: str = "is gone") -> None:
         if self.over:  # the end of the pipe after a last message
             return
         left = len(self.waiting) + len(self.tracker.jobs)

@@ -87,7 +87,7 @@ class SlurmExecutor:
                     handles[job.folder] = handle
                 time.sleep(_POLL_SECONDS)
                 for folder in [folder for folder, handle in handles.items() if handle.done()]:
-                    if self._take(folder, handles.pop(folder), tracker) == UNSEEN:
+                    if self._handle_end(folder, handles.pop(folder), tracker) == UNSEEN:
                         waiting.clear()
                 tracker.look()
         except BaseException:
@@ -123,7 +123,7 @@ class SlurmExecutor:
             handles = [self.submitter.submit(cell) for cell in cells]
         return list(zip(jobs, handles))
 
-    def _take(self, folder: Path, handle: Any, tracker: Tracker) -> str:
+    def _handle_end(self, folder: Path, handle: Any, tracker: Tracker) -> str:
         """Handle a job's end: its result, or the record that it left, or a problem. Returns the kind."""
         job = tracker.jobs[folder]
         try:

@@ -127,7 +127,7 @@ class _Task:
     process: Any = None  # a Popen, or what `spawn` gave in its place
     device: str | None = None
     began: float = 0.0
-    overstayed: bool = False
+    timed_out: bool = False
 
 
 class Supervisor:
@@ -192,12 +192,12 @@ class Supervisor:
             self._start(self.waiting.popleft(), self.free.popleft())
         for task in list(self.running):
             if task.process.poll() is None:
-                self._end_overstay(task)
+                self._kill_if_late(task)
                 continue
             changed = True
             self.running.remove(task)
             self.free.append(task.device)
-            self._take_in(task, task.process.returncode)
+            self._handle_end(task, task.process.returncode)
         self.tracker.look()
         return changed
 
@@ -208,18 +208,18 @@ class Supervisor:
             environment = environment | pinned
             task.job = replace(task.job, device=seen, threads=self.threads)
         task.job.write()
-        task.device, task.began, task.overstayed = device, time.monotonic(), False
+        task.device, task.began, task.timed_out = device, time.monotonic(), False
         task.process = self.spawn(task.job, environment)
         self.running.append(task)
         self.tracker.add(task.job, started=True)
 
-    def _end_overstay(self, task: _Task) -> None:
+    def _kill_if_late(self, task: _Task) -> None:
         limit = task.job.timeout_seconds
-        if limit is not None and not task.overstayed and time.monotonic() - task.began > limit + GRACE_SECONDS:
-            task.overstayed = True
+        if limit is not None and not task.timed_out and time.monotonic() - task.began > limit + GRACE_SECONDS:
+            task.timed_out = True
             task.process.kill()
 
-    def _take_in(self, task: _Task, status: int) -> None:
+    def _handle_end(self, task: _Task, status: int) -> None:
         """React to a worker's exit status: done, start again, or a problem."""
         if status == DONE:
             self.tracker.end(task.job.folder)
@@ -236,7 +236,7 @@ class Supervisor:
         """Start again from the last checkpoint, or have a worker record the failure."""
         self._count_death(task)
         failure: tuple[Status, str] | None = None
-        if task.overstayed:
+        if task.timed_out:
             failure = ("timeout", "the process did not end in time and was killed")
         elif task.deaths >= MOST_DEATHS:
             failure = ("crash", f"the process {_ended_by(number)}")

@@ -15,8 +15,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from colorbench.files import RECORD
-from colorbench.grid.fork_server import PolledWorker
-from colorbench.grid.worker import DONE, Job, logged_main, worker_variables
+from colorbench.grid.fork_server import PolledWorker, start_server
+from colorbench.grid.worker import DONE, Job, logged_main
 from colorbench.record import read_record
 
 
@@ -44,7 +44,7 @@ class WarmWorkers:
             process.kill()  # it died while it waited, or no longer listens
             process.communicate()
         else:
-            process = _start(wanted)
+            process = start_server(__name__, wanted)
             _give(process, job)  # if it has ended already, its exit status tells the supervisor
         return WarmWorker(process, lambda: self._waiting.append((wanted, process)))
 
@@ -92,16 +92,6 @@ def _give(process: subprocess.Popen, job: Job) -> bool:
     return True
 
 
-def _start(environment: Mapping[str, str]) -> subprocess.Popen:
-    return subprocess.Popen(
-        [sys.executable, "-c", f"from {__name__} import serve; serve()"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        env=worker_variables(environment),
-        start_new_session=True,  # Ctrl-C reaches the harness alone
-    )
-
-
 def serve() -> None:
     """Run the jobs whose folders come on standard input, until it closes or one of them does not end well."""
     answers = os.fdopen(os.dup(1), "w", buffering=1)
@@ -112,10 +102,6 @@ def serve() -> None:
         answers.write(f"{status} {'stays' if stays else 'ends'}\n")
         if not stays:
             return
-        _free_memory()
+        from colorbench.training.device import free_memory  # with torch, which the job has imported
 
-
-def _free_memory() -> None:
-    from colorbench.training.device import free_memory  # imports torch, which a job needs and this module does not
-
-    free_memory()
+        free_memory()

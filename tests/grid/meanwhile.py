@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -39,6 +40,13 @@ def training_workers(out: Path) -> list[tuple[Path, int]]:
     """Folder and process id of every cell that trains and has saved a checkpoint."""
     found = [(path.parent, read_progress(path.parent) or {}) for path in out.rglob(TRAINING_STATE)]
     return [(folder, told["pid"]) for folder, told in found if told.get("phase") == "training"]
+
+
+def until_it_trains(folder: Path) -> int:
+    """Wait for the first checkpoint of the cell in this folder; its process id."""
+    while not (workers := training_workers(folder)):
+        time.sleep(0.02)
+    return workers[0][1]
 
 
 def deaf_process() -> subprocess.Popen:

@@ -15,7 +15,7 @@ from colorbench.grid.supervisor import saved_step
 from colorbench.grid.worker import DONE, PROBLEM, STOPPED, Job
 from colorbench.record import read_record
 from tests.grid.in_process import what_counts
-from tests.grid.meanwhile import deaf_process, kill, parent, training_workers
+from tests.grid.meanwhile import deaf_process, kill, parent, until_it_trains
 from tests.training.cells import small_cell
 
 pytestmark = pytest.mark.skipif(not can_fork(), reason="workers are forked on Linux only")
@@ -49,13 +49,6 @@ def test_workers_get_their_environment_and_their_log(server, tmp_path):
     job.write()
     assert server(job, {"GIVEN": "what was given"}).wait(60) == PROBLEM
     assert "found what was given, 0" in (job.folder / LOG).read_text()
-
-
-def until_it_trains(folder) -> int:
-    """Its process id."""
-    while not (workers := training_workers(folder)):
-        time.sleep(0.02)
-    return workers[0][1]
 
 
 def test_signals_reach_a_worker(server, tmp_path):

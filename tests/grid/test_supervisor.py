@@ -1,4 +1,4 @@
-"""The supervisor with small real processes in the place of workers: ends, deaths, progress, overstays, cells that are held."""
+"""The supervisor with small real processes in the place of workers: ends, deaths, progress, timeouts, cells that are held."""
 
 import os
 import signal

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import time
 
 import pytest
 
@@ -12,7 +11,7 @@ from colorbench.grid.warm_workers import WarmWorkers
 from colorbench.grid.worker import DONE, STOPPED, Job
 from colorbench.record import read_record
 from tests.grid.in_process import what_counts
-from tests.grid.meanwhile import deaf_process, training_workers
+from tests.grid.meanwhile import deaf_process, until_it_trains
 from tests.training.cells import small_cell
 
 ENDLESS = Budget(kind="steps", amount=1_000_000)
@@ -25,11 +24,6 @@ def job_in(folder, **changes) -> Job:
     return job
 
 
-def until_it_trains(job: Job) -> None:
-    while not training_workers(job.folder):
-        time.sleep(0.02)
-
-
 def test_one_process_runs_cell_after_cell_until_one_does_not_end_well(tmp_path, alone):
     zero, one = (job_in(tmp_path / name, seed=seed) for seed, name in enumerate(("zero", "one")))
     stopped, killed = (job_in(tmp_path / name, budget=ENDLESS) for name in ("two\nlines", "killed"))
@@ -39,11 +33,11 @@ def test_one_process_runs_cell_after_cell_until_one_does_not_end_well(tmp_path, 
         second = workers(one, {})
         assert second.wait(120) == DONE
         elsewhere = workers(killed, {"CUDA_VISIBLE_DEVICES": "1"})  # a process keeps the environment it started with
-        until_it_trains(killed)
+        until_it_trains(killed.folder)
         elsewhere.kill()
         assert elsewhere.wait(60) == -signal.SIGKILL
         third = workers(stopped, {})
-        until_it_trains(stopped)
+        until_it_trains(stopped.folder)
         third.terminate()
         assert third.wait(60) == STOPPED
         assert first.pid == second.pid == third.pid != elsewhere.pid
