@@ -224,9 +224,7 @@ def build_board(plan: Plan, progress: Callable[[str], None] | None = None) -> Pa
         return stamp.parent
     records = _fingerprint([folder], RECORD)
     built = leaderboard.build(folder, progress=progress)
-    if records == _fingerprint(
-        [folder], RECORD
-    ):  # else another process has recorded a cell meanwhile, and builds again
+    if _fingerprint([folder], RECORD) == records:  # else another process has recorded a cell, and builds again
         write_atomically(stamp, _fingerprint([folder, code], "*").encode(), durable=False)
     return built
 
