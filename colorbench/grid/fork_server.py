@@ -28,7 +28,7 @@ _PRELOADED = (
     "scipy.stats",
     "torch._dynamo",  # the first optimizer of a process imports it, which takes seconds
 )
-_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+_ONE_THREAD: dict[str, str] = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 _POLL_SECONDS = 0.02
 
 

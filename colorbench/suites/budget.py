@@ -71,8 +71,9 @@ def resolve_budget(recipe: Recipe, protocol: Protocol, table: StepTable | None =
         return Resolved(steps, provisional=row is None, seconds=steps * seconds)
     unit = {"steps": 1, "samples": protocol.batch}.get(budget.kind) or _flops_per_step(recipe, protocol)
     steps = max(1, int(budget.amount // unit))
-    known = row is not None and not _grows(recipe, protocol)  # a table has steps at the full size alone
-    return Resolved(steps, seconds=row.seconds * steps if known else None)
+    if row is None or _grows(recipe, protocol):  # a table has steps at the full size alone
+        return Resolved(steps)
+    return Resolved(steps, seconds=row.seconds * steps)
 
 
 def with_steps(cell: Cell, table: StepTable | None = None) -> Cell:
