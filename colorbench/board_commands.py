@@ -5,9 +5,10 @@ from typing import Annotated
 
 import typer
 
+from colorbench.errors import WrongUsage
 from colorbench.options import Device, Json, Resize, Source
 
-app = typer.Typer(help="Build, check, export, submit, publish or serve a board.", no_args_is_help=True)
+app = typer.Typer(help="Build, check, export, submit to, publish or serve a board.", no_args_is_help=True)
 
 Board = Annotated[Path, typer.Argument(help="A suite's folder, such as runs/mini.")]
 Pictures = Annotated[
@@ -47,6 +48,8 @@ def build_board(
     from colorbench.leaderboard.entries import record_files
 
     if folder.is_dir() and not record_files(folder) and any(record_files(suite) for suite in folder.iterdir()):
+        if photo or set_intervals or badges or all_metrics:
+            raise WrongUsage("--photo, --set-intervals, --badges and --all-metrics go with the folder of one suite")
         typer.echo(f"written to {publish_all(folder, out or folder / 'board', pictures=pictures, say=typer.echo)}")
         return
     with building() as say:
@@ -113,14 +116,18 @@ def submit_board(
     citation: Annotated[str, typer.Option(help="What to cite.")] = "",
     source: Annotated[str, typer.Option(help="Where the colorizer comes from, such as a URL.")] = "",
     resize: Resize = False,
+    keep_lightness: Annotated[
+        bool,
+        typer.Option(help="Put the photo's lightness back before scoring, as for every entry; else score as it is."),
+    ] = True,
 ) -> None:
     """Score an outside colorizer's pictures and enter them, marked as not trained under the budget."""
     from colorbench.console import notes
     from colorbench.leaderboard import submit
 
-    facts = {"name": name, "licence": licence, "citation": citation, "source": source, "resize": resize}
+    facts = {"name": name, "licence": licence, "citation": citation, "source": source}
     with notes.status("scoring the pictures"):
-        path = submit(predictions, folder, **facts)
+        path = submit(predictions, folder, **facts, keep_lightness=keep_lightness, resize=resize)
     typer.echo(f"entered as {path}; run `colorbench leaderboard build {folder}`")
 
 
@@ -156,6 +163,18 @@ def publish_board(
     with building():
         place = publish(folder, target, parent_commit=parent_commit, pictures=pictures)
     typer.echo(f"published to {place}")
+
+
+@app.command("card")
+def write_card(
+    folder: Board,
+    entry: Annotated[str, typer.Argument(help="Name on the board, such as unet+l1.")],
+    card: Annotated[Path, typer.Argument(help="The model card, a README.md; made if there is none.")],
+) -> None:
+    """Put an entry's scores into the metadata of a Hugging Face model card; its text stays."""
+    from colorbench.leaderboard import write_model_card
+
+    typer.echo(f"written to {write_model_card(folder, entry, card)}")
 
 
 @app.command("serve")

@@ -7,6 +7,7 @@ import typer
 
 from colorbench import __version__, board_commands, picture_commands
 from colorbench.options import (
+    TABLES,
     Batch,
     Device,
     Json,
@@ -34,7 +35,6 @@ app = typer.Typer(
 )
 app.add_typer(board_commands.app, name="leaderboard")
 
-_TABLES = ("generators", "losses", "metrics", "datasets", "suites", "protocols")
 _EXECUTORS = ("local", "ray", "slurm")
 
 
@@ -63,7 +63,7 @@ def everywhere(
 def list_tables(
     kind: Annotated[
         str | None,
-        typer.Argument(help=f"{', '.join(_TABLES)}; default all.", autocompletion=beginning(lambda: _TABLES)),
+        typer.Argument(help=f"{', '.join(TABLES)}; default all.", autocompletion=beginning(lambda: TABLES)),
     ] = None,
     as_json: Json = False,
     plugin: Plugins = None,

@@ -6,9 +6,9 @@ from typing import Any
 
 from colorbench.console import loading, results, show, show_json, show_table
 from colorbench.errors import unknown_name
-from colorbench.plugins import KINDS, load_plugins
+from colorbench.options import TABLES
+from colorbench.plugins import load_plugins
 
-TABLES = (*KINDS, "suites", "protocols")
 GROUPS = {
     "First steps": ("mini", "ambiguity", "smoke"),
     "Boards on the CPU": ("generators-cpu", "losses-cpu", "scenery-cpu", "color-space-cpu"),

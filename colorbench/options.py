@@ -6,6 +6,9 @@ from typing import Annotated
 
 import typer
 
+TABLES = ("generators", "losses", "metrics", "datasets", "suites", "protocols")
+"""What `colorbench list` lists."""
+
 
 def shipped_suites() -> list[str]:
     return sorted(path.stem for path in (Path(__file__).parent / "suites").glob("*.toml"))

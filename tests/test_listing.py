@@ -6,7 +6,8 @@ from functools import cache
 import pytest
 
 from colorbench.generators import flops
-from colorbench.listing import TABLES, list_tables, print_schema, suites
+from colorbench.listing import list_tables, print_schema, suites
+from colorbench.options import TABLES
 from colorbench.suites import SUITES
 
 

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from colorbench.errors import mistyped, unknown_name
 from colorbench.files import printable
 from colorbench.leaderboard.entries import SUBMISSIONS, Board, Entry, read_board, record_files
-from colorbench.leaderboard.intervals import LEVEL
+from colorbench.leaderboard.intervals import t_quantile
 from colorbench.leaderboard.power import Parts
 from colorbench.leaderboard.tiers import ALPHA, FEWEST_PHOTOS, Results, board_sample, by_photo, holm_family
 
@@ -57,9 +57,7 @@ class Difference:
     @property
     def half(self) -> float:
         """Half width of the 95 % interval; NaN when unknown."""
-        from scipy.special import stdtrit
-
-        return float(stdtrit(self.parts.df, 0.5 + LEVEL / 2) * self.parts.error)
+        return float(t_quantile(self.parts.df) * self.parts.error)
 
     @property
     def p(self) -> float:

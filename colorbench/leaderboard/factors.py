@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from colorbench.leaderboard.entries import Board, Entry
+from colorbench.leaderboard.table import p_text
 
 SOURCES = ("loss", "generator", "loss x generator", "seeds")
 
@@ -96,11 +97,6 @@ def _variance(runs: list[tuple[str, str, float]]) -> tuple[dict[str, float], dic
 
 def variation_line(view: Factors) -> str:
     """How the variation is divided between its sources, in one line."""
-    parts = [f"{name} {100 * view.share[name]:.0f} %{_p(view.p.get(name))}" for name in SOURCES]
-    return f"Variation of {view.metric}: " + ", ".join(parts) + "."
-
-
-def _p(p: float | None) -> str:
-    if p is None or not np.isfinite(p):
-        return ""
-    return " (p < 0.001)" if p < 0.001 else f" (p = {p:.3f})"
+    tested = {name: f" (p {p_text(p)})" for name, p in view.p.items() if np.isfinite(p)}
+    parts = [f"{name} {100 * view.share[name]:.0f} %{tested.get(name, '')}" for name in SOURCES]
+    return f"Variation of {view.metric}: {', '.join(parts)}."

@@ -63,7 +63,7 @@ class Comparisons:
     p: Float[np.ndarray, "n n"]
 
     def half_width(self) -> Float[np.ndarray, "n n"]:
-        return _quantile(self.df) * self.error
+        return t_quantile(self.df) * self.error
 
 
 def sample(
@@ -166,7 +166,7 @@ def mean_intervals(data: Sample) -> tuple[Float[np.ndarray, "n"], Float[np.ndarr
     variance = data.seed_variance + photo_variance
     with np.errstate(invalid="ignore", divide="ignore"):
         df = variance**2 / (data.seed_variance**2 / data.seed_df + photo_variance**2 / data.photo_df)
-    half = _quantile(df) * np.sqrt(variance)
+    half = t_quantile(df) * np.sqrt(variance)
     return np.where(variance > 0, half, np.where(np.isnan(variance), np.nan, 0.0)), df
 
 
@@ -201,7 +201,8 @@ def _paired_photo_part(data: Sample):
     return np.maximum(own[:, None] + own[None, :] - 2 * data.photos, 0.0)
 
 
-def _quantile(df):
+def t_quantile(df):
+    """Half the width of a 95 % interval, in standard errors; NaN where the degrees of freedom are unknown."""
     from scipy.special import stdtrit  # what `stats.t.ppf` calls, without 0.1 s of checks per thousand calls
 
     with np.errstate(invalid="ignore"):

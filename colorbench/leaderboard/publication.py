@@ -1,7 +1,7 @@
 """Publish a board: to a folder for a web server, a dataset on the Hugging Face hub, or a model's card.
 
 On the hub the upload names the commit it was made on: if somebody else published in between, the hub refuses and nothing
-is overwritten (`Moved`). The token is the hub client's own; none is read or kept here.
+is overwritten (`Moved`). Address and token are the hub client's own (HF_ENDPOINT, HF_TOKEN); none is read or kept here.
 """
 
 import re
@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from colorbench.data.mixtures import TRUTH
+from colorbench.errors import unknown_name
 from colorbench.files import CURVE, SCORES, STEP_TABLE, SUITE, write_atomically
 from colorbench.leaderboard.ambiguity import OBJECTS
 from colorbench.leaderboard.builder import build, neighbors
@@ -31,28 +32,21 @@ def publish(
     run_dir: Path,
     target: str | Path,
     *,
-    records: bool = True,
     parent_commit: str | None = None,
-    endpoint: str | None = None,
-    token: str | None = None,
-    message: str = "Board built by colorbench",
     pictures: bool = False,
     plots: bool = True,
-    badges: dict[str, list[str]] | None = None,
     together_with: frozenset[str] = frozenset(),
     home: str | None = None,
 ) -> str:
-    """Build the board of a suite's run folder, with its pages, at `target`. Return where it is.
+    """Build the board of a suite's run folder at `target`, with its pages, records, scores and curves. Return where it is.
 
     Args:
         run_dir: such as `runs/mini` or `leaderboards/mini`.
         target: a folder, or `hf://datasets/OWNER/NAME`. Of an earlier board in a folder, files that are no longer made are
             removed; other files stay.
-        records: copy record.json, scores.parquet and curve.jsonl too, so that others can build on them.
-        pictures: True shows test photos and predictions; not all photos may be published.
-        plots, badges: as in `build`.
         parent_commit: the dataset's commit this board was built on; default: its newest now.
-        endpoint, token: as of huggingface_hub; default its own settings.
+        pictures: True shows test photos and predictions; not all photos may be published.
+        plots: as in `build`.
         together_with: names of suites that are about to be published beside this one; links to boards on other photos
             are made where those are published beside it, under the names of their suites.
         home: address of the page over all boards, relative to this one.
@@ -73,14 +67,11 @@ def publish(
         raise ValueError(f"the suite of {board.name} says that its pictures may not be shown: publish it without them")
     beside = [] if place is None else _published_beside(board, run_dir, place, together_with)
     with tempfile.TemporaryDirectory(prefix="colorbench-board-") as made:
-        links = {"beside": beside, "records": "records" if records else None, "home": home}
-        built = build(run_dir, Path(made), pictures=pictures, plots=plots, badges=badges, **links)
+        links = {"beside": beside, "records": "records", "home": home}
+        built = build(run_dir, Path(made), pictures=pictures, plots=plots, **links)
         files = {path.relative_to(built).as_posix(): path for path in sorted(built.rglob("*")) if path.is_file()}
-        if records:
-            files |= {f"records/{name}": path for name, path in _slim_files(run_dir).items()}
-        if hub:
-            return _to_hub(files, hub[1], parent_commit, endpoint, token, message)
-        return _to_folder(files, Path(target))
+        files |= {f"records/{name}": path for name, path in _slim_files(run_dir).items()}
+        return _to_hub(files, hub[1], parent_commit) if hub else _to_folder(files, Path(target))
 
 
 def _published_beside(board: Board, run_dir: Path, target: Path, together_with: frozenset[str]) -> list[Link]:
@@ -184,16 +175,17 @@ def _to_folder(files: dict[str, Path], target: Path) -> str:
     return str(target / "index.html")
 
 
-def _to_hub(files: dict[str, Path], repo: str, parent: str | None, endpoint, token, message: str) -> str:
+def _to_hub(files: dict[str, Path], repo: str, parent: str | None) -> str:
     from huggingface_hub import CommitOperationAdd, HfApi
     from huggingface_hub.errors import HfHubHTTPError
 
-    hub = HfApi(endpoint=endpoint, token=token)
+    hub = HfApi()
     hub.create_repo(repo, repo_type="dataset", exist_ok=True)
     parent = parent or hub.repo_info(repo, repo_type="dataset").sha
     operations = [CommitOperationAdd(name, source.read_bytes()) for name, source in files.items()]
+    facts = {"commit_message": "Board built by colorbench", "repo_type": "dataset", "parent_commit": parent}
     try:
-        made = hub.create_commit(repo, operations, commit_message=message, repo_type="dataset", parent_commit=parent)
+        made = hub.create_commit(repo, operations, **facts)
     except HfHubHTTPError as error:
         if error.response is not None and error.response.status_code in (409, 412):
             raise Moved(
@@ -204,7 +196,7 @@ def _to_hub(files: dict[str, Path], repo: str, parent: str | None, endpoint, tok
     return str(made.commit_url)
 
 
-def model_index(run_dir: Path, label: str, *, model_name: str | None = None) -> dict:
+def model_index(run_dir: Path, label: str) -> dict:
     """`model-index` metadata of one entry, as a model card on the hub carries it: every measured metric, full test set.
 
     Raises:
@@ -215,8 +207,8 @@ def model_index(run_dir: Path, label: str, *, model_name: str | None = None) -> 
     board = read_board(Path(run_dir))
     entry = board.entry(label)
     if entry is None:
-        raise KeyError(f"no entry {label!r} on {board.name}; entries: {', '.join(e.label for e in board.entries)}")
-    return {"model-index": eval_results_to_model_index(model_name or label, _results(board, entry))}
+        raise unknown_name("entry", label, [entry.label for entry in board.entries])
+    return {"model-index": eval_results_to_model_index(label, _results(board, entry))}
 
 
 def _results(board: Board, entry) -> list:
@@ -243,11 +235,11 @@ def _results(board: Board, entry) -> list:
     return found
 
 
-def write_model_card(run_dir: Path, label: str, path: Path, *, model_name: str | None = None) -> Path:
+def write_model_card(run_dir: Path, label: str, path: Path) -> Path:
     """Put the scores into a model card's metadata; the rest of the card stays. Makes the card if there is none."""
     from huggingface_hub import metadata_save
 
-    metadata = model_index(run_dir, label, model_name=model_name)
+    metadata = model_index(run_dir, label)
     path = Path(path)
     if path.is_file():
         from huggingface_hub import metadata_load

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from colorbench.files import PICTURE_ENDINGS, bytes_sha256, file_sha256, printable, write_atomically
-from colorbench.metrics.pictures import Pictures, folder_pictures, picture_files
+from colorbench.files import bytes_sha256, file_sha256, printable, write_atomically
+from colorbench.metrics.pictures import Pictures, folder_pictures, matched_name, picture_files
 from colorbench.metrics.references import References
 from colorbench.metrics.row import MetricRow
 from colorbench.metrics.score import metric_rows, score
@@ -40,8 +40,7 @@ def score_in_parts(
     Raises:
         ValueError: a missing, unreadable, or wrongly sized prediction.
     """
-    names = matched_names(predictions, references)
-    files = {name: (picture_path(predictions, name), references / f"{name}.png") for name in names}
+    files = matched_files(predictions, references)
     whole = References(references, keep_bytes=0)
 
     def compute(chunk):
@@ -170,29 +169,18 @@ def _part_key(files: dict[str, tuple[Path, Path]], rules) -> str:
     return bytes_sha256(repr((rules, content)).encode())[:32]
 
 
-def matched_names(predictions: Path, references: Path) -> list[str]:
-    """Stems of all references, each with its prediction."""
-    wanted = sorted(path.stem for path in references.glob("*.png"))
-    if not wanted:
+def matched_files(predictions: Path, references: Path) -> dict[str, tuple[Path, Path]]:
+    """Name -> the files of prediction and photo, for every reference."""
+    photos = {path.stem: path for path in sorted(references.glob("*.png"))}
+    if not photos:
         raise ValueError(f"no reference photos in {references.name}; a board keeps them in its run folder")
-    if not predictions.is_dir():
-        raise ValueError(f"{predictions} is not a folder: pass the folder that holds the colorizer's pictures")
-    held = {path.stem for path in predictions.iterdir() if path.suffix.lower() in PICTURE_ENDINGS}
-    if gone := [name for name in wanted if name not in held]:
+    made = picture_files(predictions)
+    if gone := [name for name in photos if matched_name(name) not in made]:
         raise ValueError(
-            f"{len(gone)} of {len(wanted)} photos have no prediction, such as {', '.join(gone[:3])}; "
+            f"{len(gone)} of {len(photos)} photos have no prediction, such as {', '.join(gone[:3])}; "
             "pictures are matched by file stem, and a board needs all of them"
         )
-    return wanted
-
-
-def picture_path(folder: Path, stem: str) -> Path:
-    """The picture of that stem, whatever its ending."""
-    found = [path for suffix in PICTURE_ENDINGS if (path := folder / f"{stem}{suffix}").is_file()]
-    found = found or [p for p in folder.glob(f"{stem}.*") if p.suffix.lower() in PICTURE_ENDINGS]
-    if len(found) != 1:
-        raise ValueError(f"{len(found)} pictures are called {stem}; keep one")
-    return found[0]
+    return {name: (made[matched_name(name)], photo) for name, photo in photos.items()}
 
 
 def read_pair(prediction: Path, reference: Path, *, resize: bool, keep_lightness: bool):

@@ -12,7 +12,7 @@ import numpy as np
 from colorbench.cell import Cell, Recipe
 from colorbench.files import PREDICTIONS, RECORD, REFERENCES, SCORES, bytes_sha256, write_atomically
 from colorbench.leaderboard.entries import SUBMISSIONS, Board, read_board
-from colorbench.leaderboard.scoring import forget_parts, matched_names, picture_path, read_pair, score_in_parts
+from colorbench.leaderboard.scoring import forget_parts, matched_files, read_pair, score_in_parts
 from colorbench.leaderboard.untrusted import folder_sha256
 from colorbench.record import Cost, DataFacts, Environment, GeneratorFacts, Record, Score, Spent, write_record
 
@@ -25,7 +25,6 @@ def submit(
     licence: str,
     citation: str = "",
     source: str = "",
-    version: str = "1",
     pretrained: str | None = None,
     parameters: int = 0,
     keep_lightness: bool = True,
@@ -39,7 +38,7 @@ def submit(
         run_dir: a suite's run folder, with at least one record and its reference photos.
         name: what the board calls it: letters, digits, `.`, `+`, `-`.
         licence: of the colorizer (weights and code), as an SPDX name or in words.
-        citation, source, version, pretrained, parameters: as far as they are known.
+        citation, source, pretrained, parameters: as far as they are known.
         keep_lightness: put the photo's lightness back, as for every head of the harness; False scores the pictures as they are.
         resize: bring pictures of another size to the photo's.
         on_progress: called with photos done and photos in all. A stopped call continues where it was.
@@ -55,10 +54,10 @@ def submit(
     folder = board.folder / SUBMISSIONS / recipe.label / "seed-0"
     if recipe.label in board.labels or (folder / RECORD).exists():
         raise FileExistsError(f"{board.name} has an entry or recipe called {recipe.label}; choose another name")
-    if any("\ud800" <= letter <= "\udfff" for letter in "".join((licence, citation, source, version))):
-        raise ValueError("the license, citation, source or version holds bytes that are not UTF-8: write it in Unicode")
+    if any("\ud800" <= letter <= "\udfff" for letter in "".join((licence, citation, source))):
+        raise ValueError("the license, citation or source holds bytes that are not UTF-8: write it in Unicode")
     facts = GeneratorFacts(
-        version=version, parameters=parameters, trainable_parameters=0, source=source, licence=licence, citation=citation,
+        version="1", parameters=parameters, trainable_parameters=0, source=source, licence=licence, citation=citation,
         pretrained=pretrained,
     )  # fmt: skip
     references, parts = board.folder / REFERENCES, folder / ".parts"
@@ -96,10 +95,9 @@ def _keep_pictures(predictions: Path, references: Path, folder: Path, resize: bo
     from PIL import Image
 
     folder.mkdir(parents=True, exist_ok=True)
-    for stem in matched_names(predictions, references):
-        pair = picture_path(predictions, stem), references / f"{stem}.png"
+    for name, pair in matched_files(predictions, references).items():
         picture, _ = read_pair(*pair, resize=resize, keep_lightness=keep_lightness)
-        Image.fromarray(picture).save(folder / f"{stem}.png")
+        Image.fromarray(picture).save(folder / f"{name}.png")
 
 
 def _keep_scores(frame, color_only: np.ndarray, folder: Path) -> str:

@@ -77,8 +77,10 @@ class HubRequests(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def hub():
+def hub(monkeypatch):
     server = Hub()
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", server.url)
+    monkeypatch.setenv("HF_TOKEN", "hf_x")
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     yield server
@@ -132,7 +134,7 @@ def test_what_an_earlier_board_left_goes_and_the_rest_stays(runs, tmp_path):
 
 
 def test_to_the_hub_with_records(hub, runs):
-    where = publish(runs, "hf://datasets/lab/board", plots=False, endpoint=hub.url, token="hf_x")
+    where = publish(runs, "hf://datasets/lab/board", plots=False)
     assert where.endswith("b" * 40)
     assert {"index.html", "table.parquet", "records/suite.json", "records/unet+l1/seed-0/record.json"} <= set(hub.files)
     assert not any("predictions" in name or "checkpoint" in name for name in hub.files)
@@ -140,7 +142,7 @@ def test_to_the_hub_with_records(hub, runs):
 
 def test_a_board_built_on_an_older_commit_is_not_published(hub, runs):
     with pytest.raises(Moved, match="somebody published since"):
-        publish(runs, "hf://datasets/lab/board", plots=False, parent_commit="c" * 40, endpoint=hub.url, token="hf_x")
+        publish(runs, "hf://datasets/lab/board", plots=False, parent_commit="c" * 40)
     assert hub.files == {}
     assert hub.head == "a" * 40
 
@@ -210,7 +212,7 @@ def test_model_index_is_what_the_hub_reads(runs):
     psnr = next(result for result in results if result.metric_type == "psnr")
     assert 20 < psnr.metric_value < 28
     assert "2 seeds" in psnr.metric_name
-    with pytest.raises(KeyError, match="entries: gray, unet"):
+    with pytest.raises(KeyError, match="unknown entry 'nobody'; known entries: gray, unet"):
         model_index(runs, "nobody")
 
 

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 import torch
+from scipy import stats
 
 from colorbench.leaderboard.entries import read_board
-from colorbench.leaderboard.intervals import compare, sample
 from colorbench.leaderboard.set_scores import SEED, board_features, joint_resampling
 from colorbench.leaderboard.table import table
 from colorbench.leaderboard.tiers import rank_board
@@ -34,15 +34,6 @@ def test_pairing_over_photos_sharpens_a_difference():
     assert (drawn[0] - drawn[1]).std() < 0.5 * drawn.std(axis=1).min()
 
 
-def test_the_draws_enter_the_interval():
-    drawn = np.random.default_rng(2).normal(0, 0.1, (2, 200)) + np.array([[1.0], [2.0]])
-    from dataclasses import replace
-
-    data = sample([np.array([1.0]), np.array([2.0])], fixed=np.array([True, True]))
-    data = replace(data, photos=np.cov(drawn), photo_df=199.0)
-    assert compare(data).error[0, 1] == pytest.approx(np.std(drawn[0] - drawn[1], ddof=1))
-
-
 def test_unknown_score_and_other_photos_are_refused():
     truth = np.zeros((4, 3))
     with pytest.raises(KeyError, match="known: fid, kid"):
@@ -62,4 +53,8 @@ def test_a_boards_set_scores_get_intervals_over_photos(make_runs):
     features, truth = board_features(board, embed=lambda rgb: rgb.float().mean(dim=(2, 3)))
     drawn = {"fid": joint_resampling(features, truth, "fid", draws=20)}
     assert set(table(rank_board(board))["fid_interval"]) == {"seeds", "none"}
-    assert set(table(rank_board(board, drawn))["fid_interval"]) == {"seeds + photos", "photos"}
+    resampled = rank_board(board, drawn)
+    assert set(table(resampled)["fid_interval"]) == {"seeds + photos", "photos"}
+    gray = [entry.label for entry in board.entries].index("gray")  # without seeds: of the draws alone
+    spread = drawn["fid"][gray].std(ddof=1)
+    assert resampled.full["fid"].half[gray] == pytest.approx(stats.t.ppf(0.975, 19) * spread)

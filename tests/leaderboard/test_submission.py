@@ -114,7 +114,10 @@ def test_scoring_goes_on_where_it_was_stopped(board, pictures, tmp_path, monkeyp
         (lambda f: sorted(f.glob("*.png"))[0].unlink(), "1 of 20 photos have no prediction"),
         (lambda f: sorted(f.glob("*.png"))[0].write_bytes(b"no"), "not a picture"),
         (lambda f: Image.new("RGB", (9, 9)).save(sorted(f.glob("*.png"))[0]), "9 x 9, its photo 24 x 24"),
-        (lambda f: sorted(f.glob("*.png"))[0].with_suffix(".jpg").write_bytes(b"twice"), "2 pictures are called"),
+        (
+            lambda f: sorted(f.glob("*.png"))[0].with_suffix(".jpg").write_bytes(b"twice"),
+            "pictures are matched by stem, keep one",
+        ),
     ],
     ids=["missing", "no picture", "size", "twice"],
 )

@@ -7,7 +7,7 @@ import numpy as np
 
 from colorbench.leaderboard.factors import SOURCES, Factors, factors
 from colorbench.leaderboard.plots.style import COLORS, INK, LINES, MARKERS, figure, in_lines, save, spread
-from colorbench.leaderboard.table import heading, significant
+from colorbench.leaderboard.table import heading, p_text, significant
 from colorbench.leaderboard.tiers import Results
 
 
@@ -110,7 +110,7 @@ def _shares(ax, view: Factors):
     ax.barh(range(len(names)), values, color=[COLORS[0] if n != "seeds" else "#9a9a9a" for n in names], height=0.6)
     for y, (name, value) in enumerate(zip(names, values)):
         p = view.p.get(name, np.nan)
-        mark = "" if not np.isfinite(p) else "  p < 0.001" if p < 0.001 else f"  p = {p:.2g}"
+        mark = f"  p {p_text(p)}" if np.isfinite(p) else ""
         ax.text(value + 1.5, y, f"{value:.0f} %{mark}", va="center", fontsize=8, color=INK)
     ax.set_yticks(range(len(names)), names)
     ax.set_xlim(0, max(values) * 1.75 + 5)
