@@ -1,9 +1,9 @@
-"""Photos a second: colorbench's training step beside the training loop of the tutorials, on the same device and networks.
+"""Photos per second: colorbench's training step beside the training loop of the tutorials, on the same device and networks.
 
     python -m benchmarks.tutorial_loop PHOTOS [--device cuda:0] [--size 128] [--batch 16] [--steps 200] [--workers 4]
 
 The tutorials' loop decodes JPEGs and turns them to Lab in a DataLoader, trains in torch's default float32 with Adam, and
-reads the loss every step; `tuned` is the same loop in bfloat16 and channels-last, with a worker for all but two cores.
+reads the loss every step; `tuned` is the same loop in bfloat16 and channels-last, with one worker per core but two.
 Colorbench keeps photos on the device and replays its step as a CUDA graph; its photos are random here, which costs the
 same. A Markdown table.
 """
@@ -102,7 +102,7 @@ def _patchgan() -> nn.Sequential:
 
 
 def tutorial_speed(case, photos: Dataset, args: argparse.Namespace, *, tuned: bool) -> float:
-    """Photos a second of the tutorials' loop."""
+    """Photos per second of the tutorials' loop."""
     generator, options, loss = case
     loop = TutorialLoop(generator, options, loss == GAN, args.device, tuned)
     workers = max(1, (os.cpu_count() or 3) - 2) if tuned else args.workers
@@ -121,7 +121,7 @@ def tutorial_speed(case, photos: Dataset, args: argparse.Namespace, *, tuned: bo
 
 
 def colorbench_speed(case, args: argparse.Namespace, precision: str) -> float:
-    """Photos a second of a cell's training step: the median of three blocks."""
+    """Photos per second of a cell's training step: the median of three blocks."""
     generator, options, loss = case
     pixels = np.random.default_rng(0).integers(0, 256, (256, 3, args.size, args.size), dtype=np.uint8)
     photos = Photos(*[PhotoSet.from_pixels(pixels)] * 2, "0" * 64, Report(256, 256, 256))

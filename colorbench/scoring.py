@@ -223,7 +223,7 @@ def _tell_files(attributes: dict) -> None:
     """Files that gave no picture, and names that only one folder holds."""
     _name(attributes["unreadable"].items(), "left out")
     if unmatched := attributes["unmatched"]:
-        warn(f"{len(unmatched)} names are in only one of the folders, such as {', '.join(unmatched[:3])}")
+        warn(f"names that only one of the folders has: {len(unmatched)}, such as {', '.join(unmatched[:3])}")
 
 
 def _name(problems, word: str) -> None:
@@ -319,7 +319,7 @@ def colorize_and_print(
     report = colorize(checkpoint, photos, out, device=place, size_px=size_px, overwrite=overwrite, on_photo=tell)
     _name(((printable(path), reason) for path, reason in report.passed_over.items()), "passed over")
     if report.kept:
-        note(f"{len(report.kept)} pictures were in {out} already and are kept; --overwrite makes them again.")
+        note(f"pictures kept that were in {out} already: {len(report.kept)}; --overwrite makes them again.")
     if report.refused:
-        fail(f"{len(report.refused)} pictures could not be colorized.")
+        fail(f"pictures that could not be colorized: {len(report.refused)}.")
     return 1 if report.refused else 0

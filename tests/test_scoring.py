@@ -45,7 +45,7 @@ def test_means_and_what_was_left_out(folders, capsys):
     assert facts["identical"] == 1
     assert "1 picture equals its photo; its psnr is infinite and left out of the mean" in printed.err
     assert "bad is left out: not a picture" in printed.err
-    assert "1 names are in only one of the folders, such as alone" in printed.err
+    assert "names that only one of the folders has: 1, such as alone" in printed.err
     assert not list((cache_folder() / "scores").glob("*"))  # what a stopped call would have gone on from
 
 
@@ -107,7 +107,7 @@ def test_protocols_side_by_side(folders, no_weights, tmp_path, capsys):
     frame = pd.read_csv(tmp_path / "rules.csv", index_col="measure")
     assert frame.loc["psnr"].tolist() == pytest.approx([float(cell) for cell in psnr[1:]], abs=1e-4)
     assert "bad is left out: not a picture" in printed.err
-    assert "1 names are in only one of the folders, such as alone" in printed.err
+    assert "names that only one of the folders has: 1, such as alone" in printed.err
 
 
 def test_protocols_as_json_and_why_cells_are_empty(folders, no_weights, capsys):
@@ -147,11 +147,11 @@ def test_a_photo_that_cannot_be_read_makes_the_status_one(tmp_path, capsys):
     printed = capsys.readouterr()
     assert f"{tmp_path / 'old.png'} -> {tmp_path / 'out' / 'old.png'}" in printed.out
     assert "bad.png: not a picture" in printed.err
-    assert "1 pictures could not be colorized." in printed.err
+    assert "pictures that could not be colorized: 1." in printed.err
     with Image.open(tmp_path / "out" / "old.png") as colored:
         assert colored.size == (20, 24)
     assert colorize_and_print(checkpoint, [tmp_path / "old.png"], **call) == 0
-    assert "1 pictures were in" in capsys.readouterr().err
+    assert "pictures kept that were in" in capsys.readouterr().err
 
 
 def test_names_that_a_spreadsheet_would_compute_stay_text(folders, tmp_path):

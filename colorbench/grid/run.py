@@ -28,7 +28,7 @@ from colorbench.grid.state import are_references, note_files, state_of
 from colorbench.grid.supervisor import Event
 from colorbench.grid.worker import Job
 from colorbench.record import Record, read_record, write_record
-from colorbench.suites.load import read_written_suite
+from colorbench.suites.load import load_suite, read_written_suite
 from colorbench.suites.step_table import StepTable, write_table
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class RunReport:
 
 
 def run(
-    suite: Suite,
+    suite: Suite | str | Path,
     *,
     out: Path | str = "runs",
     source: str | Path | None = None,
@@ -75,7 +75,7 @@ def run(
     """Run what is left of a suite and build its board.
 
     Args:
-        suite: what to run; see load_suite.
+        suite: what to run: a suite, or what `load_suite` takes.
         out: output folder; cells go to `out/<suite>/<recipe>/seed-<n>`.
         source: where the photos are, when the dataset needs one.
         executor: default LocalExecutor on every GPU, or on the CPU.
@@ -87,6 +87,7 @@ def run(
         on_event: told about starts, progress and ends.
         build: write tables, plots and the page at the end.
     """
+    suite = suite if isinstance(suite, Suite) else load_suite(suite)
     plan = plan or adopt(plan_run(suite, out=out, source=source, table=table))
     for cell, state in plan.states:
         if state.name == "done" and state.record:

@@ -81,6 +81,11 @@ def test_a_board_is_made_again_only_when_something_has_changed(monkeypatch, tmp_
         assert len(made) == count
 
 
+def test_a_suite_may_be_named(tmp_path):
+    with pytest.raises(KeyError, match=r"unknown suite 'nimi'; known suites: .*did you mean 'mini'"):
+        run("nimi", out=tmp_path)
+
+
 def test_another_protocol_in_the_same_folder_is_refused(tmp_path):
     run(tiny_suite(recipes=()), out=tmp_path, executor=InProcess(), build=False)
     with pytest.raises(ValueError, match="choose another --out"):

