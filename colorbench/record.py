@@ -116,6 +116,19 @@ class Attempt(Strict):
     ended: str
 
 
+def finite_mean(values: "np.ndarray") -> tuple[float | None, int, int]:
+    """Mean (None without any) and count of the finite values, and how many are infinite (PSNR of identical pictures).
+
+    >>> import numpy as np
+    >>> finite_mean(np.array([1.0, 3.0, np.inf, np.nan]))
+    (2.0, 2, 1)
+    """
+    import numpy as np
+
+    finite = values[np.isfinite(values)]
+    return (float(finite.mean()) if len(finite) else None), len(finite), int(np.isinf(values).sum())
+
+
 class Score(Strict):
     """A metric's mean over the test photos and over the color-only ones; null with a `reason` when it could not be measured."""
 
@@ -139,15 +152,9 @@ class Score(Strict):
             row: the metric's row of METRICS, or anything with its `unit`, `higher_is_better` and `version`.
             reason: why the metric could not be measured.
         """
-        import numpy as np
-
-        def mean(part: np.ndarray) -> tuple[float | None, int]:
-            finite = part[np.isfinite(part)]
-            return (float(finite.mean()) if len(finite) else None), len(finite)
-
-        (value, n), (color_value, color_n) = mean(values), mean(values[color_only])
+        (value, n, infinite), (color_value, color_n, _) = finite_mean(values), finite_mean(values[color_only])
         return cls(
-            value=value, n=n, color_only_value=color_value, color_only_n=color_n, infinite=int(np.isinf(values).sum()),
+            value=value, n=n, color_only_value=color_value, color_only_n=color_n, infinite=infinite,
             unit=row.unit, higher_is_better=row.higher_is_better, version=row.version, reason=reason,
         )  # fmt: skip
 

@@ -20,8 +20,8 @@ from colorbench.features.networks import IMAGENET_MEAN, IMAGENET_STD
 from colorbench.metrics.colorfulness import colorfulness, colorfulness_abs
 from colorbench.metrics.lpips import lpips
 from colorbench.metrics.psnr import psnr
-from colorbench.metrics.score import finite_mean
 from colorbench.metrics.ssim import ssim
+from colorbench.record import finite_mean
 from colorbench.tensors import check_size
 
 UNIFORM_WINDOW_PX = 7

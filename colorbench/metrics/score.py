@@ -16,6 +16,7 @@ from colorbench.metrics.references import References, as_float
 from colorbench.metrics.row import MetricRow, SetFeatures
 from colorbench.metrics.table import METRICS
 from colorbench.photo import PhotoError
+from colorbench.record import finite_mean
 from colorbench.tensors import PictureTooSmall, float32_on_gpu
 
 if TYPE_CHECKING:
@@ -109,16 +110,6 @@ def mean_scores(frame: "pandas.DataFrame") -> dict[str, float]:
         mean, _, infinite = finite_mean(frame[key].to_numpy(float))
         means[key] = mean if mean is not None else float("inf" if infinite else "nan")
     return means
-
-
-def finite_mean(values: np.ndarray) -> tuple[float | None, int, int]:
-    """Mean (None without any) and count of the finite values, and how many are infinite (PSNR of identical pictures).
-
-    >>> finite_mean(np.array([1.0, 3.0, np.inf, np.nan]))
-    (2.0, 2, 1)
-    """
-    finite = values[np.isfinite(values)]
-    return (float(finite.mean()) if len(finite) else None), len(finite), int(np.isinf(values).sum())
 
 
 def metric_rows(metrics: Sequence[str | MetricRow] | None) -> list[MetricRow]:
