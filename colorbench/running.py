@@ -69,26 +69,22 @@ def run_suite(
     suite, steps = table_of_run(name, suite, given=table, source=source, device=device, out=out, keep=not dry_run)
     if jobs is None and executor == "local":  # elsewhere the cells see other devices than this machine has
         jobs = side_by_side(suite.protocol, devices[0], steps)
-    options = {
-        "device": device,
-        "jobs": jobs or 1,
-        "environment": worker_environment(suite),
-        "out": out,
-    }
-    runner = make_executor(executor, settings=settings, **options)
+    runner = make_executor(
+        executor, device=device, jobs=jobs or 1, environment=worker_environment(suite), out=out, settings=settings
+    )
     _check_writable(out)
     # most CPUs emulate bfloat16: two minutes per step of pix2pix (32 photos of 64 px) where float32 takes three seconds
     for_gpu = suite.protocol.budget.kind == "reference-seconds" or suite.protocol.precision == "bf16"
-    by_gpu = for_gpu and device in (None, "auto") and _on_cpu(runner)
-    if by_gpu and not (out / suite.name).exists():  # said before the photos are looked at, which takes longer
+    needs_gpu = for_gpu and device in (None, "auto") and _on_cpu(runner)
+    if needs_gpu and not (out / suite.name).exists():  # said before the photos are looked at, which takes longer
         with loading("the networks"):
             refuse_cpu(cells_with_steps(suite, steps), steps, name, source)
-    with nullcontext() if dry_run or by_gpu else prepared(runner):  # workers import while the photos are looked at
+    with nullcontext() if dry_run or needs_gpu else prepared(runner):  # workers import while the photos are looked at
         with progress() as bars:
             told = add_bar(bars, "looking at the photos")
             plan = plan_run(suite, out=out, source=source, table=steps, on_photos=told)
         suite = plan.suite
-        if by_gpu:
+        if needs_gpu:
             refuse_cpu(plan.todo, plan.table, name, source)
         note(f"{suite.name}: {suite.title}", style="bold")
         note(f"{plan.photos}.")

@@ -72,75 +72,6 @@ def state_in(folder: Path, cell: Cell) -> CellState:
     return CellState("resumable" if (folder / TRAINING_STATE).exists() else "new")
 
 
-@dataclass(frozen=True)
-class CellStatus:
-    """A line of `colorbench status`. `state` is a record's status, running, interrupted, waiting or unreadable record."""
-
-    name: str
-    state: str
-    share: float = 0.0
-    step: int | None = None
-    loss: float | None = None
-
-
-def cell_statuses(folder: Path, known: dict[str, CellStatus] | None = None) -> list[CellStatus]:
-    """What all cells under `folder` do now, in order of their names: from records, progress files and locks.
-
-    Args:
-        folder: an output folder, a suite's folder in it, or a recipe's or a cell's.
-        known: what earlier calls have found recorded, which is not read again; added to.
-    """
-    known = {} if known is None else known
-    found = [known.get(_name(cell, folder)) or _status(cell, folder) for cell in _cells(folder)]
-    known.update((status.name, status) for status in found if status.state in STATUSES)
-    return found
-
-
-def read_progress(folder: Path) -> dict | None:
-    """What the training in a cell's folder last reported (`RunLog.tell`); None without it, or where it is damaged."""
-    try:
-        told = json.loads((folder / PROGRESS).read_text())
-        whole = isinstance(told["share"], int | float) and isinstance(told["phase"], str)
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return None
-    return told if whole else None
-
-
-def expected_cells(folder: Path) -> int:
-    """How many cells the suites in this folder have, as their `suite.json` says; 0 when there is none."""
-    suites = [read_written_suite(path) for depth in range(2) for path in folder.glob("*/" * depth + SUITE)]
-    return sum(len(suite.recipes) * suite.seeds + len(suite.baselines) for suite in suites)
-
-
-def _cells(folder: Path) -> list[Path]:
-    """Folders with a job or a record (copied cells have no job). Walking through all files would visit every prediction."""
-    patterns = ["*/" * depth + name for depth in range(_DEPTH + 1) for name in (JOB, RECORD)]
-    return sorted({path.parent for pattern in patterns for path in folder.glob(pattern)})
-
-
-def _name(folder: Path, root: Path) -> str:
-    return str(folder.relative_to(root))
-
-
-def _status(folder: Path, root: Path) -> CellStatus:
-    name = _name(folder, root)
-    progress: dict[str, Any] = read_progress(folder) or {}
-    facts: dict[str, Any] = {
-        "share": progress.get("share", 0.0),
-        "step": progress.get("step"),
-        "loss": progress.get("loss"),
-    }
-    if is_held(folder):
-        return CellStatus(name, "running", **facts)
-    if (folder / RECORD).exists():
-        try:
-            status = read_record(folder / RECORD).status
-        except ValueError:
-            return CellStatus(name, "unreadable record", **facts)
-        return CellStatus(name, status, share=1.0, step=facts["step"], loss=facts["loss"])
-    return CellStatus(name, "interrupted" if progress else "waiting", **facts)
-
-
 def damaged_file(folder: Path, record: Record) -> str | None:
     """The first file of a finished cell that is not what its record says; None when all are.
 
@@ -211,3 +142,72 @@ def _sha256(path: Path) -> str | None:
         return folder_sha256(path) if path.is_dir() else file_sha256(path)
     except (OSError, ValueError):  # absent, or no picture
         return None
+
+
+@dataclass(frozen=True)
+class CellStatus:
+    """A line of `colorbench status`. `state` is a record's status, running, interrupted, waiting or unreadable record."""
+
+    name: str
+    state: str
+    share: float = 0.0
+    step: int | None = None
+    loss: float | None = None
+
+
+def cell_statuses(folder: Path, known: dict[str, CellStatus] | None = None) -> list[CellStatus]:
+    """What all cells under `folder` do now, in order of their names: from records, progress files and locks.
+
+    Args:
+        folder: an output folder, a suite's folder in it, or a recipe's or a cell's.
+        known: what earlier calls have found recorded, which is not read again; added to.
+    """
+    known = {} if known is None else known
+    found = [known.get(_name(cell, folder)) or _status(cell, folder) for cell in _cells(folder)]
+    known.update((status.name, status) for status in found if status.state in STATUSES)
+    return found
+
+
+def read_progress(folder: Path) -> dict | None:
+    """What the training in a cell's folder last reported (`RunLog.tell`); None without it, or where it is damaged."""
+    try:
+        told = json.loads((folder / PROGRESS).read_text())
+        whole = isinstance(told["share"], int | float) and isinstance(told["phase"], str)
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return told if whole else None
+
+
+def expected_cells(folder: Path) -> int:
+    """How many cells the suites in this folder have, as their `suite.json` says; 0 when there is none."""
+    suites = [read_written_suite(path) for depth in range(2) for path in folder.glob("*/" * depth + SUITE)]
+    return sum(len(suite.recipes) * suite.seeds + len(suite.baselines) for suite in suites)
+
+
+def _cells(folder: Path) -> list[Path]:
+    """Folders with a job or a record (copied cells have no job). Walking through all files would visit every prediction."""
+    patterns = ["*/" * depth + name for depth in range(_DEPTH + 1) for name in (JOB, RECORD)]
+    return sorted({path.parent for pattern in patterns for path in folder.glob(pattern)})
+
+
+def _name(folder: Path, root: Path) -> str:
+    return str(folder.relative_to(root))
+
+
+def _status(folder: Path, root: Path) -> CellStatus:
+    name = _name(folder, root)
+    progress: dict[str, Any] = read_progress(folder) or {}
+    facts: dict[str, Any] = {
+        "share": progress.get("share", 0.0),
+        "step": progress.get("step"),
+        "loss": progress.get("loss"),
+    }
+    if is_held(folder):
+        return CellStatus(name, "running", **facts)
+    if (folder / RECORD).exists():
+        try:
+            status = read_record(folder / RECORD).status
+        except ValueError:
+            return CellStatus(name, "unreadable record", **facts)
+        return CellStatus(name, status, share=1.0, step=facts["step"], loss=facts["loss"])
+    return CellStatus(name, "interrupted" if progress else "waiting", **facts)
