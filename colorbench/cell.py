@@ -272,6 +272,11 @@ class Cell(Strict):
         return bytes_sha256(canonical_json(facts).encode())
 
     @property
+    def name(self) -> str:
+        """What messages call it: `<recipe> seed <n>`."""
+        return f"{self.recipe.label} seed {self.seed}"
+
+    @property
     def folder(self) -> str:
         """`<suite>/<recipe>/seed-<n>`, where a run keeps the files of this cell."""
         return f"{self.suite}/{self.recipe.label}/seed-{self.seed}"

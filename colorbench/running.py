@@ -92,7 +92,7 @@ def run_suite(
             warn(suite.note)
         for cell, state in plan.states:
             if state.problem:
-                warn(f"{cell.recipe.label} seed {cell.seed}: {state.problem}")
+                warn(f"{cell.name}: {state.problem}")
         if dry_run:
             show_plan(_with_times(plan, runner), as_json)
             return 0
@@ -163,7 +163,7 @@ def plan_rows(plan: Plan) -> list[dict]:
     """One row per cell: key, state, and the device time that is expected when it is not done."""
     return [
         {
-            "cell": f"{cell.recipe.label} seed {cell.seed}",
+            "cell": cell.name,
             "key": cell.key,
             "state": state.name,
             "expected_seconds": plan.expected_seconds.get(cell.recipe.label) if state.name != "done" else None,
@@ -189,7 +189,7 @@ def _tell(report: RunReport, seconds: float, as_json: bool) -> None:
         show(f"{len(report.records)} of {len(plan.states)} cells recorded, {report.ran} run now, {seconds:.0f} s.")
     for record in report.records:
         if record.status != "done":
-            warn(f"{record.cell.recipe.label} seed {record.cell.seed}: {record.status}: {record.message}")
+            warn(f"{record.cell.name}: {record.status}: {record.message}")
     for key, reason in report.missing.items():
         warn(f"{key} is an empty column: {reason}")
     for problem in report.problems:
@@ -209,7 +209,7 @@ def _facts(report: RunReport, seconds: float) -> dict:
         "run_now": report.ran,
         "seconds": seconds,
         "not_done": [
-            {"cell": f"{r.cell.recipe.label} seed {r.cell.seed}", "status": r.status, "message": r.message}
+            {"cell": r.cell.name, "status": r.status, "message": r.message}
             for r in report.records
             if r.status != "done"
         ],

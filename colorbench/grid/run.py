@@ -96,7 +96,7 @@ def run(
     executor = executor or LocalExecutor(find_devices(), worker_environment(plan.suite))
     jobs = [_job(plan, cell, plugins, checkpoint_seconds) for cell in plan.todo]
     jobs += [_job(plan, cell, plugins, checkpoint_seconds, True) for cell in (plan.done if rescore else plan.lacking)]
-    recorded = {_folder(plan, cell): f"{cell.recipe.label} seed {cell.seed}" for cell in plan.done}
+    recorded = {_folder(plan, cell): cell.name for cell in plan.done}
 
     def note(event: Event) -> None:
         if event.kind == "end":

@@ -70,7 +70,7 @@ class Job:
 
     @property
     def name(self) -> str:
-        return f"{self.cell.recipe.label} seed {self.cell.seed}"
+        return self.cell.name
 
     @property
     def trains(self) -> bool:
