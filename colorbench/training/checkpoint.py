@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from colorbench.cell import Cell, Recipe, canonical_json
+from colorbench.errors import one_line
 from colorbench.files import CHECKPOINT, TRAINING_STATE, bytes_sha256, write_atomically
 from colorbench.training.heads import build_network, unbuilt_network
 from colorbench.training.run_log import Costs
@@ -102,7 +103,7 @@ def load_generator(checkpoint: Path | str, device: torch.device | str = "cpu") -
     try:
         model.load_state_dict(state)
     except RuntimeError as error:
-        raise ValueError(f"{path} does not fit its own recipe: {str(error).splitlines()[0]}") from None
+        raise ValueError(f"{path} does not fit its own recipe: {one_line(error)}") from None
     return model.to(device).eval(), head, cell
 
 
