@@ -102,9 +102,7 @@ def score_folders_in_parts(
 
 def _part_of(whole: References, pictures) -> References:
     """Some of the photos; what a metric needs from all of them (the prior of their colors) is computed over all of them."""
-    part = References(pictures, batch=whole.batch, device=whole.device)
-    part.bin_weights = whole.bin_weights
-    return part
+    return References(pictures, batch=whole.batch, device=whole.device, part_of=whole)
 
 
 def _in_parts(files: dict[str, tuple[Path, Path]], compute, rules, parts: Path, on_progress: Progress | None):

@@ -30,7 +30,7 @@ class References:
         device: where metrics are computed; default where the photos are.
         keep_bytes: how much may be kept; beyond it (in the order of use) it is computed anew for every generator. An
             image of 256 px takes 0.8 MB of Lab, 2.5 MB of LPIPS features (alex), 9 (squeeze), 32 (vgg).
-        prior: p over the 313 ab bins for `ab-auc-rebalanced`; default: counted over these photos.
+        part_of: the set that these photos are a part of: `ab-auc-rebalanced` counts colors over all of it.
     """
 
     def __init__(
@@ -40,12 +40,12 @@ class References:
         batch: int = BATCH,
         device: torch.device | str | None = None,
         keep_bytes: int | float = KEEP_BYTES,
-        prior: Tensor | None = None,
+        part_of: "References | None" = None,
     ):
         if batch < 1:
             raise ValueError(f"expected batch >= 1 pictures at a time, got {batch}")
         self.pictures: Pictures = pictures_of(source, "target")
-        self.batch, self.device, self.prior = batch, device, prior
+        self.batch, self.device, self.part_of = batch, device, part_of
         self.room = Room(keep_bytes)
         self._batches: list[tuple[list[int], Reference]] | None = None
         self._bin_weights: Tensor | None = None
@@ -77,17 +77,15 @@ class References:
             self._batches = batches
 
     def bin_weights(self) -> Tensor:
-        """1 / p of each of the 313 bins, p over all these photos (or the prior given)."""
+        """1 / p of each of the 313 bins, p over all these photos, or over the set that they are a part of."""
+        if self.part_of is not None:
+            return self.part_of.bin_weights()
         if self._bin_weights is None:
-            prior = self._count() if self.prior is None else self.prior
-            self._bin_weights = rebalancing(prior)
+            prior = AbPrior()
+            for _, reference in self:
+                prior.update(reference.lab[:, 1:])
+            self._bin_weights = rebalancing(prior.prior())
         return self._bin_weights
-
-    def _count(self) -> Tensor:
-        counter = AbPrior()
-        for _, reference in self:
-            counter.update(reference.lab[:, 1:])
-        return counter.prior()
 
 
 def as_float(pictures: Tensor, device: torch.device | str | None) -> Tensor:

@@ -39,8 +39,9 @@ def test_without_room_nothing_is_kept_and_values_stay(pair):
 def test_the_prior_is_that_of_the_whole_set(pair):
     prior = AbPrior()
     prior.update(rgb_to_lab(pair[1])[:, 1:])
-    counted = References(pair[1], batch=1).bin_weights()
-    torch.testing.assert_close(counted, References(pair[1], prior=prior.prior()).bin_weights())
+    whole = References(pair[1], batch=1)
+    torch.testing.assert_close(whole.bin_weights(), 1 / prior.prior().clamp_min(1e-8))
+    assert torch.equal(References(pair[1][:1], part_of=whole).bin_weights(), whole.bin_weights())
 
 
 def test_batch_zero_is_refused(pair):
