@@ -45,6 +45,7 @@ import torch
 from torch import Tensor
 
 from colorbench.color.kept import Differentiable, Library, library_key
+from colorbench.errors import one_line
 from colorbench.tensors import widened
 
 LARGE = 1 << 17
@@ -163,9 +164,8 @@ class _Switch:
         except Exception as error:
             result = self.function(*args, **kwargs)  # the kernel's own errors come out of this line
             self.broken = True
-            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             warnings.warn(
-                f"{self.function.__name__} runs uncompiled from here on, with the same values: {reason} "
+                f"{self.function.__name__} runs uncompiled from here on, with the same values: {one_line(error)} "
                 "(COLORBENCH_COMPILE=0 silences this)",
                 RuntimeWarning,
                 stacklevel=4,

@@ -20,6 +20,7 @@ from typing import Any, ClassVar, no_type_check
 import torch
 from torch import Tensor
 
+from colorbench.errors import one_line
 from colorbench.files import bytes_sha256, cache_folder, hold, write_atomically
 
 EXAMPLE_PX = (48, 80)
@@ -202,8 +203,7 @@ def compile_here(kernel: str, folder: str) -> None:
             name, arguments, gradients_of = json.loads(kernel)
             _compile(name, arguments, gradients_of, place)
         except Exception as error:
-            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-            write_atomically(place / FAILED, reason.encode("utf-8", "backslashreplace"))
+            write_atomically(place / FAILED, one_line(error).encode("utf-8", "backslashreplace"))
 
 
 def _compile(name: str, arguments: list[Any], gradients_of: list[int], folder: Path) -> None:

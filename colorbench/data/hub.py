@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from colorbench.data.sources import Found, Source
-from colorbench.errors import mistyped
+from colorbench.errors import mistyped, one_line
 from colorbench.files import bytes_sha256, cache_folder, write_atomically
 
 _TIMEOUT_SECONDS = 10
@@ -170,7 +170,7 @@ def _commit(wanted: _Wanted) -> str | None:
     except HfHubHTTPError as error:
         raise ValueError(
             f"there is no folder {wanted.name}, and the hub has no readable dataset {wanted.name} at "
-            f"{wanted.revision or 'main'}: {str(error).splitlines()[0]}"
+            f"{wanted.revision or 'main'}: {one_line(error)}"
         ) from error
     except Exception:  # whatever HTTP client the hub library has: no network
         return None

@@ -18,6 +18,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode, conv_flop_count
 
 from colorbench.cell import canonical_json
+from colorbench.errors import one_line
 from colorbench.generators.build import build_generator, build_row, find_row
 from colorbench.generators.row import GeneratorRow
 from colorbench.generators.table import GENERATORS
@@ -113,8 +114,7 @@ def _count(key: str, build: object, options: str, out_channels: int, size_px: in
             flops, activations = _train_step(network, torch.zeros(batch, 1, size_px, size_px), frozen)
             macs = forward_macs(network, size_px)
     except Exception as error:  # a network of a plug-in may do anything; the count must not end its run
-        lines = str(error).strip().splitlines()
-        return Arithmetic(reason=f"{key} cannot run on the meta device: {lines[0] if lines else type(error).__name__}")
+        return Arithmetic(reason=f"{key} cannot run on the meta device: {one_line(error)}")
     return Arithmetic(flops, macs, activations)
 
 
