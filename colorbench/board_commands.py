@@ -125,9 +125,17 @@ def submit_board(
     from colorbench.console import notes
     from colorbench.leaderboard import submit
 
-    facts = {"name": name, "licence": licence, "citation": citation, "source": source}
     with notes.status("scoring the pictures"):
-        path = submit(predictions, folder, **facts, keep_lightness=keep_lightness, resize=resize)
+        path = submit(
+            predictions,
+            folder,
+            name=name,
+            licence=licence,
+            citation=citation,
+            source=source,
+            keep_lightness=keep_lightness,
+            resize=resize,
+        )
     typer.echo(f"entered as {path}; run `colorbench leaderboard build {folder}`")
 
 

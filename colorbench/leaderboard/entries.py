@@ -55,8 +55,9 @@ class Run:
     def photo_score(self, metric: str, photo: str) -> float | None:
         """The metric's value of one photo; None where the table has none."""
         table = self.scores
-        known = table is not None and photo in table.index and metric in table.columns
-        return float(table.at[photo, metric]) if known else None
+        if table is None or photo not in table.index or metric not in table.columns:
+            return None
+        return float(table.at[photo, metric])
 
     @property
     def name(self) -> str:
