@@ -18,7 +18,7 @@ from rich.text import Text
 
 _PLAIN: dict[str, Any] = {"highlight": False, "markup": False, "emoji": False}
 
-_LEAST_NAME, _LEAST_TEXT = 24, 24  # columns; narrower a table is harder to read than entries
+_LEAST_NAME, _LEAST_TEXT = 24, 24  # columns; a narrower table is harder to read than entries
 results = Console(**_PLAIN)
 """The result of a command, on standard output."""
 
@@ -58,7 +58,7 @@ def progress(*columns: str | ProgressColumn) -> Progress:
 
 
 def add_bar(bars: Progress, label: str) -> Callable[[int, int], None]:
-    """Add a bar; give the function that moves it: how many are done, how many there are."""
+    """Add a bar and return the function that moves it: how many are done, how many there are."""
     task = bars.add_task(label, total=None)
     return lambda done, total: bars.update(task, completed=done, total=total)
 
@@ -72,7 +72,7 @@ def loading(what: str = "torch") -> Iterator[None]:
 
 @contextmanager
 def building() -> Iterator[Callable[[str], None]]:
-    """Say on a terminal that a board is being built; what is yielded is told which part of it."""
+    """Say on a terminal that a board is being built; yield a function that is called with the part in work."""
     with notes.status("building the board") as status:
         yield lambda part: status.update(f"building the board: {part}")
 
@@ -128,7 +128,7 @@ def _widths(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[int]:
 def rich_table(
     columns: Sequence[str], rows: Sequence[Sequence[Any]], *, title: str = "", caption: str = "", flexible: int = 0
 ) -> Table:
-    """The table as it stands on a terminal; the flexible column goes on in the next line where the screen ends."""
+    """The table as it is on a terminal; the flexible column wraps where the screen ends."""
     table = Table(title=title or None, caption=caption or None, title_justify="left", caption_justify="left")
     for k, name in enumerate(columns):
         numbers = k > 0 and bool(rows) and all(_is_number(row[k]) for row in rows)

@@ -44,7 +44,7 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
 
 
 def _with_a_transparent_gray(image: Image.Image, profile: bytes | None) -> Image.Image:
-    """Of a gray picture in which one value stands for nothing (tRNS of a PNG)."""
+    """`to_srgb` of a gray picture in which one value is transparent (tRNS of a PNG)."""
     values = np.asarray(image).astype(np.uint16) * (255 if image.mode == "1" else 1)
     opaque = Image.fromarray(np.where(values == image.info["transparency"], 0, 255).astype(np.uint8))
     image = image.copy()

@@ -85,7 +85,7 @@ def decode_photo(source: str | Path | bytes, *, least_px: int | None = None) -> 
 
 
 def decode_image(image: Image.Image) -> Photo8:
-    """The same of a Pillow image, of any mode. What a file says of its colors outside `info` is seen while it is open.
+    """`decode_photo` of a Pillow image of any mode. Colors that its file states outside `info` are read while it is open.
 
     Raises:
         PhotoError: as `decode_photo`.

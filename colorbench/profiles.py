@@ -1,4 +1,4 @@
-"""What a picture file says about its colors, as an ICC profile: decided by content, whatever form the file says it in.
+"""What a picture file states about its colors, in whatever form, as an ICC profile.
 
 In order of precedence: cICP of a PNG (by its specification it overrules all others); an ICC profile, which Pillow finds, or
 which lies in a BMP or JPEG 2000, where it does not look; nclx of AVIF and HEIF; Adobe RGB that only EXIF tells; gamma and
@@ -118,7 +118,7 @@ def adobe_rgb() -> bytes:
 
 
 def _png_coding(image: Image.Image, file: BufferedIOBase | None) -> Coding | None:
-    """cICP; Pillow reads over it."""
+    """The cICP chunk, which Pillow skips."""
     if image.format != "PNG" or not file:
         return None
     file.seek(8)
@@ -203,7 +203,7 @@ def _embedded(image: Image.Image, file: BufferedIOBase | None) -> bytes | None:
     """The ICC profile in a BMP (version 5) or a JPEG 2000 file."""
     if image.format == "BMP" and (head := _bmp_head(file)) and file:
         kind, (place, size) = head[56:60], struct.unpack_from("<II", head, 112) if len(head) >= 124 else (0, 0)
-        if kind == b"DEBM" and 128 <= size <= _MOST_BYTES:  # "MBED", the other way round
+        if kind == b"DEBM" and 128 <= size <= _MOST_BYTES:  # "MBED" with its bytes in reverse order
             file.seek(14 + place)
             return file.read(size)
     if image.format == "JPEG2000" and file:
@@ -276,7 +276,7 @@ def _of_tiff_tags(image: Image.Image, gray: bool) -> bytes | None:
 
 
 def _of_gamma(chromaticities: Sequence[float], gammas: Sequence[float], gray: bool) -> bytes | None:
-    """None where they are sRGB's, or not to be made sense of.
+    """A profile of these numbers; None where they are sRGB's or make no sense.
 
     A gamma of 2.2 with sRGB's primaries, or with none, is how programs mark sRGB itself.
     """
@@ -296,7 +296,7 @@ def _are_srgb(chromaticities: Sequence[float]) -> bool:
 
 
 def _of_coding(coding: Coding, gray: bool) -> bytes | None:
-    """None where the code points are sRGB's. Raises ValueError for colors that cannot be made sRGB."""
+    """A profile of these code points; None where they are sRGB's. Raises ValueError for colors that cannot be made sRGB."""
     if what := _NO_SRGB.get(coding.transfer):
         raise ValueError(f"its colors are {what}, which sRGB cannot hold as they are: save it as sRGB")
     colors, curve = _PRIMARIES.get(coding.primaries, SRGB), _CURVES.get(coding.transfer, SRGB_CURVE)

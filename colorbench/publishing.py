@@ -27,7 +27,7 @@ def check_and_print(
     from colorbench.leaderboard import check
 
     @cache
-    def trained(key: str) -> Record:  # the records of one recipe are held against the same re-runs
+    def trained(key: str) -> Record:  # the records of one recipe are compared with the same re-runs
         cell = asked[key]
         note(f"training {cell.recipe.label} again from seed {cell.seed}")
         return run_again(cell, source, folder)

@@ -40,7 +40,7 @@ __all__ = [
 
 
 def __getattr__(name: str):
-    """Each verb is loaded when it is first asked for: `colorbench --help` needs none of them."""
+    """Load each function on first use: `colorbench --help` needs none of them."""
     if name not in _PLACES:
         raise AttributeError(f"colorbench.leaderboard has no {name!r}; it has {', '.join(_PLACES)}")
     return getattr(import_module(f"colorbench.leaderboard.{_PLACES[name]}"), name)

@@ -84,7 +84,7 @@ class Ambiguity:
         return tuple(e for e in self.board.entries if counts.get(e.label, 0) == len(e.runs))
 
     @cached_property
-    def telling(self) -> list[int]:
+    def ambiguous(self) -> list[int]:
         """Places of the materials with several modes."""
         return [place for place, mixture in enumerate(self.truth.mixtures) if len(mixture.modes) > 1]
 
@@ -109,11 +109,11 @@ class Ambiguity:
 
     def spread(self, objects: "pd.DataFrame") -> Spread:
         """Shares and total variation of some objects."""
-        large = objects.loc[(objects["pixels"] >= FEWEST_PIXELS) & objects["material"].isin(self.telling)]
+        large = objects.loc[(objects["pixels"] >= FEWEST_PIXELS) & objects["material"].isin(self.ambiguous)]
         ab = large[["a", "b"]].to_numpy(float)
         place = large["material"].to_numpy()
         near_mode, near_mean, variation = np.zeros(len(large), bool), np.zeros(len(large), bool), []
-        for material in self.telling:
+        for material in self.ambiguous:
             mine, mixture = place == material, self.truth.mixtures[material]
             distance = np.linalg.norm(ab[mine][:, None] - np.array(mixture.modes)[None], axis=2)
             near_mode[mine] = (distance <= NEAR).any(axis=1)

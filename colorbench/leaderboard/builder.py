@@ -31,8 +31,8 @@ def build(
 ) -> Path:
     """Write the board of one suite's run folder and return its folder (default: `run_dir/board`).
 
-    Leaves table.csv, .parquet, .md, .tex, plots/*.png and *.svg, index.html and runs/*.html. All of it is derived: built
-    again from the same records it comes out the same.
+    Writes table.csv, .parquet, .md, .tex, plots/*.png and *.svg, index.html and runs/*.html. The same records give the same
+    files.
 
     Args:
         plots: False leaves out the plots (a quick table).
@@ -43,7 +43,7 @@ def build(
         badges: how far each record was checked, from `check`: sha256 of the record -> badge names.
         resample_sets: give FID and KID intervals over photos too, by joint resampling: passes every stored prediction
             through Inception, so it takes a while and needs its weights. Without it the intervals are over seeds alone.
-        all_metrics: on generated scenes, say of every metric what it rewards, also of those that need weights; measured once
+        all_metrics: on generated scenes, say what every metric rewards, also those that need weights; measured once
             and kept beside the records.
         beside: links to boards of the same generators; by default to those that lie beside the run folder.
         records: address of the run folders relative to the board, for links; by default where they are, when the board is

@@ -73,7 +73,7 @@ def check(
         place = path.relative_to(folder).as_posix()
         if only is None or label_of(place) in only:
             findings.append(_check_one(folder, path, place, rescore, infer, rerun, seeds))
-    return findings + _alone(folder, findings, only)
+    return findings + _check_board(folder, findings, only)
 
 
 def badges_of(findings: list[Finding]) -> dict[str, list[str]]:
@@ -81,8 +81,8 @@ def badges_of(findings: list[Finding]) -> dict[str, list[str]]:
     return {finding.sha256: list(finding.badges) for finding in findings if finding.badges}
 
 
-def _alone(folder: Path, findings: list[Finding], only: list[str] | None) -> list[Finding]:
-    """Why the whole folder cannot be one board; empty when it can."""
+def _check_board(folder: Path, findings: list[Finding], only: list[str] | None) -> list[Finding]:
+    """A finding when the folder as a whole is no board, or its built table is not that of the records."""
     if not findings or only is not None:
         return []
     try:
@@ -128,7 +128,7 @@ def _check_one(folder: Path, path: Path, place: str, rescore, infer, rerun, seed
             if problems := problems_of():
                 return Finding(place, digest, tuple(badges), tuple(problems), absent)
             badges.append(name)
-        problems = _costly(folder, run, badges, rescore, infer, rerun, seeds)
+        problems = _check_pictures(folder, run, badges, rescore, infer, rerun, seeds)
     except (Refused, ValueError, OSError, KeyError, RuntimeError) as error:
         problems = [str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)]
     return Finding(place, digest, tuple(badges), tuple(problems), absent)
@@ -142,7 +142,8 @@ def _no_links(path: Path, folder: Path) -> None:
         here = here.parent
 
 
-def _costly(folder: Path, run: Run, badges: list[str], rescore, infer, rerun, seeds) -> list[str]:
+def _check_pictures(folder: Path, run: Run, badges: list[str], rescore, infer, rerun, seeds) -> list[str]:
+    """The slow checks, as far as they were asked for and their files are here; adds to `badges`."""
     references = folder / REFERENCES
     held = (run.folder / PREDICTIONS).is_dir() and references.is_dir()
     if not rescore or not held or run.record.status != "done":

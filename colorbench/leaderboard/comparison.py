@@ -222,12 +222,12 @@ def compare_boards(a: Board, b: Board, metric: str) -> list[tuple[str, Differenc
     return [(label, one, float(value)) for (label, one), value in zip(found, p)]
 
 
-_MOST_TIES = 10  # of the leader that are told apart from it
+_MOST_TIES = 10  # so many ties of the leader are listed
 
 
 @dataclass(frozen=True)
 class Separation:
-    """What would tell the leader of a board from an entry that it could not be told apart from.
+    """What it would take to tell the leader of a board from a tied entry.
 
     `detectable` is the smallest true difference found four times in five; `seeds` (of each) and `photos` find the one seen.
     All at the level of Holm's first step: 5 % over the number of pairs.
@@ -241,9 +241,9 @@ class Separation:
 
 
 def separations(results: Results) -> list[Separation]:
-    """Of the board's leader by the primary metric against its ties, the nearest first; empty without any."""
+    """The leader by the primary metric against each of its ties, the nearest first; empty without ties."""
     board, ranking = results.board, results.primary
-    ranked = [k for k in results.order() if ranking.tier[k] is not None]
+    ranked = results.ranked()
     if ranking.p_holm is None or len(ranked) < 2:
         return []
     first, alpha = ranked[0], ALPHA / (len(ranked) * (len(ranked) - 1) / 2)
@@ -257,7 +257,7 @@ def separations(results: Results) -> list[Separation]:
 
 
 def find_side(path: Path, other: Side | Board | None = None) -> Side | Board | None:
-    """What stands at a path: an entry or one of its seeds, a board, or None: no records there.
+    """The entry (or one seed of it) or the board at a path; None where there are no records.
 
     A bare name is an entry of the board that `other` is of.
 

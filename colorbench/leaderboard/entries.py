@@ -29,7 +29,7 @@ Kind = Literal["trained", "baseline", "submission"]
 
 
 class MixedBoard(ValueError):
-    """Records that must not stand in one table; the message names what differs and who."""
+    """Records that do not belong in one table; the message names the difference and two of the records."""
 
 
 @dataclass(frozen=True)
@@ -128,6 +128,11 @@ class Board:
     @property
     def runs(self) -> list[Run]:
         return [run for entry in self.entries for run in entry.runs]
+
+    @property
+    def record(self) -> Record:
+        """One of the records, for what all of them share: protocol and photos."""
+        return (self.runs or self.skipped)[0].record
 
     @property
     def ranked(self) -> list[Entry]:

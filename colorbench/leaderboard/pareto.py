@@ -36,7 +36,7 @@ def varies(values: Float[np.ndarray, "n"]) -> bool:
 
 
 def truth_colorfulness(board: Board) -> float | None:
-    """The test photos' mean colorfulness: that of the gray picture, which is nearly 0, and its error."""
+    """The test photos' mean colorfulness: the gray picture's own, nearly 0, plus its error."""
     gray = board.entry("gray")
     if gray is None or not {"colorfulness", "colorfulness-error"} <= set(board.metrics):
         return None

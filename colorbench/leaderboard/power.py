@@ -8,9 +8,9 @@ import numpy as np
 from colorbench.leaderboard.intervals import LEVEL
 
 POWER = 0.8
-"""How often a plan shall find a difference that is there."""
+"""How often a plan should find a true difference."""
 MOST_PLANNED = 1_000_000
-"""Seeds or photos; what needs more is not planned."""
+"""Seeds or photos; larger plans are not made."""
 
 
 def power(difference: float, error: float, df: float, alpha: float = 1 - LEVEL) -> float:

@@ -94,9 +94,9 @@ def publish_all(
     """Build every suite below `folder` at `target/<suite>`, and a page that lists them. Return that page's path.
 
     Args:
-        pictures: True shows test photos and predictions of the suites that say nothing against it.
+        pictures: True shows test photos and predictions of the suites that allow it.
         plots: as in `publish`.
-        say: told the name of each suite before it is built.
+        say: called with the name of each suite before it is built.
 
     Raises:
         FileNotFoundError: no suite with records below `folder`.

@@ -1,6 +1,6 @@
-"""Numbers that papers print for the sets of a board, beside what was run here: never ranked, in columns of their own.
+"""Numbers that papers print for a board's test photos: never ranked, in their own columns.
 
-`published.csv` holds those that were read in a paper, with the table they stand in; numbers passed on by others stay out.
+`published.csv` holds those that were read in a paper, with the table they stand in; second-hand numbers are left out.
 """
 
 import csv
@@ -42,7 +42,7 @@ def published(board: Board) -> list[Published]:
 
 
 def traps(suite: str) -> list[str]:
-    """Why a published number is not one of this board's, a sentence each."""
+    """Why published numbers are not comparable with this board's, a sentence each."""
     lines = [
         "The same method run again gives other numbers. DDColor's FID on val5k is 3.92 on paper and 3.78 for a reader who ran "
         "the published weights through CT2's script; its colorfulness is 38.26 and 34.33 (piddnad/DDColor, issue 9). "

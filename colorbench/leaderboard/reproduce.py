@@ -25,7 +25,7 @@ _PAPER = re.compile(
 def command(record: Record) -> tuple[str, str]:
     """`(command, remark)`: the shell line that trains this cell again, or "" and why there is none.
 
-    The line is tried first: it is given only when its arguments lead to a cell of the same key.
+    The line is checked: it is given only when its arguments lead to a cell of the same key.
     """
     cell = record.cell
     if record.origin == "submission":

@@ -84,7 +84,7 @@ def reinferred(run: Run, references: Path, infer: Infer) -> list[str]:
 def rerun_holds(folder: Path, run: Run, rerun: Rerun, seeds: tuple[int, ...]) -> list[str]:
     """Train again from the checker's seeds; the claim must not be significantly better than what comes out.
 
-    A better claim may still be luck: it passes if its seeds are the suite's (0, 1, ...) and give it again.
+    A better claim may still be luck: it passes if its seeds are the suite's (0, 1, ...) and reproduce it.
     """
     board = read_board(folder)
     entry = next(e for e in board.entries if any(r.sha256 == run.sha256 for r in e.runs))

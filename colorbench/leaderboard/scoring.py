@@ -155,7 +155,7 @@ def _digest(paths: Iterable[Path]) -> str:
 
 
 def _content(path: Path) -> str:
-    """The hash of a file; of what gives no picture, why it does not."""
+    """The hash of a file, or why it cannot be read."""
     try:
         return file_sha256(path) if path.is_file() and path.stat().st_size <= MOST_FILE_BYTES else "no picture"
     except OSError as error:
@@ -212,5 +212,5 @@ def _with_lightness(pred: np.ndarray, true: np.ndarray) -> np.ndarray:
 
 
 def forget_parts(parts: Path) -> None:
-    """The parts of a finished scoring."""
+    """Delete the parts of a finished scoring."""
     shutil.rmtree(parts, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""The board on this machine alone: a small server of static files on loopback."""
+"""Show a board on this machine only: a small server of static files on loopback."""
 
 import socket
 import stat
@@ -54,7 +54,7 @@ class _Server(ThreadingHTTPServer):
             self._free.release()
 
     def service_actions(self):
-        """Called twice a second: end what takes too long."""
+        """Close connections that last too long; called twice a second."""
         now = time.monotonic()
         for request in [request for request, end in list(self._ends.items()) if end < now]:
             with suppress(OSError):  # it has just ended by itself

@@ -19,7 +19,7 @@ from colorbench.leaderboard.verdict import verdict
 
 @dataclass(frozen=True)
 class Link:
-    """To a board of the same generators on other photos: `text` before its `name`, and its folder relative to this one."""
+    """A link to a board of the same generators on other photos: words before its name, and its folder relative to this one."""
 
     text: str
     name: str
@@ -161,7 +161,7 @@ def readable(results: Results):
 
 
 def place(entry: Entry, primary: Ranking, k: int) -> str:
-    """Rank tier and tie letters of a ranked entry; what the others are."""
+    """Rank tier and tie letters of a ranked entry; the kind of any other."""
     if entry.kind != "trained":
         return {"baseline": "baseline", "submission": "outside the budget"}[entry.kind]
     return " ".join(part for part in (tier_text(primary.tier[k]), primary.letter[k]) if part)

@@ -92,6 +92,10 @@ class Results:
         """All rows: by the primary metric, best first."""
         return self.primary.order(self.board.higher_is_better(self.board.primary))
 
+    def ranked(self) -> list[int]:
+        """The ranked rows: by the primary metric, best first."""
+        return [k for k in self.order() if self.primary.tier[k] is not None]
+
     @cached_property
     def ambiguity(self) -> "Ambiguity | None":
         """The analysis of a board of generated scenes, computed once; None on every other board."""

@@ -29,7 +29,7 @@ def verdict(results: Results) -> list[str]:
 
 def _against_gray(results: Results) -> str:
     board, ranking = results.board, results.primary
-    ranked = [k for k in results.order() if ranking.tier[k] is not None]
+    ranked = results.ranked()
     gray = next((k for k, entry in enumerate(board.entries) if entry.label == "gray"), None)
     if gray is None or not ranked or ranking.comparisons is None:
         return ""

@@ -36,7 +36,7 @@ def test_who_averages_and_who_decides(found):
 def test_total_variation_tells_covering_from_dropping(found):
     spreads = found.spreads
     assert spreads["bayes-sample"].variation < 0.2
-    dropped = np.mean([1 - max(found.truth.mixtures[place].weights) for place in found.telling])
+    dropped = np.mean([1 - max(found.truth.mixtures[place].weights) for place in found.ambiguous])
     assert spreads["bayes-mode"].variation == pytest.approx(dropped, abs=0.02)
     assert spreads["bayes-mean"].variation > spreads["bayes-mode"].variation
 

@@ -1,4 +1,4 @@
-"""Are the pictures as colorful as the photos, and are the colors the same?"""
+"""Colorfulness and colors of the predictions beside those of the photos."""
 
 from pathlib import Path
 
@@ -25,8 +25,8 @@ def plot_colorfulness(results: Results, folder: Path) -> Path | None:
     made, axes = figure(7.6, 2.5 * -(-len(shown) // 3), -(-len(shown) // 3), 3, squeeze=False, sharex=True, sharey=True)
     titles = short_names(board.entries)
     for ax, entry in zip(axes.flat, shown):
-        made_up = np.array([_colorful(prediction(entry, name)) for name in names])
-        _scatter(ax, true, made_up, COLORS[0] if entry.kind == "trained" else SOFT)
+        predicted = np.array([_colorful(prediction(entry, name)) for name in names])
+        _scatter(ax, true, predicted, COLORS[0] if entry.kind == "trained" else SOFT)
         ax.set_title(in_lines(titles[entry.label], 27), fontsize=8)
     _tidy(axes, len(shown))
     made.supxlabel("colorfulness of the photo", size=9)
@@ -38,13 +38,13 @@ def _colorful(picture) -> float:
     return float("nan") if picture is None else colorfulness_of(picture)
 
 
-def _scatter(ax, true, made_up, color: str):
-    both = np.isfinite(true) & np.isfinite(made_up)
+def _scatter(ax, true, predicted, color: str):
+    both = np.isfinite(true) & np.isfinite(predicted)
     top = float(np.nanmax(true)) * 1.08 + 1
     ax.plot([0, top], [0, top], color=INK, lw=0.8)
-    ax.plot(true[both], made_up[both], "o", color=color, ms=3.4, mec="white", mew=0.3, alpha=0.9)
+    ax.plot(true[both], predicted[both], "o", color=color, ms=3.4, mec="white", mew=0.3, alpha=0.9)
     if both.any():
-        ratio = made_up[both].mean() / max(true[both].mean(), 1e-9)
+        ratio = predicted[both].mean() / max(true[both].mean(), 1e-9)
         ax.text(0.04, 0.95, f"{100 * ratio:.0f} % of the truth", transform=ax.transAxes, va="top", fontsize=7.5)
     ax.set(xlim=(0, top), ylim=(0, top))
     ax.set_aspect("equal")

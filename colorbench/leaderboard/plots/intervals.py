@@ -122,14 +122,14 @@ def _names(result: Ranking, shown: list[int]) -> list[str]:
 def plot_tiers(results: Results, folder: Path) -> Path | None:
     """Every ranked entry as a bar over the ranks it may hold, its tie letters beside."""
     result = results.primary
-    rows = [(k, tier) for k in results.order() if (tier := result.tier[k]) is not None]
+    rows = results.ranked()
     if not rows:
         return None
     shown = rows[:MOST_ROWS]
-    names = _names(result, [k for k, _ in shown])
+    names, tiers = _names(result, shown), [result.tier[k] or (0, 0) for k in shown]
     made, ax = figure(7.2, 1.1 + rows_inches(names, 0.27))
-    last = max(high for _, (_, high) in shown)
-    for y, (k, (low, high)) in enumerate(shown):
+    last = max(high for _, high in tiers)
+    for y, (k, (low, high)) in enumerate(zip(shown, tiers)):
         ax.barh(y, high - low + 0.7, left=low - 0.35, height=0.55, color=COLORS[0], alpha=0.85, zorder=2)
         text = f"{tier_text((low, high))}   {result.letter[k] or ''}".rstrip()
         ax.text(high + 0.55, y, text, va="center", fontsize=8, color=INK)

@@ -1,4 +1,4 @@
-"""Predicted colors over the modes they could be drawn from: one row of panels per loss, one column per telling material."""
+"""Predicted colors over the modes they could be drawn from: one row of panels per loss, one column per ambiguous material."""
 
 from pathlib import Path
 
@@ -23,7 +23,7 @@ def plot_modes(results: Results, folder: Path) -> Path | None:
     if found is None:
         return None
     entries = _shown(found, [results.board.entries[k].label for k in results.order()])
-    materials = _telling(found)
+    materials = _materials(found)
     if not entries or not materials:
         return None
     made, ax = figure(1.45 * len(materials) + 1.4, 1.32 * len(entries) + 0.4)
@@ -53,10 +53,10 @@ def _shown(found: Ambiguity, order: list[str]) -> list:
     return trained[: _MOST_ROWS - len(ends)] + ends
 
 
-def _telling(found: Ambiguity) -> list[int]:
-    """Materials of different kinds of mixtures: the first of each list of weights, most telling first."""
+def _materials(found: Ambiguity) -> list[int]:
+    """Materials of different kinds of mixtures: the first of each list of weights, in their order."""
     kinds: dict[tuple, int] = {}
-    for place in found.telling:
+    for place in found.ambiguous:
         kinds.setdefault(found.truth.mixtures[place].weights, place)
     return sorted(kinds.values())[:_COLUMNS]
 

@@ -43,7 +43,7 @@ def look():
 
 
 def figure(width: float, height: float, rows: int = 1, columns: int = 1, **more) -> tuple[Any, Any]:
-    """A figure without pyplot's memory, and its axes."""
+    """A figure that pyplot does not keep, and its axes."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

@@ -89,11 +89,10 @@ def _published(board: Board) -> dict | None:
 
 
 def _lead(board: Board) -> str:
-    record = board.runs[0].record if board.runs else board.skipped[0].record
-    trained, pictures = len(board.ranked), record.data.n_test
+    trained, pictures = len(board.ranked), board.record.data.n_test
     seeds = max((len(entry.runs) for entry in board.ranked), default=0)
     parts = [f"{trained} entries", f"up to {seeds} seeds" if seeds > 1 else "one seed", f"{pictures} test pictures"]
-    return f"{', '.join(parts)}; budget {_budget(record)}; primary metric {heading(board, board.primary)}."
+    return f"{', '.join(parts)}; budget {_budget(board.record)}; primary metric {heading(board, board.primary)}."
 
 
 def _budget(record: Record) -> str:
@@ -134,7 +133,7 @@ def _filters(board: Board) -> list[dict]:
 
 
 def _protocol(board: Board) -> list[tuple[str, str]]:
-    record = board.runs[0].record if board.runs else board.skipped[0].record
+    record = board.record
     facts = record.cell.protocol.model_dump(mode="json") | {"budget": _budget(record)}
     facts |= {"photos": record.data.id, "photos hash": record.data.hash[:16], "training photos": record.data.n_train}
     return [(name.replace("_", " "), str(value)) for name, value in facts.items() if value not in (None, "")]

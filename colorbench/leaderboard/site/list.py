@@ -19,9 +19,8 @@ def write_list(boards: list[tuple[str, Board]], out: Path) -> Path:
 
 
 def _row(folder: str, board: Board) -> dict:
-    record = (board.runs or list(board.skipped))[0].record
     return {
         "name": folder, "title": board.title, "verdict": first_line(board, rank_metric(board, board.primary)),
         "entries": len(board.ranked), "seeds": max((len(entry.runs) for entry in board.ranked), default=0),
-        "photos": record.data.n_test, "budget": budget_words(record.cell.protocol.budget),
+        "photos": board.record.data.n_test, "budget": budget_words(board.record.cell.protocol.budget),
     }  # fmt: skip

@@ -30,7 +30,7 @@ def matrix(results: Results) -> dict | None:
     """The pairwise differences of the ranked entries by the primary metric: names, and rows of cells."""
     ranking, entries = results.primary, results.board.entries
     names = short_names(entries)
-    shown = [k for k in results.order() if ranking.tier[k] is not None]
+    shown = results.ranked()
     if ranking.comparisons is None or ranking.p_holm is None or not 1 < len(shown) <= _MOST_MATRIX:
         return None
     half, digits = ranking.comparisons.half_width(), _digits(ranking, shown)
@@ -61,7 +61,6 @@ def separating(results: Results) -> dict | None:
     found = separations(results)
     if not found:
         return None
-    first = next(k for k in results.order() if results.primary.tier[k] is not None)
     rows = [
         (
             one.label,
@@ -72,4 +71,4 @@ def separating(results: Results) -> dict | None:
         )
         for one in found
     ]
-    return {"first": results.board.entries[first].label, "rows": rows}
+    return {"first": results.board.entries[results.ranked()[0]].label, "rows": rows}

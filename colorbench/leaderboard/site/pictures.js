@@ -47,19 +47,7 @@
     return sum / (one.width * one.height);
   }
 
-  const slide = element("slide"), compare = document.querySelector(".compare"), over = compare.querySelector(".over");
-  const fit = () => { element("left").style.width = compare.clientWidth + "px"; over.style.width = slide.value + "%"; };
-  const drag = (event) => {
-    const area = compare.getBoundingClientRect();
-    slide.value = Math.round((100 * (event.clientX - area.left)) / area.width);
-    fit();
-  };
-  slide.addEventListener("input", fit);
-  addEventListener("resize", fit);
-  compare.addEventListener("pointerdown", (event) => { compare.setPointerCapture(event.pointerId); drag(event); });
-  compare.addEventListener("pointermove", (event) => event.buttons && drag(event));
-  compare.addEventListener("dragstart", (event) => event.preventDefault());
-
+  const fit = slider(document.querySelector(".compare"), element("slide"));
   const score = (photo, key) => (photo.scores[key] ? " " + photo.scores[key] : "");
   async function show() {
     const photo = data.photos[Number(element("photo").value)], [a, b] = [element("a").value, element("b").value];

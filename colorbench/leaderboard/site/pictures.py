@@ -41,8 +41,8 @@ def write_pictures(results: Results, out: Path, photos: list[str]) -> str | None
     kept = [entry.label for entry in entries if any(entry.label in photo["pictures"] for photo in shown)]
     data = {"photos": shown, "entries": [{"label": label, "name": names[label]} for label in kept]}
     page = render(
-        "pictures.html", scripts=[asset("pictures.js")], styles=[asset("style.css")], board=board, data=json_text(data),
-        count=len(shown), primary=heading(board, board.primary), version=__version__,
+        "pictures.html", scripts=[asset("slider.js"), asset("pictures.js")], styles=[asset("style.css")], board=board,
+        data=json_text(data), count=len(shown), primary=heading(board, board.primary), version=__version__,
     )  # fmt: skip
     write_atomically(out / "pictures.html", page.encode(), durable=False)
     return "pictures.html"

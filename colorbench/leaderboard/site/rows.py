@@ -141,7 +141,7 @@ def table_runs(board: Board, pages: dict, badges: dict) -> list[dict]:
 
 
 def primary_first(board: Board) -> list[str]:
-    """The metric that ranks stands where a narrow screen still shows it."""
+    """The primary metric first, where a narrow screen still shows it."""
     return sorted(board.metrics, key=lambda metric: metric != board.primary)
 
 

@@ -1,22 +1,11 @@
 "use strict";
 (() => {
   for (const figure of document.querySelectorAll("figure")) {
-    const slide = figure.querySelector(".slide"), over = figure.querySelector(".over"), compare = figure.querySelector(".compare");
+    const slide = figure.querySelector(".slide");
     if (!slide) continue;
-    const image = over.querySelector("img");
+    const image = figure.querySelector(".over img");
     image.dataset.first = image.src;
-    const fit = () => { image.style.width = compare.clientWidth + "px"; over.style.width = slide.value + "%"; };
-    slide.addEventListener("input", fit);
-    addEventListener("resize", fit);
-    const drag = (event) => {
-      const area = compare.getBoundingClientRect();
-      slide.value = Math.round((100 * (event.clientX - area.left)) / area.width);
-      fit();
-    };
-    compare.addEventListener("pointerdown", (event) => { compare.setPointerCapture(event.pointerId); drag(event); });
-    compare.addEventListener("pointermove", (event) => event.buttons && drag(event));
-    compare.addEventListener("dragstart", (event) => event.preventDefault());
-    fit();
+    slider(figure.querySelector(".compare"), slide);
   }
   const before = document.getElementById("before");
   if (!before) return;

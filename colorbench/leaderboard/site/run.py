@@ -75,7 +75,7 @@ def run_page(
     record = run.record
     shown = _photos(board, run, pairs)
     return render(
-        "run.html", scripts=[asset("run.js")] if shown else [], styles=[asset("style.css")], board=board,
+        "run.html", scripts=[asset("slider.js"), asset("run.js")] if shown else [], styles=[asset("style.css")], board=board,
         name=f"{entry.label} · seed {record.cell.seed}", badges=_badges(entry, run, badges), message=record.message,
         photos=shown, scores=_scores(board, run), curve=_curve(run), sections=_sections(run), version=__version__,
         links=links, command=command(record), papers=papers(record), code=code_of(record),

@@ -1,4 +1,4 @@
-"""A row per entry and a column per telling material; points are the mean predicted colors of objects."""
+"""A row per entry and a column per ambiguous material; points are the mean predicted colors of objects."""
 
 import numpy as np
 from matplotlib.patches import Circle
