@@ -7,7 +7,7 @@ from colorbench.files import write_atomically
 from colorbench.leaderboard.entries import Entry, short_names
 from colorbench.leaderboard.plots.pictures import gray_of, prediction, reduced, run_prediction, truth
 from colorbench.leaderboard.site.page import asset, json_text, picture_uri, render
-from colorbench.leaderboard.table import heading, significant
+from colorbench.leaderboard.table import significant
 from colorbench.leaderboard.tiers import Results
 
 MOST_ENTRIES = 40
@@ -42,7 +42,7 @@ def write_pictures(results: Results, out: Path, photos: list[str]) -> str | None
     data = {"photos": shown, "entries": [{"label": label, "name": names[label]} for label in kept]}
     page = render(
         "pictures.html", scripts=[asset("slider.js"), asset("pictures.js")], styles=[asset("style.css")], board=board,
-        data=json_text(data), count=len(shown), primary=heading(board, board.primary), version=__version__,
+        data=json_text(data), count=len(shown), version=__version__,
     )  # fmt: skip
     write_atomically(out / "pictures.html", page.encode(), durable=False)
     return "pictures.html"
