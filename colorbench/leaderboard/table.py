@@ -44,7 +44,7 @@ def table(results: Results):
         entry = board.entries[k]
         row = {"rank": tier_text(results.primary.tier[k]), "ties": results.primary.letter[k] or ""}
         row |= _what(entry) | _metrics(results, k)
-        row |= {"gray_normalised_iqm": iqm[k, 0], "gray_normalised_iqm_seed_sd": iqm[k, 1]} if used else {}
+        row |= {"gray_normalized_iqm": iqm[k, 0], "gray_normalized_iqm_seed_sd": iqm[k, 1]} if used else {}
         rows.append(row | _costs(entry))
     frame = pd.DataFrame(rows + [_published(row, rows[0]) for row in published(board)])
     frame.attrs = {"primary": board.primary, "verdict": verdict(results), "summary_metrics": list(used)}

@@ -22,7 +22,7 @@ def test_four_files_and_numbers_are_numbers(make_runs, tmp_path):
     assert (frame["psnr_low"] < frame["psnr"]).all()
     read = pd.read_csv(paths[0])
     assert read["psnr"].to_numpy() == pytest.approx(frame["psnr"].to_numpy())
-    assert {"psnr_color_only", "gray_normalised_iqm", "joules", "rank", "ties"} <= set(frame.columns)
+    assert {"psnr_color_only", "gray_normalized_iqm", "joules", "rank", "ties"} <= set(frame.columns)
 
 
 def test_the_same_records_give_the_same_bytes(make_runs, tmp_path):

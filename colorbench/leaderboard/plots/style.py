@@ -142,7 +142,7 @@ def label_points(ax, points: list[tuple[float, float, str]], lines: Sequence[tup
             box = _beside(px + dx * made.dpi / 72, py + dy * made.dpi / 72, size, ha, va)
             inside = frame.x0 <= box.x0 and box.x1 <= frame.x1 and frame.y0 <= box.y0 and box.y1 <= frame.y1
             if inside and not any(box.overlaps(other) for other in taken):
-                taken.append(box.expanded(1.02, 1.1))
+                taken.append(box.padded(0.025 * made.dpi))
                 note.set(position=(dx, dy), ha=ha, va=va)
                 break
         else:
