@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from colorbench.cli import app
+from colorbench.errors import WrongUsage
 from tests.leaderboard.conftest import Factory
 
 ROOT = str(Path(__file__).parents[1])
@@ -43,6 +44,17 @@ def test_a_page_shows_how_far_its_records_were_checked(folder, tmp_path):
         pages.append((tmp_path / "board" / "runs" / "unet+l1-seed-0.html").read_text())
     held = [">valid</" in page for page in pages]
     assert held == [False, True]
+
+
+def test_an_entrys_scores_go_into_a_model_card(folder, tmp_path):
+    assert leaderboard("card", folder, "unet+l1", tmp_path / "README.md").exit_code == 0
+    assert "model-index" in (tmp_path / "README.md").read_text()
+
+
+@pytest.mark.parametrize("option", ["--badges", "--set-intervals", "--all-metrics", "--photo=0000photo"])
+def test_what_goes_with_one_suite_is_refused_for_a_folder_of_suites(folder, option):
+    built = leaderboard("build", folder.parent, option)
+    assert isinstance(built.exception, WrongUsage)
 
 
 def test_a_folder_without_records_is_refused(tmp_path):

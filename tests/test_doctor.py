@@ -1,5 +1,7 @@
 """`colorbench doctor` on this machine, and with what a machine may lack taken away."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from colorbench.doctor import examine
@@ -40,6 +42,14 @@ def test_what_is_missing_has_a_cure(findings, monkeypatch, tmp_path):
     assert found["weights vgg16"][0] == "missing"
     assert "put it into the folder COLORBENCH_WEIGHTS" in found["weights vgg16"][1]
     assert found["C++ compiler"][0] == "missing"
+
+
+def test_a_full_disk_is_broken_and_has_a_cure(findings, monkeypatch):
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: SimpleNamespace(free=1_500_000_000))
+    status, found = findings()
+    assert status == 1
+    assert found["cache"][0] == "broken"
+    assert "only 1.5 GB free; make room" in found["cache"][1]
 
 
 def test_a_cache_that_cannot_be_written_is_broken(findings, monkeypatch, tmp_path):
