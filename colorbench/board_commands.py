@@ -122,10 +122,10 @@ def submit_board(
     ] = True,
 ) -> None:
     """Score an outside colorizer's pictures and enter them, marked as not trained under the budget."""
-    from colorbench.console import notes
+    from colorbench.console import add_bar, progress
     from colorbench.leaderboard import submit
 
-    with notes.status("scoring the pictures"):
+    with progress() as bars:
         path = submit(
             predictions,
             folder,
@@ -135,6 +135,7 @@ def submit_board(
             source=source,
             keep_lightness=keep_lightness,
             resize=resize,
+            on_progress=add_bar(bars, "scoring the pictures"),
         )
     typer.echo(f"entered as {path}; run `colorbench leaderboard build {folder}`")
 

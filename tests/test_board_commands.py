@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from colorbench.cli import app
 from colorbench.errors import WrongUsage
+from colorbench.record import read_record
 from tests.leaderboard.conftest import Factory
 
 ROOT = str(Path(__file__).parents[1])
@@ -44,6 +45,17 @@ def test_a_page_shows_how_far_its_records_were_checked(folder, tmp_path):
         pages.append((tmp_path / "board" / "runs" / "unet+l1-seed-0.html").read_text())
     held = [">valid</" in page for page in pages]
     assert held == [False, True]
+
+
+def test_pictures_are_entered_with_their_lightness_or_as_they_are(tmp_path):
+    small = {"generators": ["unet"], "losses": {"l1": 0.0}, "seeds": 1, "photos": 4, "baselines": {}}
+    folder, kept = Factory(tmp_path)(**small), []
+    for name, option in (("with", "--keep-lightness"), ("as-is", "--no-keep-lightness")):
+        given = ["--name", name, "--license", "MIT", option]
+        done = leaderboard("submit", folder / "unet+l1" / "seed-0" / "predictions", folder, *given)
+        assert done.exit_code == 0, done.output
+        kept.append(read_record(folder / "submissions" / name / "seed-0" / "record.json").cell.recipe.keep_lightness)
+    assert kept == [True, False]
 
 
 def test_an_entrys_scores_go_into_a_model_card(folder, tmp_path):

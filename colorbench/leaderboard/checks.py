@@ -52,7 +52,6 @@ def check(
     rescore: bool = True,
     infer: Infer | None = None,
     rerun: Rerun | None = None,
-    seeds: tuple[int, ...] = (1001, 1002, 1003),
     only: list[str] | None = None,
 ) -> list[Finding]:
     """Check every record of a suite's folder.
@@ -61,7 +60,7 @@ def check(
         folder: `<suite>/` with records, and `references/` where scores are to be computed again.
         rescore: False stops at `plausible`, which needs no pictures and is quick.
         infer: makes pictures from a checkpoint; None leaves `re-inferred` untried.
-        rerun: trains a cell; None leaves `re-run` untried. `seeds` are the checker's; a claim that looks too good gets more.
+        rerun: trains a cell; None leaves `re-run` untried.
         only: folders of records to check (labels); the others are not looked at.
 
     Returns:
@@ -72,7 +71,7 @@ def check(
     for path in record_files(folder):
         place = path.relative_to(folder).as_posix()
         if only is None or label_of(place) in only:
-            findings.append(_check_one(folder, path, place, rescore, infer, rerun, seeds))
+            findings.append(_check_one(folder, path, place, rescore, infer, rerun))
     return findings + _check_board(folder, findings, only)
 
 
@@ -114,7 +113,7 @@ def _stale(board: Board, path: Path) -> str:
     return ""
 
 
-def _check_one(folder: Path, path: Path, place: str, rescore, infer, rerun, seeds) -> Finding:
+def _check_one(folder: Path, path: Path, place: str, rescore, infer, rerun) -> Finding:
     badges: list[str] = []
     absent: tuple[str, ...] = ()
     digest = ""
@@ -128,7 +127,7 @@ def _check_one(folder: Path, path: Path, place: str, rescore, infer, rerun, seed
             if problems := problems_of():
                 return Finding(place, digest, tuple(badges), tuple(problems), absent)
             badges.append(name)
-        problems = _check_pictures(folder, run, badges, rescore, infer, rerun, seeds)
+        problems = _check_pictures(folder, run, badges, rescore, infer, rerun)
     except (Refused, ValueError, OSError, KeyError, RuntimeError) as error:
         problems = [str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)]
     return Finding(place, digest, tuple(badges), tuple(problems), absent)
@@ -142,7 +141,7 @@ def _no_links(path: Path, folder: Path) -> None:
         here = here.parent
 
 
-def _check_pictures(folder: Path, run: Run, badges: list[str], rescore, infer, rerun, seeds) -> list[str]:
+def _check_pictures(folder: Path, run: Run, badges: list[str], rescore, infer, rerun) -> list[str]:
     """The slow checks, as far as they were asked for and their files are here; adds to `badges`."""
     references = folder / REFERENCES
     held = (run.folder / PREDICTIONS).is_dir() and references.is_dir()
@@ -159,7 +158,7 @@ def _check_pictures(folder: Path, run: Run, badges: list[str], rescore, infer, r
     badges.append("re-inferred")
     if rerun is None:
         return []
-    problems = rerun_holds(folder, run, rerun, seeds)
+    problems = rerun_holds(folder, run, rerun)
     badges.extend([] if problems else ["re-run"])
     return problems
 
