@@ -1,6 +1,6 @@
 """What is on disk for a cell: done, damaged, resumable, running, or nothing. All state is in files, any engine may die.
 
-Whether a finished cell is damaged takes reading its pictures, which takes long. So it is done once; then sizes and times of
+To find a finished cell's damage, all its pictures must be read, which takes long. So it is done once; then sizes and times of
 the files are noted beside them, and pictures are read again only when those have changed.
 """
 

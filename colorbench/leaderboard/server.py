@@ -35,9 +35,7 @@ def serve(folder: Path, port: int = 8000) -> ThreadingHTTPServer:
 class _Server(ThreadingHTTPServer):
     """At most `MOST_THREADS` requests at a time; the next one waits until one of them is done or was closed."""
 
-    request_queue_size = (
-        4 * MOST_THREADS
-    )  # of the usual 5, a browser's further connections are tried again after seconds
+    request_queue_size = 4 * MOST_THREADS  # beyond the usual 5, a browser would try again only after seconds
 
     def __init__(self, *args):
         super().__init__(*args)
