@@ -17,12 +17,14 @@ from colorbench.console import (
 )
 from colorbench.files import printable, write_atomically
 from colorbench.leaderboard.comparison import (
+    Agreement,
     Difference,
     Side,
     compare_boards,
     compare_entries,
     compare_frames,
     find_side,
+    order_agreement,
     shared_metrics,
 )
 from colorbench.leaderboard.entries import Board
@@ -155,7 +157,8 @@ def _show_boards(a: Board, b: Board, metrics: list[str], asked: bool, out: Path 
         raise ValueError(f"{a.folder} and {b.folder} have no entry in common")
     if as_json:
         rows = [{"entry": label, **facts(one, 0, p)} for pairs in found.values() for label, one, p in pairs]
-        show_json({"a": str(a.folder), "b": str(b.folder), "entries": rows})
+        orders = {metric: one and vars(one) for metric in found for one in [order_agreement(a, b, metric)]}
+        show_json({"a": str(a.folder), "b": str(b.folder), "entries": rows, "order": orders})
     for metric, pairs in found.items() if not as_json else ():
         rows = [[label, *_numbers(one), p_text(p)] for label, one, p in pairs]
         head = f"{metric} {arrow(a.higher_is_better(metric))}".strip()
@@ -166,6 +169,8 @@ def _show_boards(a: Board, b: Board, metrics: list[str], asked: bool, out: Path 
         )
         apart = sum(p < ALPHA for _, _, p in pairs)
         show(f"{apart} of {len(pairs)} entries could be told apart between the two boards by {metric}.")
+        if order := order_agreement(a, b, metric):
+            show_sentences(_order_sentence(order, metric))
         for remark in dict.fromkeys(one.remark for _, one, _ in pairs if one.remark):
             note(f"Remark: {remark}.")
     own = sorted({entry.label for entry in a.entries} ^ {entry.label for entry in b.entries})
@@ -175,6 +180,13 @@ def _show_boards(a: Board, b: Board, metrics: list[str], asked: bool, out: Path 
         from colorbench.leaderboard.plots.differences import plot_boards
 
         note(f"Written to {plot_boards(next(iter(found.values())), out)}")
+
+
+def _order_sentence(order: Agreement, metric: str) -> str:
+    return (
+        f"The order of {order.entries} entries by {metric}: rank correlation (Spearman) {order.spearman:.2f}, 95 % interval "
+        f"{order.low:.2f} to {order.high:.2f}; {order.same_order} of {order.pairs} pairs have the same one ahead on both boards."
+    )
 
 
 def _numbers(one: Difference) -> list[str]:

@@ -62,6 +62,18 @@ def test_two_boards_are_a_row_per_entry(folder, tmp_path, capsys):
     assert (tmp_path / "made" / "boards.svg").is_file()
 
 
+def test_two_boards_say_whether_they_agree_on_the_order(tmp_path, capsys):
+    losses = {"l1": 0.0, "mse": -3.0, "ssim": -6.0, "delta-e-2000": -9.0}
+    folder = Factory(tmp_path)(**SMALL | {"losses": losses})
+    compare_and_print(folder, folder, ["psnr"], **USUAL)
+    said = capsys.readouterr().out
+    assert (
+        "The order of 4 entries by psnr: rank correlation (Spearman) 1.00, 95 % interval 1.00 to 1.00; 6 of 6" in said
+    )
+    compare_and_print(folder, folder, ["psnr"], **USUAL, as_json=True)
+    assert json.loads(capsys.readouterr().out)["order"]["psnr"]["spearman"] == 1
+
+
 def test_two_folders_of_pictures_against_the_photos(tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("COLORBENCH_CACHE", str(tmp_path / "cache"))
     generator = np.random.default_rng(0)
