@@ -11,8 +11,17 @@ from colorbench.plugins import load_plugins
 
 GROUPS = {
     "First steps": ("mini", "ambiguity", "smoke"),
-    "Boards on the CPU": ("generators-cpu", "losses-cpu", "scenery-cpu", "color-space-cpu"),
-    "Boards on a GPU": ("systems", "generators", "generators-64", "losses", "scenery", "color-space"),
+    "Boards on the CPU": ("generators-cpu", "losses-cpu", "color-space-cpu"),
+    "Boards on a GPU": (
+        "systems",
+        "generators",
+        "generators-64",
+        "generators-64-quarter",
+        "generators-64-fourfold",
+        "losses",
+        "scenery-64",
+        "color-space",
+    ),
     "Published protocols": ("imagenet-val5k", "coco-stuff", "ade20k", "ctest10k"),
     "Tiers": ("nano", "s", "m", "l"),
 }

@@ -57,9 +57,9 @@ def test_crops_are_for_the_size_of_their_suite():
 
 
 def test_a_pair_of_the_suite_is_the_suites_own_recipe():
-    suite = load_suite("scenery-cpu")
-    chosen = override_suite(suite, generators=["unet"], losses=["100 * l1+patchgan(width=16)"])
-    assert chosen.recipes == tuple(r for r in suite.recipes if r.label.startswith("unet+100xl1+patchgan-width-16"))
+    suite = load_suite("scenery-64")
+    chosen = override_suite(suite, generators=["unet"], losses=["100 * l1+patchgan( mode = 'lsgan')"])
+    assert chosen.recipes == tuple(r for r in suite.recipes if r.label.startswith("unet+100xl1+patchgan-mode-lsgan"))
     assert override_suite(suite, generators=["unet"], losses=["l1"], head="rgb").recipes[0].head == "rgb"
 
 

@@ -44,7 +44,7 @@ def test_bars_cover_the_tiers(results, draw):
 
 
 @pytest.mark.usefixtures("unchecked")  # many records; the shape checks are the other tests' task
-@pytest.mark.parametrize("name", ["losses", "generators-64", "scenery-cpu", "ambiguity"])
+@pytest.mark.parametrize("name", ["losses", "generators-64", "scenery-64", "ambiguity"])
 def test_no_two_entries_of_a_recorded_board_look_alike(name, draw):
     """Each row has its whole short name, in lines of which none leaves the figure."""
     results = rank_board(read_board(Path(__file__).parents[3] / "leaderboards" / name))
