@@ -165,7 +165,7 @@ def test_status_of_a_finished_run(colorbench, board):
         (["score", "empty", "empty", "--protocol", "ct2", "--metrics", "psnr"], 2, "leave out one of the two"),
         (["status", "rnus"], 1, "rnus does not exist"),
         (
-            ["run", "scenery", "--data", "./empty"],
+            ["run", "color-space", "--data", "./empty"],
             2,
             "None is shipped for 128 px, batch 16, bf16, channels last, eager",
         ),
