@@ -185,7 +185,8 @@ def _show_boards(a: Board, b: Board, metrics: list[str], asked: bool, out: Path 
 def _order_sentence(order: Agreement, metric: str) -> str:
     return (
         f"The order of {order.entries} entries by {metric}: rank correlation (Spearman) {order.spearman:.2f}, 95 % interval "
-        f"{order.low:.2f} to {order.high:.2f}; {order.same_order} of {order.pairs} pairs have the same one ahead on both boards."
+        f"{order.low:.2f} to {order.high:.2f}; {order.same_order} of {order.pairs} pairs have the same one ahead on both "
+        "boards."
     )
 
 
