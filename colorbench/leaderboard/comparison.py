@@ -256,7 +256,7 @@ def order_agreement(a: Board, b: Board, metric: str) -> Agreement | None:
     means = np.array([pair for pair in pairs if np.isfinite(pair).all()])
     if len(means) < _FEWEST_TO_ORDER or (np.ptp(means, axis=0) == 0).any():
         return None
-    n, spearman = len(means), float(stats.spearmanr(*means.T).statistic)
+    n, spearman = len(means), float(np.corrcoef(stats.rankdata(means, axis=0), rowvar=False)[0, 1])
     half = stats.norm.ppf(0.975) * np.sqrt((1 + spearman**2 / 2) / (n - 3))
     with np.errstate(divide="ignore"):  # the same order throughout: the interval is that one point
         low, high = np.tanh(np.arctanh(spearman) + np.array([-half, half]))
