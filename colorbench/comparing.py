@@ -16,15 +16,14 @@ from colorbench.console import (
     warn,
 )
 from colorbench.files import printable, write_atomically
+from colorbench.leaderboard.agreement import Agreement, order_agreement
 from colorbench.leaderboard.comparison import (
-    Agreement,
     Difference,
     Side,
     compare_boards,
     compare_entries,
     compare_frames,
     find_side,
-    order_agreement,
     shared_metrics,
 )
 from colorbench.leaderboard.entries import Board
@@ -155,10 +154,11 @@ def _show_boards(a: Board, b: Board, metrics: list[str], asked: bool, out: Path 
     found = {metric: compare_boards(a, b, metric) for metric in (metrics if asked or as_json else metrics[:1])}
     if not next(iter(found.values())):
         raise ValueError(f"{a.folder} and {b.folder} have no entry in common")
+    orders = {metric: order_agreement(a, b, metric) for metric in found}
     if as_json:
         rows = [{"entry": label, **facts(one, 0, p)} for pairs in found.values() for label, one, p in pairs]
-        orders = {metric: one and vars(one) for metric in found for one in [order_agreement(a, b, metric)]}
-        show_json({"a": str(a.folder), "b": str(b.folder), "entries": rows, "order": orders})
+        order = {metric: agreed and vars(agreed) for metric, agreed in orders.items()}
+        show_json({"a": str(a.folder), "b": str(b.folder), "entries": rows, "order": order})
     for metric, pairs in found.items() if not as_json else ():
         rows = [[label, *_numbers(one), p_text(p)] for label, one, p in pairs]
         head = f"{metric} {arrow(a.higher_is_better(metric))}".strip()
@@ -169,8 +169,8 @@ def _show_boards(a: Board, b: Board, metrics: list[str], asked: bool, out: Path 
         )
         apart = sum(p < ALPHA for _, _, p in pairs)
         show(f"{apart} of {len(pairs)} entries could be told apart between the two boards by {metric}.")
-        if order := order_agreement(a, b, metric):
-            show_sentences(_order_sentence(order, metric))
+        if agreed := orders[metric]:
+            show_sentences(_order_sentence(agreed, metric))
         for remark in dict.fromkeys(one.remark for _, one, _ in pairs if one.remark):
             note(f"Remark: {remark}.")
     own = sorted({entry.label for entry in a.entries} ^ {entry.label for entry in b.entries})

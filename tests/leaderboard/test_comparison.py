@@ -11,7 +11,6 @@ from colorbench.leaderboard.comparison import (
     compare_boards,
     compare_entries,
     find_side,
-    order_agreement,
     separations,
     shared_metrics,
 )
@@ -80,39 +79,6 @@ def test_boards_of_the_same_photos_are_paired_and_of_others_not(board, make_runs
     values = [b.entry("gray").photo_means("psnr", b.photos) for b in (board, again)]
     assert gray.parts.error == pytest.approx(np.sqrt(sum(v.var(ddof=1) / 12 for v in values)))
     assert gray.p > stats.ttest_rel(*values).pvalue / 10
-
-
-LOSSES = ("l1", "mse", "ssim", "delta-e-2000", "100*l1 + patchgan")
-
-
-@pytest.mark.parametrize(
-    ("order", "spearman", "low", "high", "same"),
-    [
-        ((0, 1, 2, 3, 4), 1.0, 1.0, 1.0, 10),
-        (
-            (0, 1, 3, 2, 4),
-            0.9,
-            -0.16891,
-            0.99607,
-            9,
-        ),  # 1 - 6 * 2 / (5 * 24); tanh(atanh(.9) -+ 1.95996 sqrt(1.405 / 2))
-        ((4, 3, 2, 1, 0), -1.0, -1.0, -1.0, 0),
-    ],
-)
-def test_whether_two_boards_order_their_entries_alike(make_runs, order, spearman, low, high, same):
-    one, other = (
-        read_board(
-            make_runs(**SMALL | {"losses": {loss: -3.0 * place for loss, place in zip(LOSSES, places)}, "rng": k})
-        )
-        for k, places in enumerate((range(5), order))
-    )
-    found = order_agreement(one, other, "psnr")
-    assert (found.entries, found.pairs, found.same_order) == (5, 10, same)
-    assert (found.spearman, found.low, found.high) == pytest.approx((spearman, low, high), abs=2e-5)
-
-
-def test_two_entries_have_no_order_to_agree_on(board):
-    assert order_agreement(board, board, "psnr") is None
 
 
 def test_what_would_tell_the_leader_from_its_ties(make_runs):
