@@ -154,7 +154,7 @@ class _WithGradients(torch.autograd.Function):
     def backward(ctx, *gradients):
         tensors, wanted = list(ctx.saved_tensors), ctx.kept.gradients_of
         if torch.is_grad_enabled():  # gradients of gradients are wanted: eager
-            found = _gradients(
+            found = computed_gradients(
                 ctx.kept.function, ctx.settings, ctx.places, tensors, gradients, wanted, create_graph=True
             )
         else:
@@ -163,15 +163,20 @@ class _WithGradients(torch.autograd.Function):
         return None, *(at.get(place) for place in range(len(ctx.settings)))
 
 
-def _gradients(function, settings, places, tensors, gradients, wanted, create_graph=False) -> list[Tensor]:
+def computed_gradients(function, settings, places, tensors, gradients, wanted, create_graph=False) -> list[Tensor]:
     """Gradients with respect to the tensors at the places that are wanted, given those of the results."""
     filled = list(settings)
     for place, tensor in zip(places, tensors):
         filled[place] = tensor
-    results = function(*filled)
+    with torch.enable_grad():
+        results = function(*filled)
+    return vector_jacobian(results, gradients, [filled[place] for place in wanted], create_graph)
+
+
+def vector_jacobian(results, gradients, inputs, create_graph=False) -> list[Tensor]:
+    """Gradients with respect to the inputs, given those of the results; 0 where a result does not depend on an input."""
     pairs = zip(results if isinstance(results, tuple) else (results,), gradients)
     outputs, towards = zip(*((result, gradient) for result, gradient in pairs if result.requires_grad))
-    inputs = [filled[place] for place in wanted]
     found = torch.autograd.grad(outputs, inputs, towards, create_graph=create_graph, allow_unused=True)
     return [torch.zeros_like(tensor) if gradient is None else gradient for gradient, tensor in zip(found, inputs)]
 
@@ -225,7 +230,7 @@ def _compile(name: str, arguments: list[Any], gradients_of: list[int], folder: P
     def gradients(tensors: list[Tensor], towards: list[Tensor]) -> list[Tensor]:
         leaves = [t.detach().requires_grad_(place in gradients_of) for place, t in zip(places, tensors)]
         with torch.enable_grad():
-            return _gradients(kernel, arguments, places, leaves, towards, gradients_of)
+            return computed_gradients(kernel, arguments, places, leaves, towards, gradients_of)
 
     shapes = [(4, arguments[place]["channels"], *EXAMPLE_PX) for place in places]
     types = [getattr(torch, arguments[place]["dtype"]) for place in places]

@@ -9,23 +9,26 @@ from typing import no_type_check
 import torch
 from torch import Tensor
 
+from colorbench.color.curves import PowerCurve, affine, is_recorded
 from colorbench.color.fused import fused, fused_by_picture
 from colorbench.color.gamut import Clip, check_clip, clip_to_gamut
 from colorbench.color.srgb import (
     RGB_FROM_XYZ,
     XYZ_FROM_RGB,
+    Matrix,
     decode_gamma,
     encode_gamma,
     mix,
-    mix_channels,
-    power,
     precise,
-    select,
 )
 from colorbench.tensors import Lab, Rgb, Rgb8, Xyz, checked_floats, checked_rgb
 
 WHITE = (0.95047, 1.0, 1.08883)
 KNEE = 6 / 29
+cube_root = PowerCurve(knee=KNEE**3, exponent=1 / 3, below=(1 / (3 * KNEE**2), 4 / 29))
+"""CIE's f."""
+RATIOS_FROM_RGB = tuple(tuple(part / white for part in row) for row, white in zip(XYZ_FROM_RGB, WHITE))
+POSITIONS = ((1 / 116, 1 / 500, 0.0), (1 / 116, 0.0, 0.0), (1 / 116, 0.0, -1 / 200))
 LINEAR_FROM_CUBES = tuple(tuple(part * white for part, white in zip(row, WHITE)) for row in RGB_FROM_XYZ)
 
 
@@ -63,7 +66,7 @@ def lab_to_xyz(lab: Lab) -> Xyz:
 
 @fused_by_picture
 def _rgb_to_lab(rgb: Tensor) -> Tensor:
-    return _lab_from_xyz(mix(decode_gamma(rgb), XYZ_FROM_RGB))
+    return _lab_from_ratios(mix(decode_gamma(rgb), RATIOS_FROM_RGB))
 
 
 @fused
@@ -78,7 +81,8 @@ def _lab_to_xyz(lab: Tensor) -> Tensor:
 
 @fused_by_picture
 def _lab_to_rgb(lab: Tensor, clip: Clip) -> Tensor:
-    return clip_to_gamut(encode_gamma(_LabToLinear.apply(lab)), clip)
+    to_linear = _LabToLinear.apply if is_recorded(lab) else _LabToLinear.forward
+    return clip_to_gamut(encode_gamma(to_linear(lab)), clip)
 
 
 @no_type_check  # a wrapped method cannot be compiled
@@ -90,8 +94,7 @@ class _LabToLinear(torch.autograd.Function):
 
     @staticmethod
     def forward(lab: Tensor) -> Tensor:
-        cubes = [cube(f) for f in _curve_positions(precise(lab))]
-        return mix_channels(cubes, LINEAR_FROM_CUBES, lab.dtype)
+        return mix(cube(_curve_positions(precise(lab))), LINEAR_FROM_CUBES).to(lab.dtype)
 
     @staticmethod
     def setup_context(ctx, inputs, output) -> None:
@@ -100,33 +103,35 @@ class _LabToLinear(torch.autograd.Function):
     @staticmethod
     def backward(ctx, gradient: Tensor) -> Tensor:
         (lab,) = ctx.saved_tensors
-        towards_cubes = mix(gradient, tuple(zip(*LINEAR_FROM_CUBES))).unbind(1)
-        slopes = [torch.where(f > KNEE, 3 * f * f, 3 * KNEE**2) for f in _curve_positions(lab)]
-        fx, fy, fz = (g * slope for g, slope in zip(towards_cubes, slopes))
-        return torch.stack([(fx + fy + fz) * (1 / 116), fx * (1 / 500), fz * (-1 / 200)], dim=1)
+        slope = 3 * _curve_positions(lab).clamp(min=KNEE) ** 2
+        return mix(mix(gradient, _transposed(LINEAR_FROM_CUBES)) * slope, _transposed(POSITIONS))
 
 
 def _lab_from_xyz(xyz: Tensor) -> Tensor:
-    fx, fy, fz = (cube_root(channel * (1 / white)) for channel, white in zip(xyz.unbind(1), WHITE))
-    return torch.stack([116 * fy - 16, 500 * (fx - fy), 200 * (fy - fz)], dim=1)
+    return _lab_from_ratios(torch.stack([channel * (1 / white) for channel, white in zip(xyz.unbind(1), WHITE)], dim=1))
+
+
+def _lab_from_ratios(ratios: Tensor) -> Tensor:
+    """From XYZ relative to white."""
+    fx, fy, fz = cube_root(ratios).unbind(1)
+    return torch.stack([affine(fy, 116.0, -16.0), (fx - fy).mul_(500), (fy - fz).mul_(200)], dim=1)
 
 
 def _xyz_from_lab(lab: Tensor) -> Tensor:
-    return torch.stack([white * cube(f) for f, white in zip(_curve_positions(lab), WHITE)], dim=1)
+    cubes = cube(_curve_positions(lab)).unbind(1)
+    return torch.stack([white * cubed for cubed, white in zip(cubes, WHITE)], dim=1)
 
 
-def _curve_positions(lab: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    lightness, a, b = lab.unbind(1)
-    fy = (lightness + 16) * (1 / 116)
-    return fy + a * (1 / 500), fy, fy - b * (1 / 200)
+def _curve_positions(lab: Tensor) -> Tensor:
+    """The values of CIE's f for X, Y and Z."""
+    return mix(lab, POSITIONS) + 16 / 116
 
 
-def cube_root(ratio: Tensor) -> Tensor:
-    """CIE's f: the cube root, and a straight line below (6/29)^3."""
-    curve = power(ratio.clamp(min=KNEE**3), 1 / 3)
-    return select(ratio, KNEE**3, curve, ratio * (1 / (3 * KNEE**2)) + 4 / 29)
+def _transposed(matrix: Matrix) -> Matrix:
+    return tuple(zip(*matrix))
 
 
 def cube(f: Tensor) -> Tensor:
-    """The inverse of `cube_root`."""
-    return select(f, KNEE, f * f * f, 3 * KNEE**2 * (f - 4 / 29))
+    """The inverse of `cube_root`. Below the knee it goes on along the tangent of the curve."""
+    curved = f.clamp(min=KNEE)
+    return (curved**3).add_(f - curved, alpha=3 * KNEE**2)

@@ -75,24 +75,28 @@ def _colorfulness_abs(rgb: Tensor) -> Tensor:
 
 
 def _opponents(rgb: Tensor) -> tuple[Tensor, Tensor]:
-    red, green, blue = (255 * rgb).unbind(dim=1)
-    return red - green, (red + green).div_(2).sub_(blue)
+    """R - G and twice R / 2 + G / 2 - B."""
+    red, green, blue = rgb.unbind(dim=1)
+    return red - green, torch.sub(red + green, blue, alpha=2)
 
 
-def _spread(rg: Tensor, yb: Tensor) -> Tensor:
-    means, variances = zip(*map(_moments, (rg, yb)))
-    return root(variances[0] + variances[1]) + MEAN_WEIGHT * root(means[0].square() + means[1].square())
+def _spread(rg: Tensor, twice_yb: Tensor) -> Tensor:
+    (rg_mean, rg_variance), (yb_mean, yb_variance) = map(_moments, (rg, twice_yb))
+    spread = root(rg_variance + yb_variance / 4) + MEAN_WEIGHT * root(rg_mean.square() + yb_mean.square() / 4)
+    return 255 * spread
 
 
 def _moments(plane: Tensor) -> tuple[Tensor, Tensor]:
     """Mean and population variance of each picture, read once: E (x - s)^2 - (E x - s)^2 for a guess s near the mean.
 
     The mean of one row of h has (s - mean)^2 <= h var, so that what cancels costs at most h roundings of the variance.
+    The plane is overwritten.
     """
     guess = plane[:, plane.shape[1] // 2].mean(dim=1).detach()
-    off = plane - guess[:, None, None]
-    mean = off.mean(dim=(1, 2))
-    return mean + guess, off.square().mean(dim=(1, 2)) - mean.square()
+    off = plane.sub_(guess[:, None, None]).flatten(1)
+    mean = off.mean(dim=1)
+    squares = off.square() if off.requires_grad else off.square_()
+    return mean + guess, squares.mean(dim=1) - mean.square()
 
 
 def root(x: Tensor) -> Tensor:

@@ -125,6 +125,6 @@ def _blur(x: Tensor) -> Tensor:
         shifted = [x.narrow(dim, start, length) for start in range(WINDOW_PX)]
         total = shifted[WINDOW_PX // 2] * TAPS[-1]
         for tap, near, far in zip(TAPS[:-1], shifted, reversed(shifted)):
-            total.add_((near + far).mul_(tap))
+            total.add_(near, alpha=tap).add_(far, alpha=tap)
         x = total
     return x
