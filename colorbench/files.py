@@ -111,7 +111,10 @@ def is_held(folder: Path) -> bool:
 
 
 def cache_folder(cache_dir: str | Path | None = None) -> Path:
-    """Where decoded photos and compiled kernels are kept: the argument, COLORBENCH_CACHE, or this system's cache folder."""
+    """Where decoded photos, their features and compiled kernels are kept.
+
+    The argument, COLORBENCH_CACHE, or this system's cache folder.
+    """
     if cache_dir is not None:
         return Path(cache_dir)
     if chosen := os.environ.get("COLORBENCH_CACHE"):

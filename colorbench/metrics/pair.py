@@ -38,11 +38,25 @@ class Room:
 
 
 class Reference:
-    """True photos `(b, 3, h, w)` in [0, 1] and what was computed from them."""
+    """True photos `(b, 3, h, w)` in [0, 1] and what was computed from them.
 
-    def __init__(self, rgb: Tensor, room: Room | None = None, bin_weights: Callable[[], Tensor] | None = None):
+    Args:
+        rgb: the photos.
+        room: for what is kept; default without bounds.
+        bin_weights: gives those of the set that the photos belong to.
+        inception: given a function that computes their Inception features, gives them, perhaps from before.
+    """
+
+    def __init__(
+        self,
+        rgb: Tensor,
+        room: Room | None = None,
+        bin_weights: Callable[[], Tensor] | None = None,
+        inception: Callable[[Callable[[], Tensor]], Tensor] | None = None,
+    ):
         self.rgb = rgb
         self._bin_weights = bin_weights
+        self._inception = inception or (lambda compute: compute())
         self.room = room or Room(float("inf"))
         self._kept: dict[Any, Any] = {}
 
@@ -91,7 +105,10 @@ class Reference:
 
     @property
     def inception(self) -> Tensor:
-        return self.keep("inception", lambda: load_features("inception", self.rgb.device)(self.rgb))
+        def compute():
+            return load_features("inception", self.rgb.device)(self.rgb)
+
+        return self.keep("inception", lambda: self._inception(compute).to(self.rgb.device))
 
 
 class Pair:

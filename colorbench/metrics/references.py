@@ -7,13 +7,15 @@ generators.
 [2, 1]
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from colorbench.color import AbPrior
 from colorbench.metrics.ab_auc import rebalancing
+from colorbench.metrics.kept_features import KeptFeatures
 from colorbench.metrics.pair import Reference, Room
 from colorbench.metrics.pictures import Pictures, pictures_of
 
@@ -31,6 +33,7 @@ class References:
         keep_bytes: how much may be kept; beyond it (in the order of use) it is computed anew for every generator. An
             image of 256 px takes 0.8 MB of Lab, 2.5 MB of LPIPS features (alex), 9 (squeeze), 32 (vgg).
         part_of: the set that these photos are a part of: `ab-auc-rebalanced` counts colors over all of it.
+        cached: whether Inception features of a stack of 8-bit photos are kept in the cache folder, for other processes too.
     """
 
     def __init__(
@@ -41,14 +44,17 @@ class References:
         device: torch.device | str | None = None,
         keep_bytes: int | float = KEEP_BYTES,
         part_of: "References | None" = None,
+        cached: bool = False,
     ):
         if batch < 1:
             raise ValueError(f"expected batch >= 1 pictures at a time, got {batch}")
         self.pictures: Pictures = pictures_of(source, "target")
         self.batch, self.device, self.part_of = batch, device, part_of
         self.room = Room(keep_bytes)
+        self.cached = cached and self.pictures.stack is not None and self.pictures.stack.dtype == torch.uint8
         self._batches: list[tuple[list[int], Reference]] | None = None
         self._bin_weights: Tensor | None = None
+        self._kept: KeptFeatures | None = None
 
     def __len__(self) -> int:
         return len(self.pictures)
@@ -69,12 +75,20 @@ class References:
             return
         batches, complete = [], True
         for indices, pictures in self.pictures.batches(self.batch):
-            reference = Reference(as_float(pictures, self.device), self.room, self.bin_weights)
+            inception = partial(self._inception, indices) if self.cached else None
+            reference = Reference(as_float(pictures, self.device), self.room, self.bin_weights, inception)
             complete = complete and self.room.take(reference.rgb.numel() * reference.rgb.element_size())
             batches.append((indices, reference) if complete else None)
             yield indices, reference
         if complete:
             self._batches = batches
+
+    def _inception(self, indices: list[int], compute: Callable[[], Tensor]) -> Tensor:
+        if self._kept is None:
+            stack = self.pictures.stack
+            assert stack is not None
+            self._kept = KeptFeatures(stack.cpu(), torch.device(self.device or stack.device), self.batch)
+        return self._kept.of(indices, compute)
 
     def bin_weights(self) -> Tensor:
         """1 / p of each of the 313 bins, p over all these photos, or over the set that they are a part of."""

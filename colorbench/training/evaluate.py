@@ -147,7 +147,7 @@ def rate_predictions(
     from colorbench.metrics import METRICS, score
     from colorbench.metrics.references import References
 
-    references = References(torch.from_numpy(np.array(photos.pixels)), batch=batch, device=device)
+    references = References(torch.from_numpy(np.array(photos.pixels)), batch=batch, device=device, cached=True)
     frame = score(predictions, references, list(metrics))
     frame.index = list(photos.ids)
     color_only = photos.color_only

@@ -1,0 +1,69 @@
+"""Inception features of true photos, kept in the cache folder: every cell of a board is scored against the same photos."""
+
+import io
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from colorbench.color.kept import processor
+from colorbench.features.load import INCEPTION_FILE
+from colorbench.features.weights import find_weights
+from colorbench.files import bytes_sha256, cache_folder, file_sha256, write_atomically
+from colorbench.tensors import Rgb8
+
+_DIGITS = 64
+"""A file begins with the sha256 of what follows, a NumPy array."""
+
+
+class KeptFeatures:
+    """The features of one set of photos: read from their file, else computed as they are asked for, and written once complete.
+
+    The file is named by all that the values depend on: photos, weights, device, torch and batch. One that is damaged is made
+    anew, and a cache folder that cannot be written is no obstacle.
+    """
+
+    def __init__(self, photos: Rgb8, device: torch.device, batch: int):
+        name = processor() if device.type == "cpu" else torch.cuda.get_device_name(device)
+        named = [
+            bytes_sha256(photos.contiguous().numpy().data),
+            photos.shape,
+            file_sha256(find_weights(INCEPTION_FILE)),
+        ]
+        digest = bytes_sha256(repr([*named, device.type, name, torch.__version__, batch]).encode())
+        self.path = cache_folder() / "features" / f"inception-{digest[:32]}.bin"
+        self.count = len(photos)
+        self._complete = _read(self.path)
+        self._rows: dict[int, Tensor] = {}
+
+    def of(self, indices: Sequence[int], compute: Callable[[], Tensor]) -> Tensor:
+        """The features `(b, d)` of the photos with these indices, on the CPU where they come from the file."""
+        if self._complete is not None:
+            return self._complete[list(indices)]
+        features = compute()
+        self._rows.update(zip(indices, features.detach().cpu()))
+        if len(self._rows) == self.count:
+            self._complete = torch.stack([self._rows[index] for index in range(self.count)])
+            _write(self.path, self._complete)
+        return features
+
+
+def _read(path: Path) -> Tensor | None:
+    """The features in this file; None where it is absent or damaged."""
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return None
+    digest, array = content[:_DIGITS], content[_DIGITS:]
+    return torch.from_numpy(np.load(io.BytesIO(array))) if bytes_sha256(array).encode() == digest else None
+
+
+def _write(path: Path, features: Tensor) -> None:
+    buffer = io.BytesIO()
+    np.save(buffer, features.numpy())
+    array = buffer.getvalue()
+    with suppress(OSError):
+        write_atomically(path, bytes_sha256(array).encode() + array, durable=False)
