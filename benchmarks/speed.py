@@ -53,16 +53,23 @@ def measure(folder: Path) -> None:
 
 
 def rows(*runs: Results) -> list[tuple[str, ...]]:
-    """One row per peer that has a bar, at its best of all runs, plain or compiled; ours with how many times faster it is."""
+    """One row per peer that has a bar, at its best of all runs; ours with how many times faster it is.
+
+    Eager is compared with eager, what is compiled with the peer at its best, plain or compiled.
+    """
     lines = []
     for operation, peer in BARS:
         measured = [results.get((operation, "cpu"), {}) for results in runs]
-        takes = [who[name]["seconds"] for who in measured for name in (peer, f"{peer}, compiled") if name in who]
-        if not takes or any(OURS not in who for who in measured):
+        plain, compiled = (
+            [who[name]["seconds"] for who in measured if name in who] for name in (peer, f"{peer}, compiled")
+        )
+        if not plain or any(OURS not in who for who in measured):
             continue
+        takes = duration(min(plain)) + (f", compiled {duration(min(compiled))}" if compiled else "")
         ours, first = [who[OURS]["seconds"] for who in measured], measured[0][OURS].get("first_seconds")
-        cells = [f"{duration(seconds)} ({min(takes) / seconds:.1f}x)" for seconds in ours]
-        lines.append((operation, "" if first is None else duration(first), peer, duration(min(takes)), *cells))
+        peers = [min(plain), *(min(plain + compiled) for _ in ours[1:])]
+        cells = [f"{duration(seconds)} ({theirs / seconds:.1f}x)" for seconds, theirs in zip(ours, peers)]
+        lines.append((operation, "" if first is None else duration(first), peer, takes, *cells))
     return lines
 
 

@@ -23,6 +23,7 @@ BARS = {
     (CLASSIFICATION, "dense eager"): 3,
     ("ssim", "pytorch-msssim"): 10,
     ("ssim", "torchmetrics"): 25,
+    ("ssim", "kornia"): 4,
     ("ms-ssim", "pytorch-msssim"): 8,
     ("delta-e-2000", "scikit-image"): 10,
     ("delta-e-2000", "colour-science"): 20,
