@@ -136,6 +136,8 @@ def _loaded(name: str, path: Path, device: str, in_bf16: bool) -> nn.Module:
     network = FEATURES[name].build()
     state = read_state(path)
     fill(network, state, path)
+    if device == "cpu" and "inception" in name:  # .62 of the time; the other networks gain too little
+        network.to(memory_format=torch.channels_last)
     for layer in network.modules() if in_bf16 else ():
         if isinstance(layer, nn.Conv2d):  # norms take bf16 as well, and keep their statistics
             layer.to(torch.bfloat16).to(memory_format=torch.channels_last)

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from colorbench import __version__
 from colorbench.color.kept import processor
 from colorbench.features.load import INCEPTION_FILE
 from colorbench.features.weights import find_weights
@@ -22,7 +23,7 @@ _DIGITS = 64
 class KeptFeatures:
     """The features of one set of photos: read from their file, else computed as they are asked for, and written once complete.
 
-    The file is named by all that the values depend on: photos, weights, device, torch and batch. One that is damaged is made
+    The file is named by all that the values depend on: photos, weights, device, batch, torch and colorbench. A damaged one is made
     anew, and a cache folder that cannot be written is no obstacle.
     """
 
@@ -33,7 +34,7 @@ class KeptFeatures:
             photos.shape,
             file_sha256(find_weights(INCEPTION_FILE)),
         ]
-        digest = bytes_sha256(repr([*named, device.type, name, torch.__version__, batch]).encode())
+        digest = bytes_sha256(repr([*named, device.type, name, torch.__version__, __version__, batch]).encode())
         self.path = cache_folder() / "features" / f"inception-{digest[:32]}.bin"
         self.count = len(photos)
         self._complete = _read(self.path)
