@@ -23,8 +23,8 @@ _DIGITS = 64
 class KeptFeatures:
     """The features of one set of photos: read from their file, else computed as they are asked for, and written once complete.
 
-    The file is named by all that the values depend on: photos, weights, device, batch, torch and colorbench. A damaged one is made
-    anew, and a cache folder that cannot be written is no obstacle.
+    The file is named by all that the values depend on: photos, weights, device, batch, torch and colorbench. A damaged one is
+    made anew, and a cache folder that cannot be written is no obstacle.
     """
 
     def __init__(self, photos: Rgb8, device: torch.device, batch: int):
