@@ -82,6 +82,7 @@ def table_of_run(
             return suite, _calibrate(suite, out=Path(scratch) / STEP_TABLE, source=source, device=device).table
     found = _calibrate(suite, out=own, source=source, device=device)
     shutil.rmtree(parts_folder(own))
+    _warn_of(found.table, f"remove {own}")
     note(f"Local table: {len(found.table.rows)} recipes on {found.table.reference.device}, kept in {own}.")
     return suite, found.table
 
@@ -181,6 +182,16 @@ def _scaled(value: float | int | None, unit: float) -> str:
 def _tell(found: Calibration, name: str, uses_table: bool) -> None:
     table = found.table
     note(f"{found.how_measured()}. Measured on {table.reference.device}, torch {table.reference.torch}.")
+    _warn_of(table, f"remove {found.path}.parts/")
+    for failure in table.failures:
+        fail(f"No row for {failure.label}: {failure.reason}. Run the same command to try it again.")
+    show(f"{len(table.rows)} rows written to {found.path}, sha256 {table.sha256}")
+    budget = "" if uses_table else " --budget 8rs"
+    note(f"Use it: colorbench run {name} --table {found.path}{budget}")
+
+
+def _warn_of(table: StepTable, to_measure_again: str) -> None:
+    """What weakens these times, and what to do before they are measured again."""
     if any(row.exclusive is False for row in table.rows):
         warn("Other processes used this GPU during the measurement: measure again when it is free.")
     if any(row.throttled for row in table.rows):
@@ -196,11 +207,6 @@ def _tell(found: Calibration, name: str, uses_table: bool) -> None:
     if unsteady:
         warn(
             f"{len(unsteady)} of {len(table.rows)} rows vary by more than {_STEADY - 1:.0%} between blocks (such as "
-            f"{unsteady[0]}); the table holds their medians. Something else used the device or the CPU beside it: remove "
-            f"{found.path}.parts/ and measure again when both are idle."
+            f"{unsteady[0]}); the table holds their medians. Something else used the device or the CPU beside it: "
+            f"{to_measure_again} and measure again when both are idle."
         )
-    for failure in table.failures:
-        fail(f"No row for {failure.label}: {failure.reason}. Run the same command to try it again.")
-    show(f"{len(table.rows)} rows written to {found.path}, sha256 {table.sha256}")
-    budget = "" if uses_table else " --budget 8rs"
-    note(f"Use it: colorbench run {name} --table {found.path}{budget}")

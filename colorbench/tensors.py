@@ -84,6 +84,29 @@ def float32_on_gpu(kind: Float32) -> Iterator[None]:
             part.fp32_precision = usual
 
 
+_OUT_OF_MEMORY = (
+    "out of memory",
+    "out_of_memory",  # CUDA_ERROR_OUT_OF_MEMORY, NVRTC_ERROR_OUT_OF_MEMORY
+    "can't allocate memory",
+    "cannot allocate memory",
+    "not enough memory",
+    "bad_alloc",
+    "alloc_failed",  # CUBLAS_STATUS_ALLOC_FAILED, CUDNN_STATUS_ALLOC_FAILED and their siblings
+    "allocation_failed",  # CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED
+    "unable to find an engine",  # cuDNN, when no convolution gets its workspace
+    "unable to find a valid cudnn algorithm",
+    "no valid execution plans",
+)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """CUDA's own class, Python's, and the messages of allocators, cuBLAS and cuDNN, which have no class of their own."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    text = str(error).lower()
+    return isinstance(error, RuntimeError) and any(spelling in text for spelling in _OUT_OF_MEMORY)
+
+
 class PictureTooSmall(ValueError):
     """The pictures have fewer pixels per side than this function is defined for."""
 

@@ -48,7 +48,7 @@ from torch import Tensor
 
 from colorbench.color.kept import Differentiable, Library, computed_gradients, library_key, vector_jacobian
 from colorbench.errors import one_line
-from colorbench.tensors import widened
+from colorbench.tensors import is_out_of_memory, widened
 
 LARGE = 1 << 17
 PATIENCE = 1 << 32
@@ -157,9 +157,9 @@ class _Switch:
     def _compiled_or_eager(self, *args, **kwargs):
         try:
             return self.compiled(*args, **kwargs)
-        except torch.OutOfMemoryError:
-            raise
         except Exception as error:
+            if is_out_of_memory(error):
+                raise
             result = self.function(*args, **kwargs)  # the kernel's own errors come out of this line
             self.broken = True
             warnings.warn(

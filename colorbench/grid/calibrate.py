@@ -198,7 +198,7 @@ class _Bench:
 
     def _block(self, cell: Cell, part: Part) -> Part:
         """The part with one more block, or with its failure."""
-        from colorbench.training.device import is_out_of_memory
+        from colorbench.tensors import is_out_of_memory
 
         try:
             try:

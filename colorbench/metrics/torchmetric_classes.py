@@ -18,6 +18,7 @@ from colorbench.metrics.fid import inception_features
 from colorbench.metrics.pair import Pair
 from colorbench.metrics.row import INCEPTION, MetricRow
 from colorbench.metrics.table import METRICS
+from colorbench.tensors import float32_on_gpu
 
 
 class ImageMean(Metric):
@@ -36,7 +37,8 @@ class ImageMean(Metric):
 
     def update(self, pred: Tensor, target: Tensor | None = None) -> None:
         """Add the pictures `(b, 3, h, w)` of a batch."""
-        values = self.row.function(pred) if self.row.inputs == "single" else self.row.function(pred, target)
+        with float32_on_gpu("ieee"):  # as in `score`
+            values = self.row.function(pred) if self.row.inputs == "single" else self.row.function(pred, target)
         infinite = values.isinf()
         self.total = self.total + values.double().masked_fill(infinite, 0.0).sum()
         self.finite = self.finite + (~infinite).sum()
@@ -68,10 +70,11 @@ class SetDistance(Metric):
 
     def update(self, pred: Tensor, target: Tensor) -> None:
         """Add the features of a batch of predictions and of their photos."""
-        if self.row.features is INCEPTION:  # whose sets may differ in length and size
-            pred_features, target_features = inception_features(pred), inception_features(target)
-        else:
-            pred_features, target_features = self._of_pair(pred, target)
+        with float32_on_gpu("ieee"):  # as in `score`
+            if self.row.features is INCEPTION:  # whose sets may differ in length and size
+                pred_features, target_features = inception_features(pred), inception_features(target)
+            else:
+                pred_features, target_features = self._of_pair(pred, target)
         self.pred_features.append(pred_features)
         self.target_features.append(target_features)
 

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from colorbench.errors import one_line
+from colorbench.tensors import is_out_of_memory
 from colorbench.training.device import free_memory
 
 Parts = dict[str, Tensor]
@@ -90,9 +91,9 @@ class CapturedStep:
             torch.cuda.current_stream(device).wait_stream(side)
             try:
                 graph, parts = _captured(lambda: self._step(phase, *shown), side)
-            except torch.OutOfMemoryError:
-                raise
             except Exception as error:
+                if is_out_of_memory(error):
+                    raise
                 self.refused = f"the step cannot be captured: {one_line(error.__context__ or error)}"
                 return
             shown.photos.copy_(photos.flip(0))
@@ -130,8 +131,9 @@ def _captured(step: Callable[[], Parts], side: torch.cuda.Stream) -> tuple[torch
     """
     try:
         return _graph_of(step, side)
-    except torch.OutOfMemoryError:
-        pass
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
     free_memory()  # outside the handler, so that the traceback's tensors are gone
     return _graph_of(step, side)
 

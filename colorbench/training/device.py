@@ -20,7 +20,7 @@ import torch
 
 import colorbench
 from colorbench.record import Environment
-from colorbench.tensors import Float32
+from colorbench.tensors import Float32, is_out_of_memory
 from colorbench.training.run_log import Costs
 
 Result = TypeVar("Result")
@@ -28,13 +28,6 @@ Result = TypeVar("Result")
 # limit is a normal state of a card.
 SLOWED = 0x08 | 0x20 | 0x40 | 0x80
 _WATCH_SECONDS = 5.0
-_OUT_OF_MEMORY = (
-    "out of memory",
-    "can't allocate memory",
-    "not enough memory",
-    "alloc_failed",  # CUBLAS_STATUS_ALLOC_FAILED, CUDNN_STATUS_ALLOC_FAILED and their siblings
-    "unable to find an engine",  # cuDNN, when no convolution gets its workspace
-)
 
 
 class Clock:
@@ -143,7 +136,8 @@ def nvml_handle(device: torch.device) -> Any | None:
 def is_exclusive(handle: Any) -> bool | None:
     """Whether no other process computes on the device.
 
-    In a container the process ids may be the host's; then a single process is taken for this one.
+    In a container the process ids may be the host's; then a single process is taken for this one. None where NVML lists no
+    process at all, not even this one.
     """
     try:
         import pynvml
@@ -151,7 +145,7 @@ def is_exclusive(handle: Any) -> bool | None:
         pids = {process.pid for process in pynvml.nvmlDeviceGetComputeRunningProcesses(handle)}
     except Exception:
         return None
-    return len(pids - {os.getpid()}) == 0 or len(pids) == 1
+    return (len(pids - {os.getpid()}) == 0 or len(pids) == 1) if pids else None
 
 
 def is_throttled(handle: Any) -> bool | None:
@@ -187,14 +181,6 @@ def with_smaller_batches(attempt: Callable[[], Result], costs: Costs, most: int,
                 costs.micro_batch = size // 2
             costs.peak_bytes = peak_bytes  # an attempt that did not fit has no peak
         free_memory()  # outside the handler, so that the traceback's tensors are gone
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """CUDA's own class, Python's, and the messages of allocators, cuBLAS and cuDNN, which have no class of their own."""
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return True
-    text = str(error).lower()
-    return isinstance(error, RuntimeError) and any(spelling in text for spelling in _OUT_OF_MEMORY)
 
 
 def free_memory() -> None:

@@ -1,6 +1,6 @@
 """StepTimer: build one recipe on the device and time its steps, as `colorbench calibrate` does.
 
-A step is the step of the training loop: photos that lie on the device, crops and flips, forward, backward, optimizer,
+A step is the step of the training loop: photos (on the device where they fit), crops and flips, forward, backward, optimizer,
 critics. Its share of the budget is 1: all parts of the loss, and a learning rate that moves no weight.
 """
 
@@ -19,7 +19,7 @@ _SHARE = 1.0
 
 
 class StepTimer:
-    """Generator, objective and optimizers of a cell, with resident photos.
+    """Generator, objective and optimizers of a cell, with the photos on the device where they fit.
 
     Args:
         cell: what to train; its seed decides weights and photos.
@@ -38,8 +38,7 @@ class StepTimer:
         seeds = (0, 1) if self.trainer.objective.needs == "unpaired" else (0,)
         side = side_px or protocol.size_px
         self.loaders = [
-            PhotoLoader(photos.train, device, protocol.batch, seed, crop_px=side, flip=protocol.flip, resident=True)
-            for seed in seeds
+            PhotoLoader(photos.train, device, protocol.batch, seed, crop_px=side, flip=protocol.flip) for seed in seeds
         ]
 
     @property

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import torch
 
+from colorbench.batch import Batch, Output
 from colorbench.cell import Cell
 from colorbench.data import Photos, load_protocol_photos
 from colorbench.errors import one_line
@@ -20,9 +21,9 @@ from colorbench.plugins import load_plugins, loaded_files
 from colorbench.record import Environment, GeneratorFacts, Record, Score, Spent, Status, read_record, write_record
 from colorbench.suites.budget import count_flops, count_step, with_steps
 from colorbench.suites.step_table import head_of
-from colorbench.tensors import float32_on_gpu
+from colorbench.tensors import float32_on_gpu, is_out_of_memory
 from colorbench.training.checkpoint import load_state, save_weights
-from colorbench.training.device import describe_environment, free_memory, is_out_of_memory, with_smaller_batches
+from colorbench.training.device import describe_environment, free_memory, with_smaller_batches
 from colorbench.training.evaluate import Predict, baseline_predict, evaluate, forward_predict, save_evaluation
 from colorbench.training.heads import Forward
 from colorbench.training.loop import TimedOut, train_loop
@@ -192,7 +193,10 @@ class _Run:
 
     def baseline(self) -> Record:
         """Evaluate a baseline: no training, no budget."""
-        return self._write("done", "", self._baseline_predict(self.cell.recipe.generator), Costs(), steps=0)
+        try:
+            return self._scored(lambda device: self._baseline_predict(self.cell.recipe.generator), Costs(), steps=0)
+        except _Broken as error:
+            raise error.reason from None
 
     def trained(self, **options) -> Record:
         """Train, evaluate, write. See `train` for what is caught and what is not."""
@@ -209,7 +213,12 @@ class _Run:
         except Exception as error:
             status, message = _ending(error)
         else:
-            return self._done(trainer, costs)
+            try:
+                return self._done(trainer, costs)
+            except _Broken as error:
+                status, message = _ending(error.reason)
+            self.model = None
+            del trainer
         free_memory()  # outside the handler, so that the traceback's tensors are gone
         if status == "skipped":
             return self._write(status, message, None, costs, steps=0)
@@ -227,18 +236,34 @@ class _Run:
 
     def _done(self, trainer: Trainer, costs: Costs) -> Record:
         self.model, forward, steps = trainer.model, trainer.forward, trainer.step_count
-        self.model.load_state_dict(trainer.final_state())
+        model, trained_on = self.model, self.device
+        model.load_state_dict(trainer.final_state())
         trainer.captured.release()
         free_memory()
+
+        def predict(device: torch.device) -> Predict:
+            here = device == trained_on
+            return forward_predict(forward if here else Forward(model.to(device), forward.head, self.cell), self.cell)
+
+        return self._scored(predict, costs, steps=steps)
+
+    def _scored(self, predict: Callable[[torch.device], Predict], costs: Costs, *, steps: int) -> Record:
+        """The record of what is finished; scored on the CPU where the GPU has no room left.
+
+        Raises:
+            _Broken: the generator's code failed, or the GPU did.
+        """
         try:
-            return self._write("done", "", forward_predict(forward, self.cell), costs, steps=steps)
+            return self._write("done", "", _blaming(predict(self.device)), costs, steps=steps)
         except Exception as error:
-            if self.device.type == "cpu" or not is_out_of_memory(error):
+            reason = error.reason if isinstance(error, _Broken) else error
+            if self.device.type == "cpu" or not isinstance(reason, RuntimeError):
                 raise
+            if not is_out_of_memory(reason):
+                raise _Broken(reason) from error
         free_memory()  # outside the handler, so that the traceback's tensors are gone
         self.device = torch.device("cpu")  # training is over, and scores are the same there
-        forward = Forward(self.model.to(self.device), forward.head, self.cell)
-        return self._write("done", "", forward_predict(forward, self.cell), costs, steps=steps)
+        return self._write("done", "", _blaming(predict(self.device)), costs, steps=steps)
 
     def _baseline_predict(self, key: str) -> Predict:
         mean_ab = split_statistics(self.photos.train, torch.device("cpu")).mean_ab
@@ -297,6 +322,28 @@ class _Run:
             micro_batch=costs.micro_batch,
             model_flops=count_flops(self.cell, steps),
         )
+
+
+class _Broken(Exception):
+    """A finished cell cannot be evaluated; `reason` is the error."""
+
+    def __init__(self, reason: Exception):
+        super().__init__(str(reason))
+        self.reason = reason
+
+
+def _blaming(predict: Predict) -> Predict:
+    """What the generator's own code raises while it is evaluated comes out as `_Broken`."""
+
+    def blaming(truth: Batch, rows: list[int]) -> Output:
+        try:
+            return predict(truth, rows)
+        except OSError:
+            raise
+        except Exception as error:
+            raise _Broken(error) from error
+
+    return blaming
 
 
 def _ending(error: Exception) -> tuple[Status, str]:

@@ -43,7 +43,23 @@ class NoWeights(OneConvolution):
             raise WeightsMissing("weights of no-weights are not here: put them there")
 
 
+class BreaksWhenEvaluated(OneConvolution):
+    def forward(self, gray):
+        if not self.training and not gray.is_meta:
+            raise ValueError("this layer has no evaluation mode")
+        return super().forward(gray)
+
+
+class NoRoomToEvaluate(OneConvolution):
+    def forward(self, gray):
+        if not self.training and not gray.is_meta:
+            raise RuntimeError("CUDA error: out of memory")
+        return super().forward(gray)
+
+
 GENERATORS = {
+    "breaks-when-evaluated": BreaksWhenEvaluated,
+    "no-room-to-evaluate": NoRoomToEvaluate,
     "one-photo-fits": OnePhotoFits,
     "nothing-fits": NothingFits,
     "wrong-shapes": WrongShapes,

@@ -43,7 +43,7 @@ def card(monkeypatch):
     return state
 
 
-@pytest.mark.parametrize(("pids", "alone"), [([7], True), ([7, 8], False), ([], True), ([9], True), ([8, 9], False)])
+@pytest.mark.parametrize(("pids", "alone"), [([7], True), ([7, 8], False), ([], None), ([9], True), ([8, 9], False)])
 def test_other_processes(card, monkeypatch, pids, alone):
     monkeypatch.setattr("os.getpid", lambda: 7)
     card.pids = pids
@@ -166,6 +166,14 @@ def test_one_photo_that_does_not_fit_is_out_of_memory():
         ("GET was unable to find an engine to execute this computation", True),
         ("Unable to find an engine to execute this computation", True),
         ("DefaultCPUAllocator: not enough memory: you tried to allocate 8 bytes.", True),
+        ("cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED", True),
+        ("cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED", True),
+        ("Unable to find a valid cuDNN algorithm to run convolution", True),
+        ("FIND was unable to find: No valid execution plans built.", True),
+        ("CUDA driver error: CUDA_ERROR_OUT_OF_MEMORY", True),
+        ("nvrtc: error: NVRTC_ERROR_OUT_OF_MEMORY", True),
+        ("std::bad_alloc", True),
+        ("unable to mmap: Cannot allocate memory (12)", True),
         ("CUDA error: an illegal memory access was encountered", False),
         ("mat1 and mat2 shapes cannot be multiplied", False),
     ],

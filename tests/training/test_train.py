@@ -1,5 +1,6 @@
 """train(cell): what it leaves, and every way it can end."""
 
+import importlib
 import re
 from pathlib import Path
 
@@ -88,6 +89,33 @@ def test_a_crash_of_the_network_is_a_status(tmp_path, failing):
     assert re.match(r"RuntimeError: .*mat1 and mat2 shapes cannot be multiplied", record.message)
     assert "\n" not in record.message
     assert record.generator.parameters > 0
+
+
+@pytest.mark.parametrize(
+    ("generator", "status", "message"),
+    [
+        ("breaks-when-evaluated", "crash", "ValueError: this layer has no evaluation mode"),
+        ("no-room-to-evaluate", "out-of-memory", "CUDA error: out of memory"),
+    ],
+)
+def test_a_network_that_breaks_when_it_is_evaluated_is_a_result(tmp_path, failing, generator, status, message):
+    record = train(failing(generator), tmp_path / "cell", metrics=METRICS)
+    gray = train(small_cell(recipe=Recipe(generator="gray")), tmp_path / "gray", metrics=METRICS)
+    assert (record.status, record.message, record.spent.steps) == (status, message, record.spent.planned_steps)
+    assert record.scores == gray.scores
+    assert record.generator.parameters > 0
+    assert not (tmp_path / "cell" / "checkpoint.safetensors").exists()
+
+
+def test_a_score_that_breaks_is_not_the_networks_fault(tmp_path, monkeypatch):
+    def breaks(*args, **kwargs):
+        raise ValueError("a metric is wrong")
+
+    monkeypatch.setattr(importlib.import_module("colorbench.training.evaluate"), "rate_predictions", breaks)
+    for recipe in (Recipe(generator="gray"), small_cell().recipe):
+        with pytest.raises(ValueError, match="a metric is wrong"):
+            train(small_cell(recipe=recipe), tmp_path / recipe.generator, metrics=METRICS)
+        assert not (tmp_path / recipe.generator / "record.json").exists()
 
 
 def test_missing_weights_skip(tmp_path, failing):
