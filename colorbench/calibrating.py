@@ -15,7 +15,7 @@ from colorbench.files import STEP_TABLE
 from colorbench.grid.calibrate import Calibration, Step, calibrate, parts_folder
 from colorbench.grid.executors import find_devices
 from colorbench.grid.plan import choose_table, refuse_other_protocol
-from colorbench.plugins import load_plugins
+from colorbench.plugins import load_plugins, loaded_files
 from colorbench.suites import load_suite, override_suite
 from colorbench.suites.budget import count_step
 from colorbench.suites.load import suite_table
@@ -79,8 +79,8 @@ def table_of_run(
     refuse_other_protocol(suite, out)
     if not keep:
         with TemporaryDirectory() as scratch:
-            return suite, _calibrate(suite, out=Path(scratch) / STEP_TABLE, source=source, device=device).table
-    found = _calibrate(suite, out=own, source=source, device=device)
+            return suite, _calibrate_apart(suite, out=Path(scratch) / STEP_TABLE, source=source, device=device).table
+    found = _calibrate_apart(suite, out=own, source=source, device=device)
     shutil.rmtree(parts_folder(own))
     _warn_of(found.table, f"remove {own}")
     note(f"Local table: {len(found.table.rows)} recipes on {found.table.reference.device}, kept in {own}.")
@@ -136,6 +136,15 @@ def _calibrate(suite: Suite, **options) -> Calibration:
     )
     with progress(*columns, TimeElapsedColumn(), TimeLeft()) as bars:
         return calibrate(suite, on_step=_Watcher(bars), **options)
+
+
+def _calibrate_apart(suite: Suite, **options) -> Calibration:
+    """`_calibrate` in a process of its own: what this one used of the GPU would stay beside every cell, as if others did."""
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
+    with ProcessPoolExecutor(1, get_context("spawn"), load_plugins, ([*map(Path, loaded_files())],)) as process:
+        return process.submit(_calibrate, suite, **options).result()
 
 
 class _Watcher:
