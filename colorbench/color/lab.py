@@ -15,10 +15,11 @@ from colorbench.color.gamut import Clip, check_clip, clip_to_gamut
 from colorbench.color.srgb import (
     RGB_FROM_XYZ,
     XYZ_FROM_RGB,
-    Matrix,
     decode_gamma,
     encode_gamma,
     mix,
+    mix_channels,
+    multiplies_matrices,
     precise,
 )
 from colorbench.tensors import Lab, Rgb, Rgb8, Xyz, checked_floats, checked_rgb
@@ -28,7 +29,7 @@ KNEE = 6 / 29
 cube_root = PowerCurve(knee=KNEE**3, exponent=1 / 3, below=(1 / (3 * KNEE**2), 4 / 29))
 """CIE's f."""
 RATIOS_FROM_RGB = tuple(tuple(part / white for part in row) for row, white in zip(XYZ_FROM_RGB, WHITE))
-POSITIONS = ((1 / 116, 1 / 500, 0.0), (1 / 116, 0.0, 0.0), (1 / 116, 0.0, -1 / 200))
+POSITIONS_FROM_LAB = ((1 / 116, 1 / 500, 0.0), (1 / 116, 0.0, 0.0), (1 / 116, 0.0, -1 / 200))
 LINEAR_FROM_CUBES = tuple(tuple(part * white for part, white in zip(row, WHITE)) for row in RGB_FROM_XYZ)
 
 
@@ -94,7 +95,9 @@ class _LabToLinear(torch.autograd.Function):
 
     @staticmethod
     def forward(lab: Tensor) -> Tensor:
-        return mix(cube(_curve_positions(precise(lab))), LINEAR_FROM_CUBES).to(lab.dtype)
+        if multiplies_matrices(lab):
+            return mix(cube(mix(precise(lab), POSITIONS_FROM_LAB) + 16 / 116), LINEAR_FROM_CUBES).to(lab.dtype)
+        return mix_channels([cube(f) for f in _curve_positions(precise(lab))], LINEAR_FROM_CUBES, lab.dtype)
 
     @staticmethod
     def setup_context(ctx, inputs, output) -> None:
@@ -103,8 +106,9 @@ class _LabToLinear(torch.autograd.Function):
     @staticmethod
     def backward(ctx, gradient: Tensor) -> Tensor:
         (lab,) = ctx.saved_tensors
-        slope = 3 * _curve_positions(lab).clamp(min=KNEE) ** 2
-        return mix(mix(gradient, _transposed(LINEAR_FROM_CUBES)) * slope, _transposed(POSITIONS))
+        towards_cubes = mix(gradient, tuple(zip(*LINEAR_FROM_CUBES))).unbind(1)
+        fx, fy, fz = (g * 3 * f.clamp(min=KNEE) ** 2 for g, f in zip(towards_cubes, _curve_positions(lab)))
+        return torch.stack([(fx + fy + fz) * (1 / 116), fx * (1 / 500), fz * (-1 / 200)], dim=1)
 
 
 def _lab_from_xyz(xyz: Tensor) -> Tensor:
@@ -118,17 +122,14 @@ def _lab_from_ratios(ratios: Tensor) -> Tensor:
 
 
 def _xyz_from_lab(lab: Tensor) -> Tensor:
-    cubes = cube(_curve_positions(lab)).unbind(1)
-    return torch.stack([white * cubed for cubed, white in zip(cubes, WHITE)], dim=1)
+    return torch.stack([white * cube(f) for f, white in zip(_curve_positions(lab), WHITE)], dim=1)
 
 
-def _curve_positions(lab: Tensor) -> Tensor:
+def _curve_positions(lab: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """The values of CIE's f for X, Y and Z."""
-    return mix(lab, POSITIONS) + 16 / 116
-
-
-def _transposed(matrix: Matrix) -> Matrix:
-    return tuple(zip(*matrix))
+    lightness, a, b = lab.unbind(1)
+    fy = (lightness + 16) * (1 / 116)
+    return torch.add(fy, a, alpha=1 / 500), fy, torch.sub(fy, b, alpha=1 / 200)
 
 
 def cube(f: Tensor) -> Tensor:

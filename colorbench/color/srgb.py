@@ -5,6 +5,7 @@ sRGB and linear RGB in [0, 1]; XYZ with Y of white = 1. Values outside the range
 """
 
 import functools
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -76,16 +77,26 @@ def _linear_to_xyz(linear: Tensor) -> Tensor:
 
 @fused
 def _xyz_to_rgb(xyz: Tensor) -> Tensor:
-    return encode_gamma(mix(precise(xyz), RGB_FROM_XYZ).to(xyz.dtype))
+    return encode_gamma(mix_channels(precise(xyz).unbind(1), RGB_FROM_XYZ, xyz.dtype))
 
 
 def mix(picture: Tensor, matrix: Matrix) -> Tensor:
-    """Every pixel times a 3 x 3 matrix: a product of matrices on a CPU, where that takes half the time; else, and where it is
-    compiled, written out: it fuses, and no TF32 can touch it."""
-    if picture.device.type == "cpu" and not is_traced():
+    """Every pixel times a 3 x 3 matrix."""
+    if multiplies_matrices(picture):
         return torch.matmul(_as_tensor(matrix, picture.dtype), picture.flatten(2)).reshape(picture.shape)
-    first, second, third = picture.unbind(1)
-    return torch.stack([(p * first).add_(second, alpha=q).add_(third, alpha=r) for p, q, r in matrix], dim=1)
+    return mix_channels(picture.unbind(1), matrix, picture.dtype)
+
+
+def multiplies_matrices(picture: Tensor) -> bool:
+    """Whether `mix` is a product of matrices: eager on a CPU, where that takes half the time. Else it is written out: it fuses,
+    and no TF32 can touch it."""
+    return picture.device.type == "cpu" and not is_traced()
+
+
+def mix_channels(channels: Sequence[Tensor], matrix: Matrix, dtype: torch.dtype) -> Tensor:
+    """`mix` written out, from single channels; rounded to `dtype` before they meet, so that no wider picture is ever stored."""
+    first, second, third = channels
+    return torch.stack([(p * first).add_(second, alpha=q).add_(third, alpha=r).to(dtype) for p, q, r in matrix], dim=1)
 
 
 @functools.cache
