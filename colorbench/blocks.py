@@ -26,13 +26,16 @@ class InstanceNorm2d(nn.InstanceNorm2d):
     """torch's, which on a CPU keeps channels_last: as a group norm of one channel each.
 
     torch's own gives the picture back in the other layout, which the next convolution turns round again: a training step of
-    CycleGAN's ResNet at 128 px takes .77 of the time. On a GPU that form is slower (12.4 ms against 11.4 on an H100).
+    CycleGAN's ResNet at 128 px takes .8 of the time. On a GPU that form is slower (12.4 ms against 11.4 on an H100).
     """
 
     def forward(self, input: Tensor) -> Tensor:
-        if input.device.type == "cpu" and input.shape[2:].numel() > 1:  # torch's own refuses one pixel
-            return F.group_norm(input, input.shape[1], eps=self.eps)
-        return super().forward(input)
+        plain = input.ndim == 4 and not self.affine and not self.track_running_stats
+        if input.device.type != "cpu" or not plain or input.shape[2:].numel() < 2:  # torch's own refuses one pixel
+            return super().forward(input)
+        # in channels_last the group norm takes E x^2 - (E x)^2, which is exact near a mean of 0 alone
+        guess = input.detach()[:, :, ::8, ::8].mean(dim=(2, 3), keepdim=True)
+        return F.group_norm(input - guess, input.shape[1], eps=self.eps)
 
 
 class FloatWeightConv2d(nn.Conv2d):

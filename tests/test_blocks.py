@@ -6,6 +6,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 from colorbench.blocks import (
     NORMS,
     FloatWeightConv2d,
+    InstanceNorm2d,
     Residual,
     conv3x3,
     double_conv,
@@ -41,6 +42,28 @@ def test_instance_norm_is_torchs_and_keeps_the_layout(layout):
     (gradient,) = torch.autograd.grad(norm(picture).pow(3).sum(), picture)
     torch.testing.assert_close(gradient, torch.autograd.grad(expected.pow(3).sum(), picture)[0])
     assert norm(picture[:0]).shape == (0, 6, 9, 7)
+
+
+@pytest.mark.parametrize("mean", [0, 100, -1000])
+def test_instance_norm_keeps_its_digits_far_from_0(mean):
+    torch.manual_seed(0)
+    picture = (mean + torch.randn(2, 4, 24, 20)).contiguous(memory_format=torch.channels_last).requires_grad_()
+    exact = picture.detach().double().requires_grad_()
+    value, expected = make_norm("instance", 4)(picture), nn.functional.instance_norm(exact)
+    assert (value - expected).abs().max() < 2e-6 * max(1, abs(mean) ** 0.7)
+    (gradient,) = torch.autograd.grad(value.pow(3).sum(), picture)
+    torch.testing.assert_close(
+        gradient.double(), torch.autograd.grad(expected.pow(3).sum(), exact)[0], rtol=0, atol=2e-2
+    )
+
+
+def test_other_instance_norms_are_torchs():
+    picture = torch.rand(4, 9, 7)
+    assert torch.equal(InstanceNorm2d(4)(picture), nn.InstanceNorm2d(4)(picture))
+    with_weight, torchs = InstanceNorm2d(4, affine=True), nn.InstanceNorm2d(4, affine=True)
+    nn.init.constant_(with_weight.weight, 3)
+    nn.init.constant_(torchs.weight, 3)
+    assert torch.equal(with_weight(picture[None]), torchs(picture[None]))
 
 
 def test_one_pixel_cannot_be_normalized():

@@ -30,7 +30,7 @@ class PowerCurve:
     outer: Line = (1.0, 0.0)
 
     def __call__(self, x: Tensor) -> Tensor:
-        # what traces differentiates the plain form; where nothing is differentiated, `apply` would cost .05 ms
+        # compilers, torch.func and forward mode differentiate the operations; without gradients `apply` would cost .05 ms
         value = _Curve.apply if is_recorded(x) and not is_traced() else _Curve.forward
         return value(x, self.knee, self.exponent, *self.below, *self.inner, *self.outer)
 

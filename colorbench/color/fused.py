@@ -182,7 +182,11 @@ def _recompilation_settings() -> dict:
 def _splittable(tensors: list[Tensor]) -> bool:
     if tensors[0].numel() <= _piece_elements() or tensors[0].device.type != "cpu" or not all(map(_is_plain, tensors)):
         return False
-    return not (_needs_gradient(tensors) and is_traced())
+    if not _needs_gradient(tensors):
+        return True
+    return not is_traced() and not any(
+        tensor.is_inference() for tensor in tensors
+    )  # those cannot be saved for backward
 
 
 def _piece_elements() -> int:
@@ -231,17 +235,18 @@ class _ByPicture(torch.autograd.Function):
     @staticmethod
     def backward(ctx, *gradients):
         tensors, graphs, ctx.graphs = ctx.saved_tensors, ctx.graphs, None  # freed or changed tensors are refused here
-        again = torch.is_grad_enabled()
-        if again or graphs is None:
+        differentiated = torch.is_grad_enabled()
+        if differentiated or graphs is None:
             found = computed_gradients(
-                ctx.function, ctx.settings, ctx.places, tensors, gradients, ctx.wanted, create_graph=again
+                ctx.function, ctx.settings, ctx.places, tensors, gradients, ctx.wanted, create_graph=differentiated
             )
         else:
             ends = itertools.accumulate(len(leaves[0]) for leaves, _ in graphs)
-            parts = [
-                tuple(vector_jacobian(results, [g[end - len(leaves[0]) : end] for g in gradients], leaves))
-                for (leaves, results), end in zip(graphs, ends)
-            ]
+            with torch.autocast("cpu", enabled=False):
+                parts = [
+                    tuple(vector_jacobian(results, [g[end - len(leaves[0]) : end] for g in gradients], leaves))
+                    for (leaves, results), end in zip(graphs, ends)
+                ]
             found = _joined(parts)
         at = dict(zip(ctx.wanted, found))
         return None, *(at.get(place) for place in range(len(ctx.settings)))

@@ -27,6 +27,7 @@ EXAMPLE_PX = (48, 80)
 """Sides of the pictures that a kernel is traced with: unequal, and large enough for every window."""
 LIBRARY, FAILED = "kernel.pt2", "failed.txt"
 _LONGEST_WAIT_SECONDS = 3600.0
+_KERNELS = ("color", "metrics", "losses")  # where kernels are written
 _PLAIN = (bool, int, float, str, type(None))
 _COMPILE_HERE = """
 import os, sys
@@ -61,7 +62,7 @@ class Library:
             for value in arguments
         ]
         self.kernel = json.dumps([f"{function.__module__}:{function.__name__}", described, [*gradients_of]])
-        digest = bytes_sha256(f"{self.kernel} {torch.__version__} {processor()} {sources_sha256()}".encode())
+        digest = bytes_sha256(f"{self.kernel} {torch.__version__} {processor()} {sources_sha256(*_KERNELS)}".encode())
         kind = "-gradients" if gradients_of else ""
         self.folder = cache_folder() / "kernels" / f"{function.__name__.strip('_')}{kind}-{digest[:16]}"
         self.was_asked_for = False
@@ -164,13 +165,13 @@ class _WithGradients(torch.autograd.Function):
 
 
 def computed_gradients(function, settings, places, tensors, gradients, wanted, create_graph=False) -> list[Tensor]:
-    """Gradients with respect to the tensors at the places that are wanted, given those of the results."""
+    """Gradients with respect to the tensors at the places that are wanted, given those of the results; outside autocast."""
     filled = list(settings)
-    for place, tensor in zip(places, tensors):
-        filled[place] = tensor
-    with torch.enable_grad():
+    with torch.enable_grad(), torch.autocast(tensors[0].device.type, enabled=False):
+        for place, tensor in zip(places, tensors):
+            filled[place] = tensor.view_as(tensor)  # a path from one argument to another is not the kernel's
         results = function(*filled)
-    return vector_jacobian(results, gradients, [filled[place] for place in wanted], create_graph)
+        return vector_jacobian(results, gradients, [filled[place] for place in wanted], create_graph)
 
 
 def vector_jacobian(results, gradients, inputs, create_graph=False) -> list[Tensor]:
@@ -255,12 +256,10 @@ def _compile(name: str, arguments: list[Any], gradients_of: list[int], folder: P
 
 
 @cache
-def sources_sha256() -> str:
-    """One hash over the modules that kernels are made of."""
+def sources_sha256(*folders: str) -> str:
+    """One hash over the modules in these folders of the package, and over `tensors`."""
     root = Path(__file__).parents[1]
-    files = sorted(
-        [*(path for part in ("color", "metrics", "losses") for path in root.glob(f"{part}/*.py")), root / "tensors.py"]
-    )
+    files = sorted([*(path for folder in folders for path in root.glob(f"{folder}/*.py")), root / "tensors.py"])
     return bytes_sha256(b"\0".join(path.read_bytes() for path in files))
 
 

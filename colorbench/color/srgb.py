@@ -6,15 +6,17 @@ sRGB and linear RGB in [0, 1]; XYZ with Y of white = 1. Values outside the range
 
 import functools
 from collections.abc import Sequence
+from typing import no_type_check
 
 import torch
 from torch import Tensor
 
-from colorbench.color.curves import PowerCurve
+from colorbench.color.curves import PowerCurve, is_recorded
 from colorbench.color.fused import fused, is_traced
 from colorbench.tensors import LinearRgb, Rgb, Rgb8, Xyz, checked_floats, checked_rgb
 
 Matrix = tuple[tuple[float, ...], ...]
+"""Rows of numbers."""
 
 XYZ_FROM_RGB = (
     (0.412453, 0.357580, 0.180423),
@@ -83,14 +85,14 @@ def _xyz_to_rgb(xyz: Tensor) -> Tensor:
 def mix(picture: Tensor, matrix: Matrix) -> Tensor:
     """Every pixel times a 3 x 3 matrix."""
     if multiplies_matrices(picture):
-        return torch.matmul(_as_tensor(matrix, picture.dtype), picture.flatten(2)).reshape(picture.shape)
+        return _product(picture, matrix)
     return mix_channels(picture.unbind(1), matrix, picture.dtype)
 
 
 def multiplies_matrices(picture: Tensor) -> bool:
     """Whether `mix` is a product of matrices: eager on a CPU, where that takes half the time. Else it is written out: it fuses,
     and no TF32 can touch it."""
-    return picture.device.type == "cpu" and not is_traced()
+    return picture.device.type == "cpu" and type(picture) in (Tensor, torch.nn.Parameter) and not is_traced()
 
 
 def mix_channels(channels: Sequence[Tensor], matrix: Matrix, dtype: torch.dtype) -> Tensor:
@@ -99,10 +101,35 @@ def mix_channels(channels: Sequence[Tensor], matrix: Matrix, dtype: torch.dtype)
     return torch.stack([(p * first).add_(second, alpha=q).add_(third, alpha=r).to(dtype) for p, q, r in matrix], dim=1)
 
 
+def _product(picture: Tensor, matrix: Matrix) -> Tensor:
+    return _Product.apply(picture, matrix) if is_recorded(picture) else _Product.forward(picture, matrix)
+
+
+@no_type_check  # of torch's own signatures
+class _Product(torch.autograd.Function):
+    """Both ways outside autocast, which would compute a product in bfloat16."""
+
+    @staticmethod
+    def forward(picture, matrix):
+        with torch.autocast("cpu", enabled=False):
+            flat = picture.reshape(
+                *picture.shape[:2], picture.shape[2:].numel()
+            )  # flatten has no rule for vectorized jacobians
+            return torch.matmul(_as_tensor(matrix, picture.dtype), flat).reshape(picture.shape)
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        ctx.matrix = inputs[1]
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return mix(gradient, tuple(zip(*ctx.matrix))), None
+
+
 @functools.cache
 def _as_tensor(matrix: Matrix, dtype: torch.dtype) -> Tensor:
     with torch.inference_mode(False):  # a tensor made in it could take no part in gradients later
-        return torch.tensor(matrix, dtype=dtype)
+        return torch.tensor(matrix, dtype=dtype, device="cpu")
 
 
 def precise(picture: Tensor) -> Tensor:

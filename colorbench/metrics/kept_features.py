@@ -9,32 +9,28 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from colorbench import __version__
-from colorbench.color.kept import processor
+from colorbench.color.kept import processor, sources_sha256
 from colorbench.features.load import INCEPTION_FILE
 from colorbench.features.weights import find_weights
 from colorbench.files import bytes_sha256, cache_folder, file_sha256, write_atomically
 from colorbench.tensors import Rgb8
 
-_DIGITS = 64
+_HASH_CHARACTERS = 64
 """A file begins with the sha256 of what follows, a NumPy array."""
 
 
 class KeptFeatures:
     """The features of one set of photos: read from their file, else computed as they are asked for, and written once complete.
 
-    The file is named by all that the values depend on: photos, weights, device, batch, torch and colorbench. A damaged one is
-    made anew, and a cache folder that cannot be written is no obstacle.
+    The file is named by all that the values depend on: photos, weights, the network's code, torch, device and batch. A damaged
+    one is made anew, and a cache folder that cannot be written is no obstacle.
     """
 
     def __init__(self, photos: Rgb8, device: torch.device, batch: int):
-        name = processor() if device.type == "cpu" else torch.cuda.get_device_name(device)
-        named = [
-            bytes_sha256(photos.contiguous().numpy().data),
-            photos.shape,
-            file_sha256(find_weights(INCEPTION_FILE)),
-        ]
-        digest = bytes_sha256(repr([*named, device.type, name, torch.__version__, __version__, batch]).encode())
+        where = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{device.type} {processor()}"
+        made_by = file_sha256(find_weights(INCEPTION_FILE)), sources_sha256("features"), torch.__version__, where, batch
+        named = bytes_sha256(photos.contiguous().numpy().data), tuple(photos.shape), *made_by
+        digest = bytes_sha256(repr(named).encode())
         self.path = cache_folder() / "features" / f"inception-{digest[:32]}.bin"
         self.count = len(photos)
         self._complete = _read(self.path)
@@ -48,6 +44,7 @@ class KeptFeatures:
         self._rows.update(zip(indices, features.detach().cpu()))
         if len(self._rows) == self.count:
             self._complete = torch.stack([self._rows[index] for index in range(self.count)])
+            self._rows.clear()
             _write(self.path, self._complete)
         return features
 
@@ -58,7 +55,7 @@ def _read(path: Path) -> Tensor | None:
         content = path.read_bytes()
     except OSError:
         return None
-    digest, array = content[:_DIGITS], content[_DIGITS:]
+    digest, array = content[:_HASH_CHARACTERS], content[_HASH_CHARACTERS:]
     return torch.from_numpy(np.load(io.BytesIO(array))) if bytes_sha256(array).encode() == digest else None
 
 

@@ -56,7 +56,7 @@ class Reference:
     ):
         self.rgb = rgb
         self._bin_weights = bin_weights
-        self._inception = inception or (lambda compute: compute())
+        self._inception = inception
         self.room = room or Room(float("inf"))
         self._kept: dict[Any, Any] = {}
 
@@ -108,7 +108,10 @@ class Reference:
         def compute():
             return load_features("inception", self.rgb.device)(self.rgb)
 
-        return self.keep("inception", lambda: self._inception(compute).to(self.rgb.device))
+        def found():
+            return self._inception(compute).to(self.rgb.device) if self._inception else compute()
+
+        return self.keep("inception", found)
 
 
 class Pair:

@@ -4,8 +4,8 @@ Wang 2004 and 2003: Gaussian window of 11 taps, sigma 1.5, population covariance
 lie inside the picture; mean over the three channels. MS-SSIM: 5 scales, 2 x 2 average pooling between them, the last row
 or column of an odd side repeated.
 
-The window is separable and is unrolled into shifted adds, taps that share a weight first: the compiler then fuses the
-whole of it, and no convolution library is needed. Values are centered first, which keeps float32 variances exact.
+The window is separable and is unrolled into shifted adds: the compiler then fuses the whole of it, and no convolution
+library is needed. Values are centered first, which keeps float32 variances exact.
 """
 
 import math

@@ -178,6 +178,51 @@ def test_gradients_a_few_pictures_at_a_time(monkeypatch, kernel):
     torch.testing.assert_close(torch.autograd.grad(twice.sum(), x)[0], second)
 
 
+@pytest.mark.parametrize("other", [lambda x: x, lambda x: 3 * x, lambda x: x.flip(0).square()], ids=["x", "3x", "of x"])
+def test_gradients_where_one_argument_is_made_of_the_other(monkeypatch, other):
+    monkeypatch.setenv("COLORBENCH_COMPILE", "0")
+    monkeypatch.setattr(module, "_piece_elements", lambda: 25)
+    x = torch.linspace(-1, 1, 70).reshape(7, 10).requires_grad_()
+    expected = torch.autograd.grad((x.square() * other(x)).sum(), x, create_graph=True)[0]
+    value = fused_by_picture(lambda x, y: x.square() * y)(x, other(x)).sum()
+    for _ in range(3):
+        torch.testing.assert_close(torch.autograd.grad(value, x, retain_graph=True)[0], expected.detach())
+    twice = torch.autograd.grad(value, x, create_graph=True)[0]
+    torch.testing.assert_close(twice, expected)
+    torch.testing.assert_close(*(torch.autograd.grad(first.sum(), x)[0] for first in (twice, expected)))
+
+
+def test_a_target_made_in_inference_mode_may_be_trained_towards(monkeypatch):
+    monkeypatch.setenv("COLORBENCH_COMPILE", "0")
+    monkeypatch.setattr(module, "_piece_elements", lambda: 25)
+    with torch.inference_mode():
+        y = torch.rand(7, 10)
+    x = torch.rand(7, 10, requires_grad=True)
+    fused_by_picture(lambda x, y: (x - y).abs())(x, y).sum().backward()
+    assert x.grad.abs().sum() == 70
+
+
+@pytest.mark.parametrize("pieces", [False, True])
+@pytest.mark.parametrize(
+    "function", [lab.rgb_to_lab, lambda x: lab.lab_to_rgb(90 * x)], ids=["rgb_to_lab", "lab_to_rgb"]
+)
+def test_gradients_do_not_depend_on_autocast(monkeypatch, function, pieces):
+    monkeypatch.setenv("COLORBENCH_COMPILE", "0")
+    x = torch.rand(5, 3, 8, 12, generator=torch.Generator().manual_seed(0), requires_grad=True)
+    if pieces:
+        monkeypatch.setattr(module, "_piece_elements", lambda: 2 * x[0].numel())
+
+    def gradients():
+        value = function(x).square().sum()
+        return [torch.autograd.grad(value, x, retain_graph=True, create_graph=k == 2)[0].detach() for k in range(3)]
+
+    expected = gradients()
+    with torch.autocast("cpu", torch.bfloat16):
+        found = gradients()
+    for one, other in zip(found, expected):
+        torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-4)
+
+
 def test_what_a_kernel_was_given_may_not_be_changed_before_its_gradients(monkeypatch):
     monkeypatch.setenv("COLORBENCH_COMPILE", "0")
     monkeypatch.setattr(module, "_piece_elements", lambda: 25)

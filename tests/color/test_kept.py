@@ -117,7 +117,7 @@ def test_its_name_changes_with_all_that_it_depends_on(monkeypatch, pictures, lib
     names = {library.folder.name, Library(_mse.__wrapped__, [each.to(torch.uint8) for each in pictures]).folder.name}
     for what, value in (("processor", "another"), ("sources_sha256", "changed")):
         with monkeypatch.context() as changed:
-            changed.setattr(kept, what, lambda value=value: value)
+            changed.setattr(kept, what, lambda *_, value=value: value)
             names.add(Library(_mse.__wrapped__, pictures).folder.name)
     names.add(Library(_mse.__wrapped__, pictures, [0]).folder.name)
     assert len(names) == 5

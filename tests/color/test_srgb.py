@@ -3,9 +3,18 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from skimage import color as skimage_color
+from torch._subclasses.fake_tensor import FakeTensorMode
 
-from colorbench.color import linear_to_rgb, linear_to_xyz, rgb_to_linear, rgb_to_xyz, xyz_to_rgb
-from colorbench.color.srgb import precise
+from colorbench.color import (
+    lab_to_rgb,
+    linear_to_rgb,
+    linear_to_xyz,
+    rgb_to_lab,
+    rgb_to_linear,
+    rgb_to_xyz,
+    xyz_to_rgb,
+)
+from colorbench.color.srgb import _as_tensor, precise
 
 
 def test_xyz_agrees_with_scikit_image(rgb):
@@ -73,3 +82,23 @@ def test_uint8_is_refused_where_it_means_nothing(unchecked):
 
 def test_precise_is_float64_on_this_device():
     assert precise(torch.zeros(1)).dtype == torch.float64
+
+
+def test_the_first_conversion_in_a_process_may_be_under_another_default_device():
+    _as_tensor.cache_clear()
+    red = torch.tensor([1.0, 0.0, 0.0]).reshape(1, 3, 1, 1)
+    with torch.device("meta"):
+        first = rgb_to_lab(red)
+    for lab in (first, rgb_to_lab(red)):
+        assert [round(value, 2) for value in lab.flatten().tolist()] == [53.24, 80.09, 67.2]
+
+
+def test_vectorized_jacobians_and_fake_tensors_are_served():
+    x = torch.rand(2, 3, 2, 2, dtype=torch.float64)
+    jacobians = [
+        torch.autograd.functional.jacobian(lambda x: lab_to_rgb(50 * x).mean((1, 2, 3)), x, vectorize=vectorize)
+        for vectorize in (False, True)
+    ]
+    torch.testing.assert_close(*jacobians)
+    fake = FakeTensorMode().from_tensor(torch.rand(2, 3, 4, 4))
+    assert rgb_to_lab(fake).shape == lab_to_rgb(fake).shape == (2, 3, 4, 4)

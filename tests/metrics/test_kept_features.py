@@ -54,13 +54,15 @@ def test_without_room_they_come_from_the_file(network, photos):
     assert network[seen:] == [2, 2, 1]
 
 
-@pytest.mark.parametrize("other", ["photos", "weights", "batch", "torch"])
+@pytest.mark.parametrize("other", ["photos", "weights", "batch", "torch", "code"])
 def test_what_the_values_depend_on_names_the_file(network, photos, tmp_path, monkeypatch, other):
     fid(photos)
     if other == "weights":
         (tmp_path / "weights.pth").write_bytes(b"those")
     if other == "torch":
         monkeypatch.setattr(torch, "__version__", "0.0")
+    if other == "code":
+        monkeypatch.setattr(module, "sources_sha256", lambda folder: f"other {folder}")
     if other == "photos":
         photos[1][0, 0, 0, 0] ^= 1
     fid(photos, batch=3 if other == "batch" else 2)

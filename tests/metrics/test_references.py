@@ -1,4 +1,5 @@
 import importlib
+import pickle
 
 import pandas as pd
 import pytest
@@ -54,3 +55,9 @@ def test_names_and_length(pair):
     assert len(references) == 3
     assert references.names == ["0", "1", "2"]
     assert references.unreadable == {}
+
+
+def test_references_travel_to_other_processes_after_use(pair):
+    references = References(pair[1])
+    expected = score(pair[0], references, ["psnr"])
+    pd.testing.assert_frame_equal(score(pair[0], pickle.loads(pickle.dumps(references)), ["psnr"]), expected)
