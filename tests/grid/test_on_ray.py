@@ -6,12 +6,13 @@ import os
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from benchmarks.kill_twenty import differences
-from colorbench.files import JOB
+from colorbench.files import JOB, TRAINING_STATE
 from colorbench.grid.executors import LocalExecutor, make_executor
 from colorbench.grid.on_ray import LEAST_WINDOW, RayExecutor
 from colorbench.grid.run import run
@@ -102,18 +103,34 @@ def _own_address() -> str:
 
 
 @pytest.mark.timeout(900)
+def last_checkpoint(folder: Path) -> int:
+    """When the last checkpoint below this folder was written, in nanoseconds; 0 before the first."""
+    written = 0
+    for state in folder.rglob(TRAINING_STATE):
+        with suppress(FileNotFoundError):  # the cell has just finished
+            written = max(written, state.stat().st_mtime_ns)
+    return written
+
+
 @needs_ray
 def test_a_worker_and_then_the_head_are_killed(kills_suite, undisturbed, tmp_path, cluster, spawn, monkeypatch):
     """The ray worker of the cell is killed: ray sends it again, it resumes. Then the head is; another executor finishes."""
     monkeypatch.setattr("colorbench.grid.on_ray.PATIENCE_SECONDS", 2.0)
-    killed = []
+    killed: list[int] = []
+    found: dict[
+        int, int
+    ] = {}  # worker -> the checkpoint it began from; only one that has gone further leaves an attempt
 
     def disturb():
         for _, pid in training_workers(tmp_path):
+            checkpoint = last_checkpoint(tmp_path)
+            if checkpoint <= found.setdefault(pid, checkpoint):
+                continue
             if not killed:
                 killed.append(pid)
                 kill(parent(pid))
             elif pid != killed[0]:  # it trains again, in another ray worker
+                kill(pid)  # else it might end before the cluster does
                 cluster.kill()
                 killed.append(pid)
         return len(killed) == 2
