@@ -96,7 +96,11 @@ class _LabToLinear(torch.autograd.Function):
     @staticmethod
     def forward(lab: Tensor) -> Tensor:
         if multiplies_matrices(lab):
-            return mix(cube(mix(precise(lab), POSITIONS_FROM_LAB) + 16 / 116), LINEAR_FROM_CUBES).to(lab.dtype)
+            positions = mix(precise(lab), POSITIONS_FROM_LAB).add_(16 / 116)
+            curved = positions.clamp(min=KNEE)
+            positions.sub_(curved)
+            curved.pow_(3).add_(positions, alpha=3 * KNEE**2)  # as `cube`, in place
+            return mix(curved, LINEAR_FROM_CUBES).to(lab.dtype)
         return mix_channels([cube(f) for f in _curve_positions(precise(lab))], LINEAR_FROM_CUBES, lab.dtype)
 
     @staticmethod
