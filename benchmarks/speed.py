@@ -55,7 +55,7 @@ def measure(folder: Path) -> None:
 def rows(*runs: Results) -> list[tuple[str, ...]]:
     """One row per peer that has a bar, at its best of all runs; ours with how many times faster it is.
 
-    Eager is compared with eager, what is compiled with the peer at its best, plain or compiled.
+    The peer is taken as it is or compiled, whichever is faster; the eager column says both.
     """
     lines = []
     for operation, peer in BARS:
@@ -67,8 +67,10 @@ def rows(*runs: Results) -> list[tuple[str, ...]]:
             continue
         takes = duration(min(plain)) + (f", compiled {duration(min(compiled))}" if compiled else "")
         ours, first = [who[OURS]["seconds"] for who in measured], measured[0][OURS].get("first_seconds")
-        peers = [min(plain), *(min(plain + compiled) for _ in ours[1:])]
-        cells = [f"{duration(seconds)} ({theirs / seconds:.1f}x)" for seconds, theirs in zip(ours, peers)]
+        best = [f"{min(plain + compiled) / seconds:.1f}x" for seconds in ours]
+        if compiled:
+            best[0] = f"{min(plain) / ours[0]:.1f}x; compiled {best[0]}"
+        cells = [f"{duration(seconds)} ({ratio})" for seconds, ratio in zip(ours, best)]
         lines.append((operation, "" if first is None else duration(first), peer, takes, *cells))
     return lines
 

@@ -44,13 +44,13 @@ def test_instance_norm_is_torchs_and_keeps_the_layout(layout):
     assert norm(picture[:0]).shape == (0, 6, 9, 7)
 
 
-@pytest.mark.parametrize("mean", [0, 100, -1000])
-def test_instance_norm_keeps_its_digits_far_from_0(mean):
+@pytest.mark.parametrize(("mean", "tolerance"), [(0, 2e-6), (100, 4e-5), (-1000, 2e-4)])
+def test_instance_norm_keeps_its_digits_far_from_0(mean, tolerance):
     torch.manual_seed(0)
     picture = (mean + torch.randn(2, 4, 24, 20)).contiguous(memory_format=torch.channels_last).requires_grad_()
     exact = picture.detach().double().requires_grad_()
     value, expected = make_norm("instance", 4)(picture), nn.functional.instance_norm(exact)
-    assert (value - expected).abs().max() < 2e-6 * max(1, abs(mean) ** 0.7)
+    assert (value - expected).abs().max() < tolerance
     (gradient,) = torch.autograd.grad(value.pow(3).sum(), picture)
     torch.testing.assert_close(
         gradient.double(), torch.autograd.grad(expected.pow(3).sum(), exact)[0], rtol=0, atol=2e-2

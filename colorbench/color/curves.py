@@ -6,7 +6,7 @@ from typing import no_type_check
 import torch
 from torch import Tensor
 
-from colorbench.color.fused import is_traced
+from colorbench.color.fused import is_traced, needs_gradient
 
 Line = tuple[float, float]
 """Scale and offset."""
@@ -31,7 +31,7 @@ class PowerCurve:
 
     def __call__(self, x: Tensor) -> Tensor:
         # compilers, torch.func and forward mode differentiate the operations; without gradients `apply` would cost .05 ms
-        value = _Curve.apply if is_recorded(x) and not is_traced() else _Curve.forward
+        value = _Curve.apply if needs_gradient([x]) and not is_traced() else _Curve.forward
         return value(x, self.knee, self.exponent, *self.below, *self.inner, *self.outer)
 
 
@@ -94,4 +94,4 @@ def select(x: Tensor, knee: float, above: Tensor, below: Tensor) -> Tensor:
 
 def is_recorded(x: Tensor) -> bool:
     """Whether autograd records what is computed from x, or something else traces it: nothing is overwritten then."""
-    return (torch.is_grad_enabled() and x.requires_grad) or is_traced()
+    return needs_gradient([x]) or is_traced()

@@ -46,7 +46,15 @@ from typing import no_type_check
 import torch
 from torch import Tensor
 
-from colorbench.color.kept import Differentiable, Library, computed_gradients, library_key, vector_jacobian
+from colorbench.color.kept import (
+    Differentiable,
+    Library,
+    at_places,
+    computed_gradients,
+    library_key,
+    settings_and_places,
+    vector_jacobian,
+)
 from colorbench.errors import one_line
 from colorbench.tensors import is_out_of_memory, widened
 
@@ -137,7 +145,7 @@ class _Switch:
         """The form of this kernel that is compiled once per machine, whether it is already or not."""
         if (key := library_key(args)) is None or not self.function.__module__.startswith("colorbench."):
             return None
-        wanted = [place for place, value in enumerate(args) if isinstance(value, Tensor) and _needs_gradient([value])]
+        wanted = [place for place, value in enumerate(args) if isinstance(value, Tensor) and needs_gradient([value])]
         if (key := (*key, *wanted)) not in self.libraries:
             function = inspect.unwrap(self.function)
             self.libraries[key] = Differentiable(function, args, wanted) if wanted else Library(function, args)
@@ -145,7 +153,7 @@ class _Switch:
 
     def _a_few_at_a_time(self, *args, **kwargs):
         function = functools.partial(self.function, **kwargs) if kwargs else self.function
-        if _needs_gradient([value for value in args if isinstance(value, Tensor)]):
+        if needs_gradient([value for value in args if isinstance(value, Tensor)]):
             return _ByPicture.apply(function, *args)
         return _joined([function(*some) for some in _pieces(args)])
 
@@ -180,13 +188,10 @@ def _recompilation_settings() -> dict:
 
 
 def _splittable(tensors: list[Tensor]) -> bool:
-    if tensors[0].numel() <= _piece_elements() or tensors[0].device.type != "cpu" or not all(map(_is_plain, tensors)):
+    if tensors[0].numel() <= _piece_elements() or tensors[0].device.type != "cpu" or not all(map(is_plain, tensors)):
         return False
-    if not _needs_gradient(tensors):
-        return True
-    return not is_traced() and not any(
-        tensor.is_inference() for tensor in tensors
-    )  # those cannot be saved for backward
+    # inference tensors cannot be saved for backward
+    return not needs_gradient(tensors) or not (is_traced() or any(map(Tensor.is_inference, tensors)))
 
 
 def _piece_elements() -> int:
@@ -218,8 +223,7 @@ class _ByPicture(torch.autograd.Function):
     @staticmethod
     def forward(ctx, function, *args):
         ctx.function, ctx.graphs = function, []
-        ctx.settings = [None if isinstance(value, Tensor) else value for value in args]
-        ctx.places = [place for place, value in enumerate(args) if isinstance(value, Tensor)]
+        ctx.settings, ctx.places = settings_and_places(args)
         ctx.wanted = [place for place in ctx.places if ctx.needs_input_grad[1 + place]]
         ctx.save_for_backward(*(args[place] for place in ctx.places))
         parts = []
@@ -244,23 +248,24 @@ class _ByPicture(torch.autograd.Function):
             ends = itertools.accumulate(len(leaves[0]) for leaves, _ in graphs)
             with torch.autocast("cpu", enabled=False):
                 parts = [
-                    tuple(vector_jacobian(results, [g[end - len(leaves[0]) : end] for g in gradients], leaves))
+                    vector_jacobian(results, [g[end - len(leaves[0]) : end] for g in gradients], leaves)
                     for (leaves, results), end in zip(graphs, ends)
                 ]
-            found = _joined(parts)
-        at = dict(zip(ctx.wanted, found))
-        return None, *(at.get(place) for place in range(len(ctx.settings)))
+            found = [torch.cat(pieces) for pieces in zip(*parts)]
+        return None, *at_places(ctx.wanted, found, len(ctx.settings))
 
 
-def _needs_gradient(tensors: list[Tensor]) -> bool:
+def needs_gradient(tensors: list[Tensor]) -> bool:
+    """Whether autograd records what is computed from these."""
     return torch.is_grad_enabled() and any(t.requires_grad for t in tensors)
 
 
 def _compilable(tensors: list[Tensor]) -> bool:
-    return all(_is_plain(t) and t.dtype != torch.float64 for t in tensors) and not is_traced()
+    return all(is_plain(t) and t.dtype != torch.float64 for t in tensors) and not is_traced()
 
 
-def _is_plain(tensor: Tensor) -> bool:
+def is_plain(tensor: Tensor) -> bool:
+    """Whether it is torch's own class."""
     return type(tensor) in (Tensor, torch.nn.Parameter)
 
 

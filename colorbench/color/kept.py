@@ -145,10 +145,9 @@ class Differentiable:
 class _WithGradients(torch.autograd.Function):
     @staticmethod
     def forward(ctx, kept: Differentiable, *arguments):
-        tensors = [value for value in arguments if isinstance(value, Tensor)]
-        ctx.kept, ctx.settings = kept, [None if isinstance(value, Tensor) else value for value in arguments]
-        ctx.places = [place for place, value in enumerate(arguments) if isinstance(value, Tensor)]
-        ctx.save_for_backward(*tensors)
+        ctx.kept = kept
+        ctx.settings, ctx.places = settings_and_places(arguments)
+        ctx.save_for_backward(*(arguments[place] for place in ctx.places))
         return kept.forward(*arguments)
 
     @staticmethod
@@ -160,8 +159,19 @@ class _WithGradients(torch.autograd.Function):
             )
         else:
             found = ctx.kept.backward.run([*tensors, *gradients])
-        at = dict(zip(wanted, found))
-        return None, *(at.get(place) for place in range(len(ctx.settings)))
+        return None, *at_places(wanted, found, len(ctx.settings))
+
+
+def settings_and_places(arguments: Sequence[Any]) -> tuple[list[Any], list[int]]:
+    """The arguments with None for every tensor, and where the tensors are."""
+    places = [place for place, value in enumerate(arguments) if isinstance(value, Tensor)]
+    return [None if place in places else value for place, value in enumerate(arguments)], places
+
+
+def at_places(places: Sequence[int], values: Sequence[Tensor], count: int) -> list[Tensor | None]:
+    """A list of this length with the values at their places, else None."""
+    found = dict(zip(places, values))
+    return [found.get(place) for place in range(count)]
 
 
 def computed_gradients(function, settings, places, tensors, gradients, wanted, create_graph=False) -> list[Tensor]:

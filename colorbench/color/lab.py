@@ -97,10 +97,7 @@ class _LabToLinear(torch.autograd.Function):
     def forward(lab: Tensor) -> Tensor:
         if multiplies_matrices(lab):
             positions = mix(precise(lab), POSITIONS_FROM_LAB).add_(16 / 116)
-            curved = positions.clamp(min=KNEE)
-            positions.sub_(curved)
-            curved.pow_(3).add_(positions, alpha=3 * KNEE**2)  # as `cube`, in place
-            return mix(curved, LINEAR_FROM_CUBES).to(lab.dtype)
+            return mix(cube(positions), LINEAR_FROM_CUBES).to(lab.dtype)
         return mix_channels([cube(f) for f in _curve_positions(precise(lab))], LINEAR_FROM_CUBES, lab.dtype)
 
     @staticmethod
@@ -137,6 +134,12 @@ def _curve_positions(lab: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def cube(f: Tensor) -> Tensor:
-    """The inverse of `cube_root`. Below the knee it goes on along the tangent of the curve."""
+    """The inverse of `cube_root`. Below the knee it goes on along the tangent of the curve.
+
+    `f` may be overwritten: give a result of your own.
+    """
     curved = f.clamp(min=KNEE)
-    return (curved**3).add_(f - curved, alpha=3 * KNEE**2)
+    if is_recorded(f):
+        return curved**3 + 3 * KNEE**2 * (f - curved)
+    below = f.sub_(curved)  # in place: eager, new memory costs as much as the arithmetic
+    return curved.pow_(3).add_(below, alpha=3 * KNEE**2)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from colorbench.color.curves import PowerCurve, is_recorded
-from colorbench.color.fused import fused, is_traced
+from colorbench.color.fused import fused, is_plain, is_traced
 from colorbench.tensors import LinearRgb, Rgb, Rgb8, Xyz, checked_floats, checked_rgb
 
 Matrix = tuple[tuple[float, ...], ...]
@@ -92,7 +92,7 @@ def mix(picture: Tensor, matrix: Matrix) -> Tensor:
 def multiplies_matrices(picture: Tensor) -> bool:
     """Whether `mix` is a product of matrices: eager on a CPU, where that takes half the time. Else it is written out: it fuses,
     and no TF32 can touch it."""
-    return picture.device.type == "cpu" and type(picture) in (Tensor, torch.nn.Parameter) and not is_traced()
+    return picture.device.type == "cpu" and is_plain(picture) and not is_traced()
 
 
 def mix_channels(channels: Sequence[Tensor], matrix: Matrix, dtype: torch.dtype) -> Tensor:
@@ -112,9 +112,8 @@ class _Product(torch.autograd.Function):
     @staticmethod
     def forward(picture, matrix):
         with torch.autocast("cpu", enabled=False):
-            flat = picture.reshape(
-                *picture.shape[:2], picture.shape[2:].numel()
-            )  # flatten has no rule for vectorized jacobians
+            # flatten has no rule for vectorized jacobians
+            flat = picture.reshape(*picture.shape[:2], picture.shape[2:].numel())
             return torch.matmul(_as_tensor(matrix, picture.dtype), flat).reshape(picture.shape)
 
     @staticmethod

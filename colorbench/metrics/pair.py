@@ -44,7 +44,7 @@ class Reference:
         rgb: the photos.
         room: for what is kept; default without bounds.
         bin_weights: gives those of the set that the photos belong to.
-        inception: given a function that computes their Inception features, gives them, perhaps from before.
+        inception: called with what computes their Inception features; returns these, computed or kept.
     """
 
     def __init__(

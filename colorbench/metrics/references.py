@@ -54,7 +54,7 @@ class References:
         self.cached = cached and self.pictures.stack is not None and self.pictures.stack.dtype == torch.uint8
         self._batches: list[tuple[list[int], Reference]] | None = None
         self._bin_weights: Tensor | None = None
-        self._kept: KeptFeatures | None = None
+        self._features: KeptFeatures | None = None
 
     def __len__(self) -> int:
         return len(self.pictures)
@@ -84,11 +84,11 @@ class References:
             self._batches = batches
 
     def _inception(self, indices: list[int], compute: Callable[[], Tensor]) -> Tensor:
-        if self._kept is None:
+        if self._features is None:
             stack = self.pictures.stack
             assert stack is not None
-            self._kept = KeptFeatures(stack.cpu(), torch.device(self.device or stack.device), self.batch)
-        return self._kept.of(indices, compute)
+            self._features = KeptFeatures(stack.cpu(), torch.device(self.device or stack.device), self.batch)
+        return self._features.of(indices, compute)
 
     def bin_weights(self) -> Tensor:
         """1 / p of each of the 313 bins, p over all these photos, or over the set that they are a part of."""

@@ -103,6 +103,28 @@ def _bayes_predict(key: str, photos: PhotoSet, device: torch.device) -> Predict:
     return predict
 
 
+class EvaluationFailed(Exception):
+    """A finished generator cannot be evaluated; `reason` is the error of its code, or of the GPU."""
+
+    def __init__(self, reason: Exception):
+        super().__init__(str(reason))
+        self.reason = reason
+
+
+def naming_failures(predict: Predict) -> Predict:
+    """The same predictions; what the generator's code raises comes out as `EvaluationFailed`."""
+
+    def named(truth: Batch, rows: list[int]) -> Output:
+        try:
+            return predict(truth, rows)
+        except OSError:
+            raise
+        except Exception as error:
+            raise EvaluationFailed(error) from error
+
+    return named
+
+
 def evaluate(
     predict: Predict,
     photos: PhotoSet,

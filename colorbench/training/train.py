@@ -11,7 +11,6 @@ from pathlib import Path
 
 import torch
 
-from colorbench.batch import Batch, Output
 from colorbench.cell import Cell
 from colorbench.data import Photos, load_protocol_photos
 from colorbench.errors import one_line
@@ -24,7 +23,15 @@ from colorbench.suites.step_table import head_of
 from colorbench.tensors import float32_on_gpu, is_out_of_memory
 from colorbench.training.checkpoint import load_state, save_weights
 from colorbench.training.device import describe_environment, free_memory, with_smaller_batches
-from colorbench.training.evaluate import Predict, baseline_predict, evaluate, forward_predict, save_evaluation
+from colorbench.training.evaluate import (
+    EvaluationFailed,
+    Predict,
+    baseline_predict,
+    evaluate,
+    forward_predict,
+    naming_failures,
+    save_evaluation,
+)
 from colorbench.training.heads import Forward
 from colorbench.training.loop import TimedOut, train_loop
 from colorbench.training.run_log import Costs, RunLog
@@ -195,7 +202,7 @@ class _Run:
         """Evaluate a baseline: no training, no budget."""
         try:
             return self._scored(lambda device: self._baseline_predict(self.cell.recipe.generator), Costs(), steps=0)
-        except _Broken as error:
+        except EvaluationFailed as error:
             raise error.reason from None
 
     def trained(self, **options) -> Record:
@@ -215,7 +222,7 @@ class _Run:
         else:
             try:
                 return self._done(trainer, costs)
-            except _Broken as error:
+            except EvaluationFailed as error:
                 status, message = _ending(error.reason)
             self.model = None
             del trainer
@@ -251,19 +258,19 @@ class _Run:
         """The record of what is finished; scored on the CPU where the GPU has no room left.
 
         Raises:
-            _Broken: the generator's code failed, or the GPU did.
+            EvaluationFailed: the generator's code failed, or the GPU did.
         """
         try:
-            return self._write("done", "", _blaming(predict(self.device)), costs, steps=steps)
+            return self._write("done", "", naming_failures(predict(self.device)), costs, steps=steps)
         except Exception as error:
-            reason = error.reason if isinstance(error, _Broken) else error
-            if self.device.type == "cpu" or not isinstance(reason, RuntimeError):
+            reason = error.reason if isinstance(error, EvaluationFailed) else error
+            if self.device.type == "cpu" or not isinstance(reason, RuntimeError | MemoryError):
                 raise
             if not is_out_of_memory(reason):
-                raise _Broken(reason) from error
+                raise EvaluationFailed(reason) from error
         free_memory()  # outside the handler, so that the traceback's tensors are gone
         self.device = torch.device("cpu")  # training is over, and scores are the same there
-        return self._write("done", "", _blaming(predict(self.device)), costs, steps=steps)
+        return self._write("done", "", naming_failures(predict(self.device)), costs, steps=steps)
 
     def _baseline_predict(self, key: str) -> Predict:
         mean_ab = split_statistics(self.photos.train, torch.device("cpu")).mean_ab
@@ -322,28 +329,6 @@ class _Run:
             micro_batch=costs.micro_batch,
             model_flops=count_flops(self.cell, steps),
         )
-
-
-class _Broken(Exception):
-    """A finished cell cannot be evaluated; `reason` is the error."""
-
-    def __init__(self, reason: Exception):
-        super().__init__(str(reason))
-        self.reason = reason
-
-
-def _blaming(predict: Predict) -> Predict:
-    """What the generator's own code raises while it is evaluated comes out as `_Broken`."""
-
-    def blaming(truth: Batch, rows: list[int]) -> Output:
-        try:
-            return predict(truth, rows)
-        except OSError:
-            raise
-        except Exception as error:
-            raise _Broken(error) from error
-
-    return blaming
 
 
 def _ending(error: Exception) -> tuple[Status, str]:
