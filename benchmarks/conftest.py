@@ -1,7 +1,6 @@
 """What all benchmark files share: two threads, the device, and `measure`, which notes memory and agreement.
 
-    COLORBENCH_COMPILE=1 JAXTYPING_DISABLE=1 pytest benchmarks --benchmark-enable --benchmark-only \
-        --benchmark-json=results.json
+    COLORBENCH_COMPILE=1 JAXTYPING_DISABLE=1 pytest benchmarks --benchmark-only --benchmark-json=results.json
     python benchmarks/table.py results.json
     python -m benchmarks.speed FOLDER           the README's table: eager, kept and compiled
 

@@ -48,7 +48,7 @@ def measure(folder: Path) -> None:
         if name == "kept.json":
             subprocess.run([sys.executable, "-c", KEEP], cwd=ROOT, env=environment, check=True)
         environment |= {} if mode is None else {"COLORBENCH_COMPILE": mode}
-        options = ["--benchmark-enable", "--benchmark-only", f"--benchmark-json={(folder / name).resolve()}", "-q"]
+        options = ["--benchmark-only", f"--benchmark-json={(folder / name).resolve()}", "-q"]
         subprocess.run([sys.executable, "-m", "pytest", *FILES, *options], cwd=ROOT, env=environment, check=True)
 
 

@@ -1,6 +1,6 @@
 """What the harness costs a cell, without training: planning, job files, scheduling, records, the scan of a finished grid.
 
-    pytest benchmarks/test_grid.py --benchmark-enable --benchmark-json=grid.json
+    pytest benchmarks/test_grid.py --benchmark-only --benchmark-json=grid.json
 
 Real files through the real executor interface; workers end at once, records are not fsynced (a disk's fsync, some ms a
 record, is paid by the worker). `extra_info` has microseconds a cell at each size, of the clock and of the processor, which a

@@ -4,7 +4,7 @@ Both sides of a comparison take turns inside one run of the real `train_loop`, s
 both: the loop asks `should_stop` after every step on the CPU (every tenth on a GPU), and there the other side has its turn.
 Figures are in `extra_info`; the bars are those of the harness' specification.
 
-    JAXTYPING_DISABLE=1 OMP_NUM_THREADS=2 pytest benchmarks/test_training.py --benchmark-enable --benchmark-only -s
+    JAXTYPING_DISABLE=1 OMP_NUM_THREADS=2 pytest benchmarks/test_training.py --benchmark-only -s
 
 `COLORBENCH_PHOTOS=FOLDER` trains on those photos, otherwise on synthetic JPEGs.
 """

@@ -5,6 +5,7 @@ import time
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from colorbench.calibrating import refuse_cpu, table_of_run
@@ -67,11 +68,12 @@ def run_suite(
         suite = override_suite(suite, source=source, **overrides)
         devices = find_devices(device) if executor == "local" else []
     suite, steps = table_of_run(name, suite, given=table, source=source, device=device, out=out, keep=not dry_run)
-    if jobs is None and executor == "local":  # elsewhere the cells see other devices than this machine has
-        jobs = side_by_side(suite.protocol, devices[0], steps)
-    runner = make_executor(
-        executor, device=device, jobs=jobs or 1, environment=worker_environment(suite), out=out, settings=settings
+    make = partial(
+        make_executor, executor, device=device, environment=worker_environment(suite), out=out, settings=settings
     )
+    # elsewhere the cells see other devices than this machine has; on a GPU the photos count, which are not known yet
+    shared = jobs is None and executor == "local"
+    runner = make(jobs=side_by_side(suite.protocol, "cpu") if shared and devices[0] == "cpu" else jobs or 1)
     _check_writable(out)
     # most CPUs emulate bfloat16: two minutes per step of pix2pix (32 photos of 64 px) where float32 takes three seconds
     for_gpu = suite.protocol.budget.kind == "reference-seconds" or suite.protocol.precision == "bf16"
@@ -86,6 +88,8 @@ def run_suite(
         suite = plan.suite
         if needs_gpu:
             refuse_cpu(plan.todo, plan.table, name, source)
+        if shared and devices[0] != "cpu":
+            runner = make(jobs=side_by_side(suite.protocol, devices[0], steps, plan.photo_bytes))
         note(f"{suite.name}: {suite.title}", style="bold")
         note(f"{plan.photos}.")
         if suite.note:

@@ -86,13 +86,16 @@ def prepared(executor: Executor) -> Iterator[None]:
             executor.spawn = None
 
 
-def side_by_side(protocol: CellProtocol, device: str, table: StepTable | None = None) -> int:
+def side_by_side(protocol: CellProtocol, device: str, table: StepTable | None = None, photo_bytes: int = 0) -> int:
     """Cells at a time on one device, by default.
 
+    Args:
+        photo_bytes: of the photos to train on, which every process keeps on its GPU if they take half of it at most.
+
     CPU: networks on small pictures gain nothing from a second thread, so each cell gets a core; larger ones run alone. GPU:
-    small networks leave much of it idle, and one cell's set-up and scores fit beside another's training; as many as the
-    table says fit into 80 % of its memory. One alone where the clock ends the training, which must be its own, and where
-    no table says what a cell needs.
+    small networks leave much of it idle, and one cell's set-up and scores fit beside another's training; as many as fit
+    into 80 % of its memory with what the table says of them and the photos. One alone where the clock ends the training,
+    which must be its own, and where no table says what a cell needs.
     """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     if device == "cpu":
@@ -102,8 +105,11 @@ def side_by_side(protocol: CellProtocol, device: str, table: StepTable | None = 
         return 1
     import torch
 
+    from colorbench.data.loader import RESIDENT_SHARE
+
     memory = torch.cuda.get_device_properties(torch.device(device)).total_memory
-    return max(1, min(MOST_ON_GPU, cores // 2, int(0.8 * memory / (peak + _CONTEXT_BYTES))))
+    resident = photo_bytes if photo_bytes <= RESIDENT_SHARE * memory else 0
+    return max(1, min(MOST_ON_GPU, cores // 2, int(0.8 * memory / (peak + resident + _CONTEXT_BYTES))))
 
 
 def find_devices(device: str | None = None, jobs: int = 1) -> list[str]:

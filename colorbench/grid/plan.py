@@ -22,6 +22,7 @@ class Plan:
         out, source: where results go, and where the photos are.
         states: every cell with its state.
         photos: how many there are, and what was left out.
+        photo_bytes: of those to train on.
         table: the step table, if any.
         expected_seconds: recipe's label -> device seconds that a cell should take: by budget or step table, else what
             the same recipe took here before. An absent label is unknown.
@@ -32,6 +33,7 @@ class Plan:
     source: str | None
     states: tuple[tuple[Cell, CellState], ...]
     photos: str = ""
+    photo_bytes: int = 0
     table: StepTable | None = None
     expected_seconds: dict[str, float] = field(default_factory=dict)
 
@@ -100,7 +102,10 @@ def plan_run(
     expected = _seconds_before(states)
     expected |= {label: budget.seconds for label, budget in budgets.items() if budget.seconds is not None}
     about_photos = f"{photos.report.usage()}; {len(photos.train)} to train on, {len(photos.test)} to test{shortfall}"
-    return Plan(suite, out, None if source is None else str(source), tuple(states), about_photos, table, expected)
+    return Plan(
+        suite, out, None if source is None else str(source), tuple(states), about_photos, photos.train.pixels.nbytes,
+        table, expected,
+    )  # fmt: skip
 
 
 def cells_with_steps(suite: Suite, table: StepTable | None) -> list[Cell]:

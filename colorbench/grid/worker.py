@@ -168,7 +168,7 @@ def run_job(job: Job, should_stop: Callable[[], bool] = lambda: False, damaged: 
 
     load_plugins(job.plugins)
     if job.fail:
-        fail(job.cell, job.folder, *job.fail, source=job.source, metrics=job.metrics)
+        fail(job.cell, job.folder, *job.fail, source=job.source, metrics=job.metrics, device=job.device)
     elif job.rescore:
         rescore(job.cell, job.folder, source=job.source, metrics=job.metrics, device=job.device)
     elif job.retest:

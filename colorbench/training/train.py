@@ -71,7 +71,7 @@ def train(
     Raises:
         ValueError: other photos than the cell's, or a budget that cannot be turned into steps.
     """
-    run = _Run(with_steps(cell), Path(folder), metrics, device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    run = _Run(with_steps(cell), Path(folder), metrics, device or _default_device())
     run.load_photos(source)
     if cell.is_baseline:
         return run.baseline()
@@ -87,6 +87,7 @@ def fail(
     *,
     source: str | Path | None = None,
     metrics: Sequence[str] = DEFAULT_METRICS,
+    device: torch.device | str | None = None,
     costs: Costs | None = None,
     environment: Environment | None = None,
 ) -> Record:
@@ -96,11 +97,12 @@ def fail(
         cell, folder, source, metrics: as for `train`.
         status: of the record.
         message: of the record.
+        device: where it trained, which the record names; default as for `train`.
         costs: what the cell has used; default what its training state says.
-        environment: where it trained; default here.
+        environment: where it trained, if a process that knows it says so; default this machine with `device`.
     """
     run = _Run(with_steps(cell), Path(folder), metrics, "cpu")
-    run.environment = environment or run.environment
+    run.environment = environment or _environment_of(cell, device) or run.environment
     run.load_photos(source)
     if costs is None:
         try:
@@ -109,6 +111,18 @@ def fail(
             saved = None
         costs = saved.costs if saved else Costs()
     return run.failed(status, message, costs)
+
+
+def _default_device() -> str:
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def _environment_of(cell: Cell, device: torch.device | str | None) -> Environment | None:
+    """None where the device does not answer, as when it is the reason for a failure."""
+    try:
+        return describe_environment(torch.device(device or _default_device()), cell.protocol.float32)
+    except (RuntimeError, AssertionError):
+        return None
 
 
 def fail_on_cpu(

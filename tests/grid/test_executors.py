@@ -81,6 +81,16 @@ def test_a_gpu_gets_as_many_cells_as_its_memory_holds(monkeypatch, budget, peak_
     assert side_by_side(protocol, "cuda:0", None) == 1
 
 
+@pytest.mark.parametrize(
+    ("photos_gb", "cells"), [(0, 4), (9, 4), (12, 3), (30, 1), (41, 4)]
+)  # 41: half of the card is 40
+def test_the_photos_that_each_cell_keeps_on_its_gpu_count(monkeypatch, photos_gb, cells):
+    monkeypatch.setattr("os.sched_getaffinity", lambda pid: set(range(16)), raising=False)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: SimpleNamespace(total_memory=80 * 10**9))
+    protocol = small_cell(budget=Budget.parse("8rs")).protocol
+    assert side_by_side(protocol, "cuda:0", table(row(peak_bytes=5 * 10**9)), photos_gb * 10**9) == cells
+
+
 def test_small_pictures_get_a_core_each_and_large_ones_all(monkeypatch):
     monkeypatch.setattr("os.sched_getaffinity", lambda pid: set(range(6)), raising=False)
     protocol = small_cell().protocol

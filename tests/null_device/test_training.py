@@ -20,6 +20,7 @@ from colorbench.cell import Recipe
 from colorbench.grid.calibrate import calibrate
 from colorbench.grid.executors import make_executor
 from colorbench.grid.run import run
+from colorbench.grid.worker import Job, run_job
 from colorbench.plugins import load_plugins
 from colorbench.record import read_record
 from colorbench.suites import load_suite
@@ -56,6 +57,11 @@ found["calibrated"] = {"device": table.reference.device, "captured": [row.captur
 large = Recipe(generator="unet", loss="l1", options={"width": 128, "depth": 3})
 found["too large"] = ended("large", small_cell(recipe=large))
 found["after it"] = ended("small", small_cell())
+
+killed = Job(out / "killed", small_cell(), ("psnr",), device="cuda:1", fail=("crash", "the process was ended by SIGKILL"))
+killed.folder.mkdir()
+run_job(killed)
+found["killed"] = facts(read_record(killed.folder / "record.json"))
 
 def blocks(name, stop_at=None):
     seen = [read_counts()]
@@ -102,6 +108,7 @@ def test_cells_on_two_gpus(tmp_path):
     workers_share_the_gpus_and_a_broken_one_ends_with_its_cell(found)
     calibration_stays_on_its_device(found)
     a_cell_that_does_not_fit_leaves_a_record_and_the_memory_to_the_next(found)
+    a_cell_whose_process_was_killed_names_its_gpu(found)
     a_resumed_adversarial_cell_asks_no_more_of_the_device_than_before(found)
 
 
@@ -135,6 +142,10 @@ def a_cell_that_does_not_fit_leaves_a_record_and_the_memory_to_the_next(found):
     assert large["micro_batch"] == 1
     assert ended(small) == ("done", GPU, True)
     assert (small["steps"], small["captured"]) == (10, True)
+
+
+def a_cell_whose_process_was_killed_names_its_gpu(found):
+    assert ended(found["killed"]) == ("crash", GPU, True)
 
 
 def a_resumed_adversarial_cell_asks_no_more_of_the_device_than_before(found):

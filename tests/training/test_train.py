@@ -185,6 +185,11 @@ def test_fail_records_what_a_dead_process_could_not(tmp_path):
     assert record.spent.steps == 1
 
 
+def test_a_device_that_does_not_answer_does_not_stop_the_record_of_a_failure(tmp_path):
+    record = fail(small_cell(), tmp_path, "crash", "ended by SIGKILL 3 times", metrics=METRICS, device="cuda:99")
+    assert (record.status, record.environment.gpu) == ("crash", None)
+
+
 @pytest.mark.parametrize("baseline", ["gray", "mean-ab", "shuffled-ab", "oracle-quarter", "oracle-bins"])
 def test_baselines(tmp_path, baseline):
     record = train(small_cell(recipe=Recipe(generator=baseline)), tmp_path, metrics=METRICS)
