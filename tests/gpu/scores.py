@@ -9,7 +9,7 @@ from colorbench.metrics.references import References
 
 
 def scored(device: str, pixels: torch.Tensor) -> dict[str, float]:
-    """Per-image scores by `key, number` and set scores by `key`, of the first half against the second; lacking ones are left out."""
+    """Scores of the first half against the second: `key, number` -> one picture's, `key` -> a set's; without lacking ones."""
     half = len(pixels) // 2
     keys = [key for key, row in METRICS.items() if row.needs != "vgg16"]  # 528 MB, which few have at hand
     frame = score(pixels[:half], References(pixels[half:], device=device), keys)
