@@ -1,4 +1,4 @@
-"""Every metric that works without a classifier, of the same pictures, on a CPU and on a GPU."""
+"""Every metric whose weights are at hand, of the same pictures, on a CPU and on a GPU."""
 
 import math
 
@@ -11,8 +11,7 @@ from colorbench.metrics.references import References
 def scored(device: str, pixels: torch.Tensor) -> dict[str, float]:
     """Scores of the first half against the second: `key, number` -> one picture's, `key` -> a set's; without lacking ones."""
     half = len(pixels) // 2
-    keys = [key for key, row in METRICS.items() if row.needs != "vgg16"]  # 528 MB, which few have at hand
-    frame = score(pixels[:half], References(pixels[half:], device=device), keys)
+    frame = score(pixels[:half], References(pixels[half:], device=device), list(METRICS))
     found = {f"{key}, {number}": float(value) for key in frame.columns for number, value in enumerate(frame[key])}
     found |= {key: float(value) for key, value in frame.attrs["set"].items()}
     return {name: value for name, value in found.items() if math.isfinite(value)}
