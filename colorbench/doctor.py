@@ -9,6 +9,7 @@ from typing import NamedTuple
 from rich.text import Text
 
 from colorbench.console import loading, show_table
+from colorbench.machine import cores
 
 _EXTRAS = {"torchmetrics": "torchmetrics", "pynvml": "gpu", "pillow_heif": "heif", "ray": "ray", "submitit": "slurm"}
 _LEAST_FREE_BYTES = 2e9
@@ -41,7 +42,7 @@ def _findings() -> Iterator[Finding]:
     if torch.cuda.is_available():
         yield Finding("GPU", "ok", ", ".join(torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())))
     else:
-        yield Finding("GPU", "missing", f"torch finds none; cells run on {os.cpu_count()} CPU threads")
+        yield Finding("GPU", "missing", f"torch finds none; cells run on {cores()} CPU threads")
     yield _compiler()
     yield from _weights()
     yield _photos()

@@ -11,6 +11,7 @@ import tempfile
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 from colorbench.errors import mistyped
@@ -135,6 +136,14 @@ def file_sha256(path: Path) -> str:
     """`bytes_sha256` of a file, read in pieces."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@cache
+def sources_sha256(*folders: str) -> str:
+    """One hash over the modules in these folders of the package, and over `tensors`: the name of what they computed."""
+    root = Path(__file__).parent
+    files = sorted([*(path for folder in folders for path in root.glob(f"{folder}/*.py")), root / "tensors.py"])
+    return bytes_sha256(b"\0".join(path.read_bytes() for path in files))
 
 
 def pictures_sha256(pictures: Iterable[tuple[str, bytes]]) -> str:

@@ -6,7 +6,7 @@ from typing import no_type_check
 import torch
 from torch import Tensor
 
-from colorbench.color.fused import is_traced, needs_gradient
+from colorbench.color.autograd import is_traced, needs_gradient
 
 Line = tuple[float, float]
 """Scale and offset."""

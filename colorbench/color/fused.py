@@ -35,34 +35,24 @@ batch, and keep Python numbers (k, sigma) few: each value is a kernel of its own
 
 import functools
 import inspect
-import itertools
 import os
 import shutil
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from importlib.util import find_spec
-from typing import no_type_check
 
 import torch
 from torch import Tensor
 
-from colorbench.color.kept import (
-    Differentiable,
-    Library,
-    at_places,
-    computed_gradients,
-    library_key,
-    settings_and_places,
-    vector_jacobian,
-)
+from colorbench.color.autograd import is_plain, is_traced, needs_gradient
+from colorbench.color.by_picture import a_few_at_a_time, splittable
+from colorbench.color.kept import Differentiable, Library, library_key
 from colorbench.errors import one_line
 from colorbench.tensors import is_out_of_memory, widened
 
 LARGE = 1 << 17
 PATIENCE = 1 << 32
 KEPT_PATIENCE = 1 << 30
-PIECE_ELEMENTS = 3 << 16
-"""Of the first tensor, worked on at a time by each thread: one RGB picture of 256 px."""
 MODES = ("auto", "0", "1")
 
 
@@ -123,7 +113,8 @@ class _Switch:
 
     def choose(self, tensors: list[Tensor], args: tuple, kwargs: dict) -> Callable:
         mode = compile_mode()
-        eager = self._a_few_at_a_time if self.by_picture and _splittable(tensors) else self.function
+        in_pieces = self.by_picture and splittable(tensors)
+        eager = functools.partial(a_few_at_a_time, self.function) if in_pieces else self.function
         if mode == "0" or self.broken or not _compilable(tensors):
             return eager
         compiler = has_compiler(tensors[0].device.type)
@@ -150,12 +141,6 @@ class _Switch:
             function = inspect.unwrap(self.function)
             self.libraries[key] = Differentiable(function, args, wanted) if wanted else Library(function, args)
         return self.libraries[key]
-
-    def _a_few_at_a_time(self, *args, **kwargs):
-        function = functools.partial(self.function, **kwargs) if kwargs else self.function
-        if needs_gradient([value for value in args if isinstance(value, Tensor)]):
-            return _ByPicture.apply(function, *args)
-        return _joined([function(*some) for some in _pieces(args)])
 
     @functools.cached_property
     def compiled(self) -> Callable:
@@ -187,94 +172,5 @@ def _recompilation_settings() -> dict:
     return {name: value for name, value in wanted.items() if name in known}
 
 
-def _splittable(tensors: list[Tensor]) -> bool:
-    if tensors[0].numel() <= _piece_elements() or tensors[0].device.type != "cpu" or not all(map(is_plain, tensors)):
-        return False
-    # inference tensors cannot be saved for backward
-    return not needs_gradient(tensors) or not (is_traced() or any(map(Tensor.is_inference, tensors)))
-
-
-def _piece_elements() -> int:
-    return PIECE_ELEMENTS * torch.get_num_threads()
-
-
-def _pieces(args: Sequence) -> Iterator[list]:
-    """The arguments, their tensors a few pictures at a time."""
-    first = args[0]
-    step = max(1, _piece_elements() * len(first) // first.numel())
-    for start in range(0, len(first), step):
-        yield [value[start : start + step] if isinstance(value, Tensor) else value for value in args]
-
-
-def _joined(parts: list) -> Tensor | tuple[Tensor, ...]:
-    if isinstance(parts[0], tuple):
-        return tuple(torch.cat(results) for results in zip(*parts))
-    return torch.cat(parts)
-
-
-@no_type_check  # of torch's own signatures
-class _ByPicture(torch.autograd.Function):
-    """A kernel with gradients, a few pictures at a time both ways.
-
-    Every piece has a graph of its own, which the first backward pass frees. Another pass, or one that is differentiated
-    itself, computes the kernel again, on the whole batch.
-    """
-
-    @staticmethod
-    def forward(ctx, function, *args):
-        ctx.function, ctx.graphs = function, []
-        ctx.settings, ctx.places = settings_and_places(args)
-        ctx.wanted = [place for place in ctx.places if ctx.needs_input_grad[1 + place]]
-        ctx.save_for_backward(*(args[place] for place in ctx.places))
-        parts = []
-        for some in _pieces(args):
-            for place in ctx.wanted:
-                some[place] = some[place].detach().requires_grad_()
-            with torch.enable_grad():
-                results = function(*some)
-            ctx.graphs.append(([some[place] for place in ctx.wanted], results))
-            parts.append(tuple(map(Tensor.detach, results)) if isinstance(results, tuple) else results.detach())
-        return _joined(parts)
-
-    @staticmethod
-    def backward(ctx, *gradients):
-        tensors, graphs, ctx.graphs = ctx.saved_tensors, ctx.graphs, None  # freed or changed tensors are refused here
-        differentiated = torch.is_grad_enabled()
-        if differentiated or graphs is None:
-            found = computed_gradients(
-                ctx.function, ctx.settings, ctx.places, tensors, gradients, ctx.wanted, create_graph=differentiated
-            )
-        else:
-            ends = itertools.accumulate(len(leaves[0]) for leaves, _ in graphs)
-            with torch.autocast("cpu", enabled=False):
-                parts = [
-                    vector_jacobian(results, [g[end - len(leaves[0]) : end] for g in gradients], leaves)
-                    for (leaves, results), end in zip(graphs, ends)
-                ]
-            found = [torch.cat(pieces) for pieces in zip(*parts)]
-        return None, *at_places(ctx.wanted, found, len(ctx.settings))
-
-
-def needs_gradient(tensors: list[Tensor]) -> bool:
-    """Whether autograd records what is computed from these."""
-    return torch.is_grad_enabled() and any(t.requires_grad for t in tensors)
-
-
 def _compilable(tensors: list[Tensor]) -> bool:
     return all(is_plain(t) and t.dtype != torch.float64 for t in tensors) and not is_traced()
-
-
-def is_plain(tensor: Tensor) -> bool:
-    """Whether it is torch's own class."""
-    return type(tensor) in (Tensor, torch.nn.Parameter)
-
-
-def is_traced() -> bool:
-    """Whether a compiler, torch.func, forward-mode differentiation or a dispatch mode sees the calls."""
-    return (
-        torch.compiler.is_compiling()
-        or bool(torch._C._len_torch_dispatch_stack())
-        or torch._C._functorch.peek_interpreter_stack() is not None  # pyright: ignore[reportAttributeAccessIssue]
-        or torch._C._get_tracing_state() is not None
-        or torch.autograd.forward_ad._current_level >= 0
-    )

@@ -20,8 +20,10 @@ from typing import Any, ClassVar, no_type_check
 import torch
 from torch import Tensor
 
+from colorbench.color.autograd import at_places, computed_gradients, settings_and_places
 from colorbench.errors import one_line
-from colorbench.files import bytes_sha256, cache_folder, hold, write_atomically
+from colorbench.files import bytes_sha256, cache_folder, hold, sources_sha256, write_atomically
+from colorbench.machine import instruction_set
 
 EXAMPLE_PX = (48, 80)
 """Sides of the pictures that a kernel is traced with: unequal, and large enough for every window."""
@@ -62,7 +64,9 @@ class Library:
             for value in arguments
         ]
         self.kernel = json.dumps([f"{function.__module__}:{function.__name__}", described, [*gradients_of]])
-        digest = bytes_sha256(f"{self.kernel} {torch.__version__} {processor()} {sources_sha256(*_KERNELS)}".encode())
+        digest = bytes_sha256(
+            f"{self.kernel} {torch.__version__} {instruction_set()} {sources_sha256(*_KERNELS)}".encode()
+        )
         kind = "-gradients" if gradients_of else ""
         self.folder = cache_folder() / "kernels" / f"{function.__name__.strip('_')}{kind}-{digest[:16]}"
         self.was_asked_for = False
@@ -162,36 +166,6 @@ class _WithGradients(torch.autograd.Function):
         return None, *at_places(wanted, found, len(ctx.settings))
 
 
-def settings_and_places(arguments: Sequence[Any]) -> tuple[list[Any], list[int]]:
-    """The arguments with None for every tensor, and where the tensors are."""
-    places = [place for place, value in enumerate(arguments) if isinstance(value, Tensor)]
-    return [None if place in places else value for place, value in enumerate(arguments)], places
-
-
-def at_places(places: Sequence[int], values: Sequence[Tensor], count: int) -> list[Tensor | None]:
-    """A list of this length with the values at their places, else None."""
-    found = dict(zip(places, values))
-    return [found.get(place) for place in range(count)]
-
-
-def computed_gradients(function, settings, places, tensors, gradients, wanted, create_graph=False) -> list[Tensor]:
-    """Gradients with respect to the tensors at the places that are wanted, given those of the results; outside autocast."""
-    filled = list(settings)
-    with torch.enable_grad(), torch.autocast(tensors[0].device.type, enabled=False):
-        for place, tensor in zip(places, tensors):
-            filled[place] = tensor.view_as(tensor)  # a path from one argument to another is not the kernel's
-        results = function(*filled)
-        return vector_jacobian(results, gradients, [filled[place] for place in wanted], create_graph)
-
-
-def vector_jacobian(results, gradients, inputs, create_graph=False) -> list[Tensor]:
-    """Gradients with respect to the inputs, given those of the results; 0 where a result does not depend on an input."""
-    pairs = zip(results if isinstance(results, tuple) else (results,), gradients)
-    outputs, towards = zip(*((result, gradient) for result, gradient in pairs if result.requires_grad))
-    found = torch.autograd.grad(outputs, inputs, towards, create_graph=create_graph, allow_unused=True)
-    return [torch.zeros_like(tensor) if gradient is None else gradient for gradient, tensor in zip(found, inputs)]
-
-
 @cache
 def _announce(folder: Path) -> None:
     """One line, once per process."""
@@ -263,22 +237,3 @@ def _compile(name: str, arguments: list[Any], gradients_of: list[int], folder: P
     # dynamic_threads: torch.set_num_threads of the process that calls counts, not of this one
     aoti_compile_and_package(exported, package_path=str(made), inductor_configs={"cpp.dynamic_threads": True})
     made.replace(folder / LIBRARY)
-
-
-@cache
-def sources_sha256(*folders: str) -> str:
-    """One hash over the modules in these folders of the package, and over `tensors`."""
-    root = Path(__file__).parents[1]
-    files = sorted([*(path for folder in folders for path in root.glob(f"{folder}/*.py")), root / "tensors.py"])
-    return bytes_sha256(b"\0".join(path.read_bytes() for path in files))
-
-
-@cache
-def processor() -> str:
-    """What compiled code may use here: a cache folder may be shared by machines that differ."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        lines = []
-    flags = next((line for line in lines if line.startswith(("flags", "Features"))), "")
-    return f"{sys.platform} {torch.backends.cpu.get_cpu_capability()} {bytes_sha256(flags.encode())[:16]}"

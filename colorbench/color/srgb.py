@@ -11,8 +11,9 @@ from typing import no_type_check
 import torch
 from torch import Tensor
 
+from colorbench.color.autograd import is_plain, is_traced
 from colorbench.color.curves import PowerCurve, is_recorded
-from colorbench.color.fused import fused, is_plain, is_traced
+from colorbench.color.fused import fused
 from colorbench.tensors import LinearRgb, Rgb, Rgb8, Xyz, checked_floats, checked_rgb
 
 Matrix = tuple[tuple[float, ...], ...]

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from colorbench.files import bytes_sha256, write_atomically
+from colorbench.machine import cores
 from colorbench.photo import Photo8
 
 T = TypeVar("T")
@@ -76,8 +77,7 @@ def content_hashes(found: Found, cache: Path) -> dict[str, str | OSError]:
 
 def workers() -> int:
     """Threads for reading and decoding: the processors this process may use, at most 16."""
-    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(16, available)
+    return min(16, cores())
 
 
 def in_order(function: Callable[[T], R], items: Iterable[T], threads: int) -> Generator[R, None, None]:

@@ -13,6 +13,7 @@ from colorbench.grid.fork_server import ForkServer, can_fork
 from colorbench.grid.supervisor import OnEvent, Supervisor, start_worker
 from colorbench.grid.warm_workers import WarmWorkers
 from colorbench.grid.worker import Job
+from colorbench.machine import cores
 from colorbench.suites.step_table import StepTable
 
 EXECUTORS = ("local", "ray", "slurm")
@@ -48,7 +49,7 @@ class LocalExecutor:
             raise ValueError("a local executor needs at least one device, such as ['cpu']")
         self.devices, self.environment, self.spawn = list(devices), environment, spawn
         asked = os.environ.get("OMP_NUM_THREADS", "")
-        share = int(asked) if asked.isdigit() else (os.cpu_count() or 1) // len(devices)
+        share = int(asked) if asked.isdigit() else cores() // len(devices)
         self.threads = max(1, share)
 
     def execute(self, jobs: Sequence[Job], on_event: OnEvent = lambda event: None) -> list[str]:
@@ -97,9 +98,8 @@ def side_by_side(protocol: CellProtocol, device: str, table: StepTable | None = 
     into 80 % of its memory with what the table says of them and the photos. One alone where the clock ends the training,
     which must be its own, and where no table says what a cell needs.
     """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     if device == "cpu":
-        return min(MOST_ON_CPU, cores) if protocol.size_px <= SMALL_PX else 1
+        return min(MOST_ON_CPU, cores()) if protocol.size_px <= SMALL_PX else 1
     peak = max((row.peak_bytes or 0 for row in table.rows), default=0) if table else 0
     if protocol.budget.kind == "seconds" or not peak:
         return 1
@@ -109,7 +109,7 @@ def side_by_side(protocol: CellProtocol, device: str, table: StepTable | None = 
 
     memory = torch.cuda.get_device_properties(torch.device(device)).total_memory
     resident = photo_bytes if photo_bytes <= RESIDENT_SHARE * memory else 0
-    return max(1, min(MOST_ON_GPU, cores // 2, int(0.8 * memory / (peak + resident + _CONTEXT_BYTES))))
+    return max(1, min(MOST_ON_GPU, cores() // 2, int(0.8 * memory / (peak + resident + _CONTEXT_BYTES))))
 
 
 def find_devices(device: str | None = None, jobs: int = 1) -> list[str]:

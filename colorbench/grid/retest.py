@@ -100,14 +100,15 @@ def plan_retest(
     suite = _suite(before, protocol, name, len(photos), metrics, sizes)
     place = folder.resolve().parent / suite.name
     _check_free(place, data_hash)
+    reasons = [(run, _why_not(run)) for run in board.runs]
     pairs = [
         (run, _cell(run, suite, data_hash, size))
-        for run in board.runs
-        if not _why_not(run)
+        for run, reason in reasons
+        if not reason
         for size in (sizes if sizes and not run.record.cell.is_baseline else (None,))
     ]
     waiting = [pair for pair in pairs if not _is_done(*pair, place.parent, suite.metrics)]
-    left_out = [f"{run.name}: {_why_not(run)}" for run in board.runs if _why_not(run)]
+    left_out = [f"{run.name}: {reason}" for run, reason in reasons if reason]
     mean_ab, told = _training_photos(board, train_source, photos)
     return RetestPlan(
         board=board,

@@ -1,6 +1,7 @@
 """Inception features of true photos, kept in the cache folder: every cell of a board is scored against the same photos."""
 
 import io
+import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -9,12 +10,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from colorbench.color.kept import processor, sources_sha256
 from colorbench.features.load import INCEPTION_FILE
 from colorbench.features.weights import find_weights
-from colorbench.files import bytes_sha256, cache_folder, file_sha256, write_atomically
+from colorbench.files import bytes_sha256, cache_folder, file_sha256, sources_sha256, write_atomically
+from colorbench.machine import instruction_set
 from colorbench.tensors import Rgb8
 
+MOST_FILES = 16
+"""Test sets whose features stay, the last used ones: 8 MB each of a thousand photos."""
 _HASH_CHARACTERS = 64
 """A file begins with the sha256 of what follows, a NumPy array."""
 
@@ -27,7 +30,7 @@ class KeptFeatures:
     """
 
     def __init__(self, photos: Rgb8, device: torch.device, batch: int):
-        where = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{device.type} {processor()}"
+        where = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{device.type} {instruction_set()}"
         made_by = file_sha256(find_weights(INCEPTION_FILE)), sources_sha256("features"), torch.__version__, where, batch
         named = bytes_sha256(photos.contiguous().numpy().data), tuple(photos.shape), *made_by
         digest = bytes_sha256(repr(named).encode())
@@ -53,6 +56,7 @@ def _read(path: Path) -> Tensor | None:
     """The features in this file; None where it is absent or damaged."""
     try:
         content = path.read_bytes()
+        os.utime(path)  # it is in use
     except OSError:
         return None
     digest, array = content[:_HASH_CHARACTERS], content[_HASH_CHARACTERS:]
@@ -65,3 +69,12 @@ def _write(path: Path, features: Tensor) -> None:
     array = buffer.getvalue()
     with suppress(OSError):
         write_atomically(path, bytes_sha256(array).encode() + array, durable=False)
+        for old in sorted(path.parent.glob("inception-*.bin"), key=_last_used)[:-MOST_FILES]:
+            old.unlink(missing_ok=True)
+
+
+def _last_used(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:  # another process has deleted it
+        return 0.0

@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 import torch
 
 import colorbench
+from colorbench.machine import cpu_name
 from colorbench.record import Environment
 from colorbench.tensors import Float32, is_out_of_memory
 from colorbench.training.run_log import Costs
@@ -221,7 +222,7 @@ def describe_environment(device: torch.device, float32: Float32 | None = None) -
         cuda=torch.version.cuda if cuda else None,
         driver=_driver() if cuda else None,
         gpu=torch.cuda.get_device_name(device) if cuda else None,
-        cpu=_cpu(),
+        cpu=cpu_name(),
         threads=torch.get_num_threads(),
         float32=float32 if cuda else None,
         platform=f"{platform.system()} {platform.machine()}",
@@ -229,16 +230,6 @@ def describe_environment(device: torch.device, float32: Float32 | None = None) -
         git_dirty=dirty,
         deterministic=torch.are_deterministic_algorithms_enabled() or not cuda,
     )
-
-
-def _cpu() -> str:
-    try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return f"{line.split(':', 1)[1].strip()}, {os.cpu_count()} threads"
-    except OSError:
-        pass
-    return f"{platform.processor() or platform.machine()}, {os.cpu_count()} threads"
 
 
 def _driver() -> str | None:

@@ -5,8 +5,8 @@ import torch
 from torch.autograd import forward_ad
 from torch.utils.flop_counter import FlopCounterMode
 
+from colorbench.color import by_picture, lab
 from colorbench.color import fused as module
-from colorbench.color import lab
 from colorbench.color.fused import compile_mode, fused, fused_by_picture, has_compiler
 from colorbench.metrics.delta_e import _ciede2000
 from colorbench.metrics.ssim import _structure
@@ -118,7 +118,7 @@ def test_a_compiler_is_looked_for(monkeypatch):
 @pytest.mark.parametrize("results", [1, 2])
 def test_by_picture_calls_the_kernel_on_a_few_pictures_at_a_time(monkeypatch, results):
     monkeypatch.setenv("COLORBENCH_COMPILE", "0")
-    monkeypatch.setattr(module, "_piece_elements", lambda: 25)
+    monkeypatch.setattr(by_picture, "_piece_elements", lambda: 25)
     seen = []
 
     def kernel(x, y, factor):
@@ -145,7 +145,7 @@ def test_a_few_pictures_at_a_time_give_the_same_values(monkeypatch, kernel, size
     monkeypatch.setenv("COLORBENCH_COMPILE", "0")
     pictures = torch.rand(5, 3, *size, generator=torch.Generator().manual_seed(0))
     whole = kernel(pictures)
-    monkeypatch.setattr(module, "_piece_elements", lambda: 2 * pictures[0].numel())
+    monkeypatch.setattr(by_picture, "_piece_elements", lambda: 2 * pictures[0].numel())
     if size == (32, 64):
         assert torch.equal(kernel(pictures), whole)
     else:  # what is left over after whole vectors is rounded in another way
@@ -157,7 +157,7 @@ def test_gradients_a_few_pictures_at_a_time(monkeypatch, kernel):
     """The first pass, a second one through the same graph, and one that is differentiated itself; each on the whole batch but
     the first."""
     monkeypatch.setenv("COLORBENCH_COMPILE", "0")
-    monkeypatch.setattr(module, "_piece_elements", lambda: 25)
+    monkeypatch.setattr(by_picture, "_piece_elements", lambda: 25)
     seen = []
 
     def counted(x, y, factor):
@@ -181,7 +181,7 @@ def test_gradients_a_few_pictures_at_a_time(monkeypatch, kernel):
 @pytest.mark.parametrize("other", [lambda x: x, lambda x: 3 * x, lambda x: x.flip(0).square()], ids=["x", "3x", "of x"])
 def test_gradients_where_one_argument_is_made_of_the_other(monkeypatch, other):
     monkeypatch.setenv("COLORBENCH_COMPILE", "0")
-    monkeypatch.setattr(module, "_piece_elements", lambda: 25)
+    monkeypatch.setattr(by_picture, "_piece_elements", lambda: 25)
     x = torch.linspace(-1, 1, 70).reshape(7, 10).requires_grad_()
     expected = torch.autograd.grad((x.square() * other(x)).sum(), x, create_graph=True)[0]
     value = fused_by_picture(lambda x, y: x.square() * y)(x, other(x)).sum()
@@ -194,7 +194,7 @@ def test_gradients_where_one_argument_is_made_of_the_other(monkeypatch, other):
 
 def test_a_target_made_in_inference_mode_may_be_trained_towards(monkeypatch):
     monkeypatch.setenv("COLORBENCH_COMPILE", "0")
-    monkeypatch.setattr(module, "_piece_elements", lambda: 25)
+    monkeypatch.setattr(by_picture, "_piece_elements", lambda: 25)
     with torch.inference_mode():
         y = torch.rand(7, 10)
     x = torch.rand(7, 10, requires_grad=True)
@@ -210,7 +210,7 @@ def test_gradients_do_not_depend_on_autocast(monkeypatch, function, pieces):
     monkeypatch.setenv("COLORBENCH_COMPILE", "0")
     x = torch.rand(5, 3, 8, 12, generator=torch.Generator().manual_seed(0), requires_grad=True)
     if pieces:
-        monkeypatch.setattr(module, "_piece_elements", lambda: 2 * x[0].numel())
+        monkeypatch.setattr(by_picture, "_piece_elements", lambda: 2 * x[0].numel())
 
     def gradients():
         value = function(x).square().sum()
@@ -225,7 +225,7 @@ def test_gradients_do_not_depend_on_autocast(monkeypatch, function, pieces):
 
 def test_what_a_kernel_was_given_may_not_be_changed_before_its_gradients(monkeypatch):
     monkeypatch.setenv("COLORBENCH_COMPILE", "0")
-    monkeypatch.setattr(module, "_piece_elements", lambda: 25)
+    monkeypatch.setattr(by_picture, "_piece_elements", lambda: 25)
     x, y = torch.ones(7, 10, requires_grad=True), torch.ones(7, 10)
     product = fused_by_picture(lambda x, y: x * y)(x, y)
     y.mul_(2)
@@ -235,7 +235,7 @@ def test_what_a_kernel_was_given_may_not_be_changed_before_its_gradients(monkeyp
 
 def test_gradients_of_one_of_two_pictures(monkeypatch):
     monkeypatch.setenv("COLORBENCH_COMPILE", "0")
-    monkeypatch.setattr(module, "_piece_elements", lambda: 25)
+    monkeypatch.setattr(by_picture, "_piece_elements", lambda: 25)
     x, y = torch.rand(7, 10), torch.rand(7, 10, requires_grad=True)
     fused_by_picture(lambda x, y: (x * y, x))(x, y)[0].sum().backward()
     torch.testing.assert_close(y.grad, x)

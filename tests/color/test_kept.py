@@ -115,7 +115,7 @@ def test_other_calls_have_none(pictures, call):
 
 def test_its_name_changes_with_all_that_it_depends_on(monkeypatch, pictures, library):
     names = {library.folder.name, Library(_mse.__wrapped__, [each.to(torch.uint8) for each in pictures]).folder.name}
-    for what, value in (("processor", "another"), ("sources_sha256", "changed")):
+    for what, value in (("instruction_set", "another"), ("sources_sha256", "changed")):
         with monkeypatch.context() as changed:
             changed.setattr(kept, what, lambda *_, value=value: value)
             names.add(Library(_mse.__wrapped__, pictures).folder.name)

@@ -7,6 +7,7 @@ import torch
 
 from colorbench.cell import Budget
 from colorbench.errors import WrongUsage
+from colorbench.grid import executors
 from colorbench.grid.executors import (
     Executor,
     LocalExecutor,
@@ -73,7 +74,7 @@ def test_an_engine_hands_out_its_gpus_itself():
     [("8rs", 30, 2), ("8rs", 5, 4), ("8rs", 90, 1), ("500steps", 5, 4), ("60s", 5, 1), ("8rs", None, 1)],
 )
 def test_a_gpu_gets_as_many_cells_as_its_memory_holds(monkeypatch, budget, peak_gb, cells):
-    monkeypatch.setattr("os.sched_getaffinity", lambda pid: set(range(16)), raising=False)
+    monkeypatch.setattr(executors, "cores", lambda: 16)
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: SimpleNamespace(total_memory=80 * 10**9))
     peaks = {} if peak_gb is None else {"peak_bytes": peak_gb * 10**9}
     protocol = small_cell(budget=Budget.parse(budget)).protocol
@@ -85,14 +86,14 @@ def test_a_gpu_gets_as_many_cells_as_its_memory_holds(monkeypatch, budget, peak_
     ("photos_gb", "cells"), [(0, 4), (9, 4), (12, 3), (30, 1), (41, 4)]
 )  # 41: half of the card is 40
 def test_the_photos_that_each_cell_keeps_on_its_gpu_count(monkeypatch, photos_gb, cells):
-    monkeypatch.setattr("os.sched_getaffinity", lambda pid: set(range(16)), raising=False)
+    monkeypatch.setattr(executors, "cores", lambda: 16)
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: SimpleNamespace(total_memory=80 * 10**9))
     protocol = small_cell(budget=Budget.parse("8rs")).protocol
     assert side_by_side(protocol, "cuda:0", table(row(peak_bytes=5 * 10**9)), photos_gb * 10**9) == cells
 
 
 def test_small_pictures_get_a_core_each_and_large_ones_all(monkeypatch):
-    monkeypatch.setattr("os.sched_getaffinity", lambda pid: set(range(6)), raising=False)
+    monkeypatch.setattr(executors, "cores", lambda: 6)
     protocol = small_cell().protocol
     assert side_by_side(protocol, "cpu") == 6
     assert side_by_side(protocol.model_copy(update={"size_px": 128}), "cpu") == 1
@@ -100,7 +101,7 @@ def test_small_pictures_get_a_core_each_and_large_ones_all(monkeypatch):
 
 def test_cpu_slots_share_the_cores(monkeypatch):
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    monkeypatch.setattr("os.cpu_count", lambda: 8)
+    monkeypatch.setattr(executors, "cores", lambda: 8)
     assert LocalExecutor(["cpu"]).threads == 8
     assert LocalExecutor(["cpu"] * 3).threads == 2
     assert LocalExecutor(["cpu"] * 20).threads == 1

@@ -1,4 +1,5 @@
 import importlib
+import os
 
 import pytest
 import torch
@@ -82,6 +83,20 @@ def test_a_damaged_file_is_made_anew(network, photos, tmp_path, place):
     file.write_bytes(whole[:100])
     assert fid(photos) == value
     assert file.read_bytes() == whole
+
+
+def test_those_used_last_stay(network, photos, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "MOST_FILES", 2)
+    for batch in (1, 2):
+        fid(photos, batch=batch)
+    [first, second] = sorted(files(tmp_path), key=lambda path: path.stat().st_mtime_ns)
+    os.utime(first, (1, 1))
+    os.utime(second, (2, 2))
+    fid(photos, batch=1)  # reads the first
+    fid(photos, batch=3)
+    assert first in files(tmp_path)
+    assert second not in files(tmp_path)
+    assert len(files(tmp_path)) == 2
 
 
 def test_a_cache_folder_that_cannot_be_written_is_no_obstacle(network, photos, tmp_path, monkeypatch):
