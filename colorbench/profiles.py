@@ -6,71 +6,33 @@ primaries of a PNG (gAMA, cHRM; an sRGB chunk overrules them), a BMP (version 4)
 
 Colors without a meaning in sRGB (PQ and HLG, which are HDR; logarithmic ones) raise ValueError. Not read: profiles in GIF
 (an application extension), a BMP's link to a profile elsewhere, gamma in TGA.
-
-Code points: ITU-T H.273. Transfer curves are the inverse of its formulas, as littleCMS's parametric curves.
 """
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import suppress
-from functools import lru_cache
 from io import BufferedIOBase
-from typing import NamedTuple
 
 import numpy as np
 from PIL import ExifTags, Image
 
-D65 = (0.3127, 0.329)
-_C, _DCI_WHITE = (0.310, 0.316), (0.314, 0.351)
-_D50 = (0.9642, 1.0, 0.8249)  # the white of every profile
-_BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
+from colorbench.matrix_profiles import (
+    D65,
+    SRGB,
+    SRGB_CURVE,
+    Coding,
+    adobe_rgb,
+    are_srgb,
+    profile_of_coding,
+    profile_of_curve,
+    profile_of_gamma,
+    profile_of_tables,
+)
+
 _MOST_BYTES = 4_000_000  # of a profile; the largest in use, for printing, have 3 MB
 _GRAY_MODES = ("1", "L", "LA", "I", "I;16", "I;16B", "I;16L")
 
-Chromaticities = tuple[float, ...]
-"""x and y of white, red, green and blue."""
-Curve = tuple[float, ...]
-"""Parameters of an ICC parametric curve: g alone (type 0), or g, a, b, c, d (type 3)."""
-
-SRGB: Chromaticities = (*D65, 0.64, 0.33, 0.3, 0.6, 0.15, 0.06)
-SRGB_CURVE: Curve = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
-_BT709_CURVE: Curve = (1 / 0.45, 1 / 1.099, 0.099 / 1.099, 1 / 4.5, 0.081)
-_PRIMARIES: dict[int, Chromaticities] = {
-    1: SRGB,
-    4: (*_C, 0.67, 0.33, 0.21, 0.71, 0.14, 0.08),
-    5: (*D65, 0.64, 0.33, 0.29, 0.6, 0.15, 0.06),
-    6: (*D65, 0.63, 0.34, 0.31, 0.595, 0.155, 0.07),
-    7: (*D65, 0.63, 0.34, 0.31, 0.595, 0.155, 0.07),
-    8: (*_C, 0.681, 0.319, 0.243, 0.692, 0.145, 0.049),
-    9: (*D65, 0.708, 0.292, 0.17, 0.797, 0.131, 0.046),
-    11: (*_DCI_WHITE, 0.68, 0.32, 0.265, 0.69, 0.15, 0.06),
-    12: (*D65, 0.68, 0.32, 0.265, 0.69, 0.15, 0.06),
-    22: (*D65, 0.63, 0.34, 0.295, 0.605, 0.155, 0.077),
-}
-_CURVES: dict[int, Curve] = {
-    1: _BT709_CURVE,
-    4: (2.2,),
-    5: (2.8,),
-    6: _BT709_CURVE,
-    7: (1 / 0.45, 1 / 1.1115, 0.1115 / 1.1115, 1 / 4, 0.0912),
-    8: (1.0,),
-    11: _BT709_CURVE,
-    12: _BT709_CURVE,
-    13: SRGB_CURVE,
-    14: _BT709_CURVE,
-    15: _BT709_CURVE,
-    17: (2.6,),
-}
-_NO_SRGB = {9: "logarithmic", 10: "logarithmic", 16: "HDR (PQ)", 18: "HDR (HLG)"}
 _JP2_SPACES = {14: "CIELab", 20: "e-sRGB", 21: "ROMM RGB", 24: "e-sYCC"}
-
-
-class Coding(NamedTuple):
-    """Code points of H.273. 2, unspecified, and unknown ones stand for sRGB's."""
-
-    primaries: int
-    transfer: int
-    full_range: bool = True
 
 
 def profile_of(image: Image.Image, file: BufferedIOBase | None) -> bytes | None:
@@ -96,11 +58,11 @@ def _profile_of(image: Image.Image, file: BufferedIOBase | None) -> bytes | None
     if coding := _png_coding(image, file):
         if not coding.full_range:
             raise ValueError("its colors have the range of video (16 .. 235): save it as full-range sRGB")
-        return _of_coding(coding, gray)
+        return profile_of_coding(coding, gray)
     profile = image.info.get("icc_profile") or _embedded(image, file)
     if space_of(profile):
         return profile
-    if (coding := _box_coding(image, file)) and (profile := _of_coding(coding, gray)):
+    if (coding := _box_coding(image, file)) and (profile := profile_of_coding(coding, gray)):
         return profile
     return adobe_rgb() if _is_marked_adobe_rgb(image) else _of_numbers(image, file, gray)
 
@@ -108,13 +70,6 @@ def _profile_of(image: Image.Image, file: BufferedIOBase | None) -> bytes | None
 def space_of(profile: bytes | None) -> bytes:
     """The color space of the profile: b"GRAY", b"RGB ", b"CMYK" ...; b"" when this is not a profile."""
     return profile[16:20] if profile and profile[36:40] == b"acsp" else b""
-
-
-@lru_cache(maxsize=1)
-def adobe_rgb() -> bytes:
-    """Adobe RGB (1998) as a matrix profile, by its published primaries (adapted to D50) and gamma 563/256."""
-    colorants = ((0.60974, 0.31111, 0.01947), (0.20528, 0.62567, 0.06087), (0.14919, 0.06322, 0.74457))
-    return _color_profile(colorants, (_parametric((563 / 256,)),) * 3)
 
 
 def _png_coding(image: Image.Image, file: BufferedIOBase | None) -> Coding | None:
@@ -243,13 +198,15 @@ def _of_numbers(image: Image.Image, file: BufferedIOBase | None, gray: bool) -> 
     with suppress(Exception):  # tags and headers of arbitrary bytes; nonsense states nothing
         if image.format == "PNG" and "srgb" not in image.info and "gamma" in image.info:
             gamma = image.info["gamma"]
-            return _of_gamma(image.info.get("chromaticity", SRGB), (1 / gamma,) * 3, gray)
+            return profile_of_gamma(image.info.get("chromaticity", SRGB), (1 / gamma,) * 3, gray)
         if image.format == "BMP" and (head := _bmp_head(file)) and head[56:60] == bytes(4):
             points = np.frombuffer(head[60:96], "<i4").reshape(3, 3) / 2**30
             gammas = np.frombuffer(head[96:108], "<u4") / 2**16
             ends = points[:, :2] / points.sum(axis=1, keepdims=True)
             # a gamma below 1 is that of the file, which some programs write, not of the screen
-            return _of_gamma((*D65, *ends.ravel().tolist()), [g if g >= 1 else 1 / g for g in gammas.tolist()], gray)
+            return profile_of_gamma(
+                (*D65, *ends.ravel().tolist()), [g if g >= 1 else 1 / g for g in gammas.tolist()], gray
+            )
         if image.format == "TIFF":
             return _of_tiff_tags(image, gray)
     return None
@@ -263,96 +220,7 @@ def _of_tiff_tags(image: Image.Image, gray: bool) -> bytes | None:
         return None
     colors = (*(map(float, white or D65)), *map(float, ends or SRGB[2:]))
     if not steps:
-        return None if _are_srgb(colors) else _of_coding_parts(colors, SRGB_CURVE, gray)
-    tables = np.array(steps, dtype=">u2").reshape(-1, 2 ** tags[258][0])
+        return None if are_srgb(colors) else profile_of_curve(colors, SRGB_CURVE, gray)
+    tables = np.array(steps, dtype=np.uint16).reshape(-1, 2 ** tags[258][0])
     sampled = tables[:, np.linspace(0, tables.shape[1] - 1, 256).round().astype(int)]
-    curves = [b"curv\0\0\0\0" + struct.pack(">I", 256) + table.tobytes() for table in sampled]
-    if gray:
-        return _gray_profile(curves[0])
-    colorants = _colorants(colors)
-    return (
-        None if colorants is None else _color_profile(colorants, tuple(curves if len(curves) == 3 else curves[:1] * 3))
-    )
-
-
-def _of_gamma(chromaticities: Sequence[float], gammas: Sequence[float], gray: bool) -> bytes | None:
-    """A profile of these numbers; None where they are sRGB's or make no sense.
-
-    A gamma of 2.2 with sRGB's primaries, or with none, is how programs mark sRGB itself.
-    """
-    if len(chromaticities) != 8 or not all(0.2 <= gamma <= 10 for gamma in gammas):
-        return None
-    if all(abs(2.2 / gamma - 1) < 0.05 for gamma in gammas) and _are_srgb(chromaticities):
-        return None
-    curves = tuple(_parametric((gamma,)) for gamma in gammas)
-    if gray:
-        return _gray_profile(curves[1])
-    colorants = _colorants(tuple(chromaticities))
-    return None if colorants is None else _color_profile(colorants, curves)
-
-
-def _are_srgb(chromaticities: Sequence[float]) -> bool:
-    return bool(np.allclose(chromaticities, SRGB, atol=2e-3))
-
-
-def _of_coding(coding: Coding, gray: bool) -> bytes | None:
-    """A profile of these code points; None where they are sRGB's. Raises ValueError for colors that cannot be made sRGB."""
-    if what := _NO_SRGB.get(coding.transfer):
-        raise ValueError(f"its colors are {what}, which sRGB cannot hold as they are: save it as sRGB")
-    colors, curve = _PRIMARIES.get(coding.primaries, SRGB), _CURVES.get(coding.transfer, SRGB_CURVE)
-    return None if (colors, curve) == (SRGB, SRGB_CURVE) else _of_coding_parts(colors, curve, gray)
-
-
-def _of_coding_parts(colors: Chromaticities, curve: Curve, gray: bool) -> bytes | None:
-    if gray:
-        return None if curve == SRGB_CURVE else _gray_profile(_parametric(curve))
-    colorants = _colorants(colors)
-    return None if colorants is None else _color_profile(colorants, (_parametric(curve),) * 3)
-
-
-def _colorants(chromaticities: Chromaticities) -> tuple[tuple[float, ...], ...] | None:
-    """XYZ of red, green and blue, adapted to D50 (Bradford); None where these are no primaries."""
-    x, y = np.array(chromaticities).reshape(4, 2).T
-    if not (y > 0).all():
-        return None
-    white, *primaries = np.stack([x / y, np.ones(4), (1 - x - y) / y], axis=1)
-    with suppress(np.linalg.LinAlgError):
-        unscaled = np.array(primaries).T
-        scaled = unscaled * np.linalg.solve(unscaled, white)
-        adapted = np.diag(_BRADFORD @ _D50 / (_BRADFORD @ white)) @ _BRADFORD
-        found = np.linalg.solve(_BRADFORD, adapted @ scaled).T
-        if np.isfinite(found).all() and np.abs(found).max() < 10:
-            return tuple(map(tuple, found.tolist()))
-    return None
-
-
-@lru_cache(maxsize=64)
-def _color_profile(colorants: tuple[tuple[float, ...], ...], curves: tuple[bytes, ...]) -> bytes:
-    tags = {tag: b"XYZ \0\0\0\0" + _fixed(xyz) for tag, xyz in zip((b"rXYZ", b"gXYZ", b"bXYZ"), colorants)}
-    return _profile(b"RGB ", tags | dict(zip((b"rTRC", b"gTRC", b"bTRC"), curves)))
-
-
-@lru_cache(maxsize=64)
-def _gray_profile(curve: bytes) -> bytes:
-    return _profile(b"GRAY", {b"kTRC": curve})
-
-
-def _parametric(curve: Curve) -> bytes:
-    return b"para\0\0\0\0" + struct.pack(">Hxx", 0 if len(curve) == 1 else 3) + _fixed(curve)
-
-
-def _profile(space: bytes, tags: dict[bytes, bytes]) -> bytes:
-    """An ICC profile of version 4 with these tags, of a monitor."""
-    text = "as stated".ljust(10).encode("utf-16-be")
-    named = b"mluc\0\0\0\0" + struct.pack(">II4sII", 1, 12, b"enUS", len(text), 28) + text
-    tags = {b"desc": named, b"cprt": named, b"wtpt": b"XYZ \0\0\0\0" + _fixed(_D50), **tags}
-    place, table, body = 132 + 12 * len(tags), struct.pack(">I", len(tags)), b""
-    for tag, data in tags.items():
-        table += tag + struct.pack(">II", place + len(body), len(data))
-        body += data
-    head = struct.pack(">I4x4s4s4s4s12x4s28x", place + len(body), b"\x04\x20\0\0", b"mntr", space, b"XYZ ", b"acsp")
-    return (head + _fixed(_D50)).ljust(128, b"\0") + table + body
-
-
-def _fixed(values: Sequence[float]) -> bytes:
-    return b"".join(struct.pack(">i", round(value * 65536)) for value in values)
+    return profile_of_tables(colors, sampled, gray)

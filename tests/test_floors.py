@@ -7,7 +7,7 @@ import colorbench
 
 ROOT = Path(colorbench.__file__).parent
 FLOORS = [
-    ["files", "errors", "machine", "tensors", "cell", "record", "photo", "profiles", "icc"],
+    ["files", "errors", "machine", "tensors", "cell", "record", "photo", "profiles", "matrix_profiles", "icc"],
     ["color"],
     ["batch"],
     ["features", "blocks"],

@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from colorbench.matrix_profiles import adobe_rgb
 from colorbench.photo import PhotoError, decode_photo
-from colorbench.profiles import adobe_rgb
 from tests.test_icc import COLOR_PROFILES, gray_profile, judge, own_srgb, profile
 from tests.test_photo import color, encoded
 
