@@ -107,7 +107,8 @@ def _show_means(frame, as_json: bool):
         cells = [["-" if cell is None else cell for cell in row] for row in cells]
         show_table(["metric", "mean", "sd over pictures", "pictures", "better", "unit"], cells)
     _tell_attributes(frame)
-    return frame.assign(**frame.attrs["set"])  # of all pictures together: the same value in every row
+    unknown = {key: float("nan") for key in frame.attrs["missing"] if key not in frame.columns}
+    return frame.assign(**unknown, **frame.attrs["set"])  # of all pictures together: the same value in every row
 
 
 def _show_protocols(frame, as_json: bool):

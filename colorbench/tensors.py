@@ -111,8 +111,14 @@ class PictureTooSmall(ValueError):
     """The pictures have fewer pixels per side than this function is defined for."""
 
 
-def checked_rgb(pictures: Any, name: str = "rgb") -> Tensor:
+class TooFewPictures(ValueError):
+    """A set metric needs more pictures."""
+
+
+def checked_rgb(pictures: Any, name: str = "rgb", channels: int | None = 3) -> Tensor:
     """RGB pictures `(b, 3, h, w)` as float32 in [0, 1]: uint8 is divided by 255, half precision widened, float64 kept.
+
+    `channels` None takes any number of channels.
 
     Raises:
         TypeError: not a tensor.
@@ -121,7 +127,7 @@ def checked_rgb(pictures: Any, name: str = "rgb") -> Tensor:
     >>> checked_rgb(torch.full((1, 3, 1, 1), 51, dtype=torch.uint8)).flatten()
     tensor([0.2000, 0.2000, 0.2000])
     """
-    _check_shape(pictures, name, 3)
+    _check_shape(pictures, name, channels)
     if pictures.dtype == torch.uint8:
         return pictures.float() / 255
     if not pictures.is_floating_point():
@@ -140,6 +146,24 @@ def checked_floats(pictures: Any, name: str, channels: int | None = None) -> Ten
     if not pictures.is_floating_point():
         raise ValueError(f"{name} is {pictures.dtype}, wanted float: convert it with .float()")
     return widened(pictures)
+
+
+def checked_shares(values: Any, name: str, count: int) -> Tensor:
+    """Numbers of at least 0 for so many color bins, `(count,)`, in float32; float64 is kept.
+
+    Raises:
+        TypeError: not a tensor.
+        ValueError: another shape, not floating point, or, where looking does not wait for a device, a negative one.
+    """
+    if not isinstance(values, Tensor):
+        raise TypeError(f"{name} is a {type(values).__name__}, wanted a tensor ({count},), one number per color bin")
+    if values.shape != (count,) or not values.is_floating_point():
+        raise ValueError(
+            f"{name} is {values.dtype} {tuple(values.shape)}, wanted float ({count},): one number per color bin"
+        )
+    if values.device.type == "cpu" and not torch.compiler.is_compiling() and bool((values < 0).any()):
+        raise ValueError(f"{name} holds negative numbers, wanted shares or weights of at least 0")
+    return widened(values)
 
 
 def checked_pair(pred: Any, target: Any, least_px: int = 1) -> tuple[Tensor, Tensor]:
@@ -191,5 +215,5 @@ def _check_shape(pictures: Any, name: str, channels: int | None) -> None:
             f"{name} has shape {tuple(pictures.shape)}, wanted {wanted}: "
             "add a batch axis with [None], or move channels first with .movedim(-1, 1)"
         )
-    if 0 in pictures.shape[2:]:
+    if 0 in pictures.shape[1:]:
         raise ValueError(f"{name} has shape {tuple(pictures.shape)}: pictures without pixels")

@@ -121,8 +121,10 @@ def _bins_of(logits: Tensor, bins: Tensor | None) -> Tensor:
         raise ValueError(f"{count} logits belong to no known grid; known: {known}; or pass bins=(n, 2)")
     if bins is None:
         return _bins_on(STEP_OF_COUNT[count], logits.device, logits.dtype)
-    if bins.shape != (count, 2):
-        raise ValueError(f"expected bins of shape ({count}, 2) for {count} logits, got {tuple(bins.shape)}")
+    if not isinstance(bins, Tensor):
+        raise TypeError(f"bins is a {type(bins).__name__}, wanted a tensor ({count}, 2) of ab")
+    if bins.shape != (count, 2) or not bins.is_floating_point():
+        raise ValueError(f"bins is {bins.dtype} {tuple(bins.shape)}, wanted float ({count}, 2) for {count} logits")
     return bins.to(logits)
 
 

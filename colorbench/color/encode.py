@@ -74,6 +74,12 @@ def densify(indices: BinIndices, weights: BinWeights, bins: int = 313) -> Tensor
     weights = checked_floats(weights, "weights")
     if indices.shape != weights.shape:
         raise ValueError(f"indices {tuple(indices.shape)} and weights {tuple(weights.shape)} differ in shape")
+    if indices.device.type == "cpu" and not torch.compiler.is_compiling() and indices.numel():
+        low, high = (int(end) for end in indices.aminmax())
+        if low < 0 or high >= bins:
+            raise ValueError(
+                f"indices are {low} .. {high}, wanted 0 .. {bins - 1}: give the number of bins of their grid"
+            )
     b, _, h, w = indices.shape
     return weights.new_zeros(b, bins, h, w).scatter_add(1, indices, weights)
 

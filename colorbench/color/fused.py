@@ -10,7 +10,7 @@ A call of the decorated function
 
 - turns float16 and bfloat16 tensors into float32, and switches autocast off: the values never depend on it;
 - runs compiled (torch.compile, forward and backward fused) when that pays and is possible, else eagerly; the
-  values agree to rounding.
+  values agree to rounding, and gradients too but on an edge (black lies on that of the gamut), where it may be either side's.
 
 When it pays is decided by the environment variable COLORBENCH_COMPILE, read at every call:
 

@@ -1,8 +1,8 @@
 """Kernels compiled once per machine: AOTInductor makes a library of a kernel, which later processes load in .1 s.
 
 Only for kernels of whole pictures `(b, c, h, w)`, on a CPU. torch compiles ahead of time forward only, so gradients are a
-library of their own. A library serves every batch size and picture size. Its name is a hash of all that it depends on: the
-sources, torch, the processor, the settings and the types.
+library of their own. A library serves every batch size and picture size, and was compared with its kernel at some. Its name is
+a hash of all that it depends on: the sources, torch, the processor, the settings and the types. A checksum lies beside it.
 """
 
 import json
@@ -27,7 +27,9 @@ from colorbench.machine import instruction_set
 
 EXAMPLE_PX = (48, 80)
 """Sides of the pictures that a kernel is traced with: unequal, and large enough for every window."""
-LIBRARY, FAILED = "kernel.pt2", "failed.txt"
+LIBRARY, CHECKSUM, FAILED = "kernel.pt2", "kernel.sha256", "failed.txt"
+_CHECKED_SIZES = ((1, 24, 40), (3, 1, 1), (2, 97, 12), (5, 12, 30))  # pictures, rows, columns
+_TOLERANCE = 1e-2  # of the largest value
 _LONGEST_WAIT_SECONDS = 3600.0
 _KERNELS = ("color", "metrics", "losses")  # where kernels are written
 _PLAIN = (bool, int, float, str, type(None))
@@ -77,10 +79,9 @@ class Library:
         path = self.folder / LIBRARY
         if self._run is None and path.is_file():
             try:
-                # not torch._inductor.aoti_load_package: its import takes two seconds and more
-                loader = torch._C._aoti.AOTIModelPackageLoader  # pyright: ignore[reportAttributeAccessIssue]
-                self._run = loader(str(path), "model", False, 1, -1).boxed_run
-            except RuntimeError:
+                _check_whole(self.folder)
+                self._run = _loaded(path)
+            except (RuntimeError, OSError):
                 with suppress(OSError):
                     path.unlink()
         return self._run is not None
@@ -217,14 +218,18 @@ def _compile(name: str, arguments: list[Any], gradients_of: list[int], folder: P
         with torch.enable_grad():
             return computed_gradients(kernel, arguments, places, leaves, towards, gradients_of)
 
-    shapes = [(4, arguments[place]["channels"], *EXAMPLE_PX) for place in places]
-    types = [getattr(torch, arguments[place]["dtype"]) for place in places]
-    examples: tuple = ([torch.rand(shape).mul(200).to(type_) for shape, type_ in zip(shapes, types)],)
-    graph: torch.nn.Module = Results()
-    if gradients_of:
-        results = graph(*examples)
-        examples += ([torch.rand_like(result) for result in (results if isinstance(results, tuple) else (results,))],)
-        graph = make_fx(gradients, tracing_mode="symbolic")(*examples)
+    def pictures(count: int, height: int, width: int) -> list[Tensor]:
+        some = [arguments[place] for place in places]
+        drawn = [torch.rand(count, each["channels"], height, width).mul(200) for each in some]
+        return [picture.to(getattr(torch, each["dtype"])) for picture, each in zip(drawn, some)]
+
+    def towards_of(tensors: list[Tensor]) -> list[Tensor]:
+        results = Results()(tensors)
+        return [torch.rand_like(result) for result in (results if isinstance(results, tuple) else (results,))]
+
+    tensors = pictures(4, *EXAMPLE_PX)
+    examples: tuple = (tensors, towards_of(tensors)) if gradients_of else (tensors,)
+    graph = make_fx(gradients, tracing_mode="symbolic")(*examples) if gradients_of else Results()
     # every size may change but that of the channels, which is the second one of pictures and of values per channel
     sizes = tuple(
         [{dim: Dim.AUTO for dim in range(tensor.ndim) if dim != 1 or tensor.ndim == 3} for tensor in tensors]
@@ -236,4 +241,37 @@ def _compile(name: str, arguments: list[Any], gradients_of: list[int], folder: P
     made = folder / "unfinished.pt2"
     # dynamic_threads: torch.set_num_threads of the process that calls counts, not of this one
     aoti_compile_and_package(exported, package_path=str(made), inductor_configs={"cpp.dynamic_threads": True})
+    run = _loaded(made)
+    for size in _CHECKED_SIZES:
+        tensors = pictures(*size)
+        with suppress(RuntimeError):  # too small for the kernel; the library is not asked then, or gives way to it
+            towards = towards_of(tensors) if gradients_of else []
+            wanted = gradients(tensors, towards) if gradients_of else Results()(tensors)
+            _check_close(run([*tensors, *towards]), wanted if isinstance(wanted, list | tuple) else [wanted], size)
+    write_atomically(folder / CHECKSUM, _checksum(folder, made).encode())
     made.replace(folder / LIBRARY)
+
+
+def _check_close(found: Sequence[Tensor], wanted: Sequence[Tensor], size: tuple[int, ...]) -> None:
+    """Raise ValueError where they differ: tracing may have kept a size of its examples as a constant."""
+    for ours, theirs in zip(found, wanted, strict=True):
+        largest = theirs.double().nan_to_num(0.0, 0.0, 0.0).abs().max().item()
+        if not torch.allclose(ours.double(), theirs.double(), rtol=0, atol=_TOLERANCE * largest, equal_nan=True):
+            raise ValueError(f"compiled, it has other values for pictures of (count, height, width) {size}")
+
+
+def _loaded(path: Path) -> Callable[[list[Tensor]], list[Tensor]]:
+    # not torch._inductor.aoti_load_package: its import takes two seconds and more
+    loader = torch._C._aoti.AOTIModelPackageLoader  # pyright: ignore[reportAttributeAccessIssue]
+    return loader(str(path), "model", False, 1, -1).boxed_run
+
+
+def _checksum(folder: Path, library: Path) -> str:
+    """Of the library's bytes, and of the folder's name: another kernel's library would give its values."""
+    return bytes_sha256(folder.name.encode() + library.read_bytes())
+
+
+def _check_whole(folder: Path) -> None:
+    """Raise OSError unless the library is the one that was written: a damaged one can end the process that loads it."""
+    if (folder / CHECKSUM).read_text() != _checksum(folder, folder / LIBRARY):
+        raise OSError(f"{folder / LIBRARY} is damaged")

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from colorbench.leaderboard.entries import Board, Run
 from colorbench.metrics.fid import fid_of_grams, grams
-from colorbench.metrics.kid import kid_of_grams
+from colorbench.metrics.kid import kid_of_draws
 
 DRAWS, SEED = 200, 0
 
@@ -38,27 +38,28 @@ def joint_resampling(
         KeyError: another key.
         ValueError: features of different photos.
     """
-    if key not in _DISTANCES:
-        raise KeyError(f"no joint resampling for {key!r}; known: {', '.join(_DISTANCES)}")
+    if key not in _DRAWN:
+        raise KeyError(f"no joint resampling for {key!r}; known: {', '.join(_DRAWN)}")
     if wrong := {seed.shape for entry in features for seed in entry} - {truth.shape}:
         raise ValueError(
             f"features of shape {sorted(wrong)[0]} beside those of the photos {truth.shape}: score all photos"
         )
-    picks = np.random.default_rng(SEED).integers(0, len(truth), (draws, len(truth)))
-    distance = _DISTANCES[key]
-    return np.stack([np.mean([_draws(seed, truth, distance, picks) for seed in entry], axis=0) for entry in features])
+    picks = torch.from_numpy(np.random.default_rng(SEED).integers(0, len(truth), (draws, len(truth))))
+    drawn = _DRAWN[key]
+    return np.stack([np.mean([drawn(seed, truth, picks) for seed in entry], axis=0) for entry in features])
 
 
-def _draws(pred: np.ndarray, truth: np.ndarray, distance, picks: np.ndarray) -> np.ndarray:
+def _fid_draws(pred: np.ndarray, truth: np.ndarray, picks: Tensor) -> np.ndarray:
     products = grams(torch.from_numpy(pred), torch.from_numpy(truth))
-    drawn = ([product[pick][:, pick] for product in products] for pick in torch.from_numpy(picks))
-    return np.array([distance(*some, pred.shape[1]) for some in drawn])
+    return np.array([fid_of_grams(*(product[pick][:, pick] for product in products)) for pick in picks])
 
 
-_DISTANCES = {
-    "fid": lambda xx, yy, xy, width: fid_of_grams(xx, yy, xy),
-    "kid": kid_of_grams,
-}
+def _kid_draws(pred: np.ndarray, truth: np.ndarray, picks: Tensor) -> np.ndarray:
+    counts = torch.stack([pick.bincount(minlength=len(truth)) for pick in picks]).double()
+    return kid_of_draws(*grams(torch.from_numpy(pred), torch.from_numpy(truth)), pred.shape[1], counts).numpy()
+
+
+_DRAWN = {"fid": _fid_draws, "kid": _kid_draws}
 
 
 def board_features(board: Board, embed: Callable[[Tensor], Tensor] | None = None):

@@ -70,6 +70,7 @@ def penalty(critic: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor, mode
 
 def wgan_penalty(critic: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor, of_mean: bool = False) -> PerImage:
     """(|gradient| - 1)^2 at a random point between each real and fake picture."""
+    real, fake = same_shape(real, fake, "real", "fake")
     share = torch.rand(len(real), 1, 1, 1, device=real.device, dtype=real.dtype)
     gradient = _gradient(critic, share * real + (1 - share) * fake, of_mean)
     return (gradient.square().sum(_MEAN).add(1e-16).sqrt() - 1).square()

@@ -26,7 +26,7 @@ from colorbench.batch import Batch, Output
 from colorbench.color import class_weights, soft_encode
 from colorbench.losses.bin_cross_entropy import cross_entropy, sparse_log_softmax
 from colorbench.losses.inputs import check_logits, takes_logits
-from colorbench.tensors import Ab, BinIndices, BinWeights, Logits, PerImage
+from colorbench.tensors import Ab, BinIndices, BinWeights, Logits, PerImage, checked_shares
 
 GRAY_LIMIT = 5.0  # Lab units, the authors' NonGrayMaskLayer
 PRIOR_SHARE = 0.5  # lam
@@ -60,6 +60,7 @@ def classification(
         k, sigma: of the soft encoding.
         weights: class weights `(313,)` as `class_weights(prior)` gives them; None: every pixel weighs 1.
     """
+    weights = None if weights is None else checked_shares(weights, "weights", BINS).to(logits)
     target = encode(logits, ab, k, sigma)
     values = cross_entropy(logits, target.indices, target.weights)
     if weights is not None:

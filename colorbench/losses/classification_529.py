@@ -49,12 +49,13 @@ class Classification529Term(nn.Module):
         self.regression = regression
 
     def forward(self, output: Output, batch: Batch) -> dict[str, Tensor]:
-        if "logits_529" not in output.extras:
+        logits = output.extras.get("logits_529")
+        if logits is None:
             raise ValueError(
                 "classification-529 reads extras['logits_529'] of the output, which this one does not have: use a generator "
                 "with that head (siggraph17) in training mode"
             )
-        classes = classification_529(output.extras["logits_529"].float(), batch.ab)
+        classes = classification_529(logits, batch.ab)
         regression = ((output.ab.float() - batch.ab).abs().sum(dim=1) / REACH).mean(dim=(1, 2))
         total = classes + self.regression * regression
         return {"": total, "classes": classes.detach(), "regression": regression.detach()}

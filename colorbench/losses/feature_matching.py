@@ -18,12 +18,19 @@ LAYER_WEIGHT = 4.0
 @full_precision
 def feature_matching(found: list[Tensor], wanted: list[Tensor]) -> PerImage:
     """The distance of two lists of feature maps `(b, c, h, w)`, such as `PatchGan.features` gives."""
+    for name, each in (("found", found), ("wanted", wanted)):
+        if not isinstance(each, list | tuple):
+            raise TypeError(f"{name} is a {type(each).__name__}, wanted a list of feature maps (b, c, h, w)")
     if len(found) != len(wanted) or not found:
         raise ValueError(f"expected two lists of as many feature maps, got {len(found)} and {len(wanted)}")
     maps = [
         same_shape(checked_floats(one, "found"), checked_floats(other, "wanted"), "found", "wanted")
         for one, other in zip(found, wanted)
     ]
+    if len(counts := sorted({len(one) for one, _ in maps})) > 1:
+        raise ValueError(
+            f"the feature maps are of {counts[0]} and of {counts[-1]} pictures: give every layer's of one batch"
+        )
     distances = [(f - w.detach()).abs().mean(dim=(1, 2, 3)) for f, w in maps]
     total = distances[0]
     for distance in distances[1:]:

@@ -11,7 +11,7 @@ from functools import wraps
 import torch
 from torch import Tensor
 
-from colorbench.tensors import checked_floats, same_shape, widened
+from colorbench.tensors import checked_floats, checked_rgb, same_shape, widened
 
 
 def takes_pictures(channels: int | None = None, eight_bit: bool = True) -> Callable[[Callable], Callable]:
@@ -76,8 +76,8 @@ def full_precision(function: Callable) -> Callable:
 
     @wraps(function)
     def precise(*args, **kwargs):
-        with torch.autocast(_device_type(args), enabled=False):
-            return function(*map(widened, args), **kwargs)
+        with torch.autocast(_device_type((*args, *kwargs.values())), enabled=False):
+            return function(*map(widened, args), **{name: widened(value) for name, value in kwargs.items()})
 
     return precise
 
@@ -88,9 +88,7 @@ def bf16_autocast(tensor: Tensor, wanted: bool) -> torch.autocast:
 
 
 def _picture(value: object, name: str, channels: int | None, eight_bit: bool) -> Tensor:
-    if eight_bit and isinstance(value, Tensor) and value.dtype == torch.uint8:
-        value = value.float() / 255
-    return checked_floats(value, name, channels)
+    return checked_rgb(value, name, channels) if eight_bit else checked_floats(value, name, channels)
 
 
 def _device_type(args: tuple) -> str:

@@ -43,6 +43,7 @@ class PatchGan(nn.Module):
             raise ValueError(
                 f"a PatchGAN needs channels, width and layers of at least 1, got {channels}, {width}, {layers}"
             )
+        self.channels = channels
         self.smallest_side = 3 * 2**layers  # two logits' width survives the strided part
         widths = [width * min(2**depth, 8) for depth in range(layers + 1)]
         blocks = [_block(channels, width, 2, "none", spectral)]
@@ -54,6 +55,10 @@ class PatchGan(nn.Module):
 
     def features(self, picture: Float[Tensor, "b c h w"]) -> list[Tensor]:
         """The activation of every block, first to last, without the logits."""
+        if picture.ndim != 4 or picture.shape[1] != self.channels:
+            raise ValueError(
+                f"a PatchGAN of {self.channels} channels looks at (b, {self.channels}, h, w), got {tuple(picture.shape)}"
+            )
         if min(picture.shape[-2:]) < self.smallest_side:
             raise ValueError(
                 f"pictures of {picture.shape[-2]} x {picture.shape[-1]} are too small for this PatchGAN; give at least "

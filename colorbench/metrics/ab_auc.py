@@ -10,9 +10,9 @@ count.
 import torch
 from torch import Tensor
 
-from colorbench.color import AbPrior, nearest_bin, rgb_to_lab
+from colorbench.color import AbPrior, ab_bins, nearest_bin, rgb_to_lab
 from colorbench.color.fused import fused
-from colorbench.tensors import PerImage, Rgb, Rgb8, checked_pair
+from colorbench.tensors import PerImage, Rgb, Rgb8, checked_pair, checked_shares
 
 LARGEST = 150
 RAREST = 1e-8
@@ -41,7 +41,8 @@ def ab_auc_rebalanced(pred: Rgb | Rgb8, target: Rgb | Rgb8, prior: Tensor | None
     """
     pred, target = checked_pair(pred, target)
     pred, target = rgb_to_lab(pred), rgb_to_lab(target)
-    return ab_auc_rebalanced_lab(pred, target, rebalancing(prior_of(target) if prior is None else prior))
+    prior = prior_of(target) if prior is None else checked_shares(prior, "prior", len(ab_bins()))
+    return ab_auc_rebalanced_lab(pred, target, rebalancing(prior))
 
 
 def ab_auc_lab(pred: Tensor, target: Tensor) -> PerImage:
@@ -57,6 +58,22 @@ def ab_auc_rebalanced_lab(pred: Tensor, target: Tensor, weights: Tensor) -> PerI
 def ab_auc_weighted_lab(pred: Tensor, target: Tensor, weight: Tensor) -> PerImage:
     """`ab_auc` from Lab with a weight per pixel, `(b, h, w)`."""
     return (weight * _areas(pred, target)).sum(dim=(1, 2)) / weight.sum(dim=(1, 2))
+
+
+def areas_by_bin(pred: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """What `rebalanced_of_bins` needs of pictures in Lab: of each color bin the sum of its pixels' areas, and their number;
+    `(b, 313)` float64 each."""
+    bins, areas = nearest_bin(target[:, 1:]).flatten(1), _areas(pred, target).flatten(1).double()
+    sums = areas.new_zeros(len(areas), len(ab_bins()))
+    return sums.scatter_add(1, bins, areas), sums.scatter_add(1, bins, torch.ones_like(areas))
+
+
+def rebalanced_of_bins(areas: Tensor, counts: Tensor) -> PerImage:
+    """`ab_auc_rebalanced` of pictures by the prior of them all, from `areas_by_bin`."""
+    prior = AbPrior()
+    prior.counts += counts.sum(dim=0).long().to(prior.counts.device)
+    weights = rebalancing(prior.prior()).to(areas)
+    return (areas @ weights) / (counts @ weights)
 
 
 def pixel_weights(lab: Tensor, weights: Tensor) -> Tensor:

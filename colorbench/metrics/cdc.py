@@ -13,8 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from colorbench.metrics.fid import TooFewPictures
-from colorbench.tensors import Rgb, Rgb8, Scalar, checked_rgb
+from colorbench.tensors import Rgb, Rgb8, Scalar, TooFewPictures, checked_rgb
 
 GAPS = (1, 2, 4)
 LEVELS = 256

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from colorbench.color.fused import fused
-from colorbench.tensors import PerImage, Rgb, Rgb8, Scalar, checked_pair, checked_rgb
+from colorbench.tensors import PerImage, Rgb, Rgb8, Scalar, TooFewPictures, checked_pair, checked_rgb
 
 MEAN_WEIGHT = 0.3
 
@@ -60,6 +60,8 @@ def delta_cf(pred: Rgb | Rgb8, target: Rgb | Rgb8) -> Scalar:
 
 def delta_cf_of(pred: Float[Tensor, "m ..."], target: Float[Tensor, "n ..."]) -> float:
     """`delta_cf` from the colorfulness of the pictures of both sets."""
+    if not (len(pred) and len(target)):
+        raise TooFewPictures(f"delta-cf compares the means of two sets, got {len(pred)} and {len(target)} pictures")
     return (pred.double().mean() - target.double().mean()).abs().item()
 
 
@@ -89,10 +91,10 @@ def _spread(rg: Tensor, twice_yb: Tensor) -> Tensor:
 def _moments(plane: Tensor) -> tuple[Tensor, Tensor]:
     """Mean and population variance of each picture, read once: E (x - s)^2 - (E x - s)^2 for a guess s near the mean.
 
-    The mean of one row of h has (s - mean)^2 <= h var, so that what cancels costs at most h roundings of the variance.
-    The plane is overwritten.
+    The mean of one row of h has (s - mean)^2 <= h var, so that what cancels costs at most h roundings of the variance. It is
+    the first row, because a compiled kernel would keep another's number for pictures of all sizes. The plane is overwritten.
     """
-    guess = plane[:, plane.shape[1] // 2].mean(dim=1).detach()
+    guess = plane[:, 0].mean(dim=1).detach()
     off = plane.sub_(guess[:, None, None]).flatten(1)
     mean = off.mean(dim=1)
     squares = off.square() if off.requires_grad else off.square_()

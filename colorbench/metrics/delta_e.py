@@ -17,8 +17,8 @@ from colorbench.tensors import Lab, PerImage, Rgb, Rgb8, checked_floats, checked
 POW25_7 = 25.0**7
 NOTHING = 1e-24
 """Squared chroma below which a pixel is gray: without hue."""
-OPPOSITE = {torch.float32: 2e-6, torch.float64: 4e-15}
-"""Sine of the angle within which hues count as exactly opposite: about 17 roundings of the dtype."""
+OPPOSITE = 4e-15
+"""Sine of the angle within which hues in float64 count as exactly opposite: about 17 roundings. In float32 it is known."""
 
 
 def delta_e_76(pred: Rgb | Rgb8, target: Rgb | Rgb8) -> PerImage:
@@ -75,10 +75,11 @@ def _mean(difference: Tensor) -> Tensor:
 @fused_by_picture
 def _ciede2000(pred: Tensor, target: Tensor) -> Tensor:
     (l1, a1, b1), (l2, a2, b2) = pred.unbind(1), target.unbind(1)
+    side = _side(a1, b1, a2, b2)
     stretch = _stretch(a1, b1, a2, b2)
     a1, a2 = a1 * stretch, a2 * stretch
     c1, c2 = _root(a1.square() + b1.square()), _root(a2.square() + b2.square())
-    sine, hue_a, hue_b = _hues(a1, b1, c1, a2, b2, c2)
+    sine, hue_a, hue_b = _hues(a1, b1, c1, a2, b2, c2, side)
     dl, dc, dh = l2 - l1, c2 - c1, 2 * _root(c1 * c2) * sine
     l50, chroma = ((l1 + l2) / 2 - 50).square(), (c1 + c2) / 2
     dl = dl / (1 + 0.015 * l50 * (20 + l50).rsqrt())
@@ -101,7 +102,17 @@ def _chroma_ratio(chroma: Tensor) -> Tensor:
     return cube * chroma.clamp_min(1e-12).sqrt() * (pow7 + POW25_7).rsqrt()
 
 
-def _hues(a1, b1, c1, a2, b2, c2) -> tuple[Tensor, Tensor, Tensor]:
+def _side(a1: Tensor, b1: Tensor, a2: Tensor, b2: Tensor) -> Tensor:
+    """On which side of hue 1, seen from gray, hue 2 lies: > 0 where it is the larger, 0 where both are on one line.
+
+    Stretching a does not change it. Products of float32 are exact in float64, so that is its sign without tolerance.
+    """
+    wide = a1.dtype if a1.device.type == "mps" else torch.float64  # which Apple's GPUs do not have
+    a1, b1 = a1.detach().to(wide), b1.detach().to(wide)
+    return a1 * b2.detach() - b1 * a2.detach()
+
+
+def _hues(a1, b1, c1, a2, b2, c2, side) -> tuple[Tensor, Tensor, Tensor]:
     """sin(turn / 2) from hue 1 to hue 2 the short way round, and the hue halfway as a unit vector.
 
     By vectors, without angles: below 90 degrees from the sum of both unit vectors, above from their difference, which is
@@ -113,7 +124,8 @@ def _hues(a1, b1, c1, a2, b2, c2) -> tuple[Tensor, Tensor, Tensor]:
     x2, y2 = torch.where(gray2, x1, x2), torch.where(gray2, y1, y2)
     cross, narrow = x1 * y2 - y1 * x2, x1 * x2 + y1 * y2 >= 0
     # exactly opposite hues turn from the smaller to the larger angle: Sharma's pairs 10 and 14
-    rising = torch.where(cross.abs() <= OPPOSITE[cross.dtype], (y1 > 0) | ((y1 == 0) & (x1 > 0)), cross > 0)
+    opposite = cross.abs() <= OPPOSITE if cross.dtype == torch.float64 else side == 0
+    rising = torch.where(opposite, (y1 > 0) | ((y1 == 0) & (x1 > 0)), side > 0)
     sign = torch.where(rising, 1.0, -1.0).to(cross)
     half_a = torch.where(narrow, x1 + x2, sign * (y2 - y1))
     half_b = torch.where(narrow, y1 + y2, sign * (x1 - x2))

@@ -11,14 +11,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from colorbench.features import load_features
-from colorbench.tensors import Rgb, Rgb8, Scalar, checked_rgb
+from colorbench.tensors import Rgb, Rgb8, Scalar, TooFewPictures, checked_rgb
 
 INDICATIVE_BELOW = 2048
 CHUNK = 32
-
-
-class TooFewPictures(ValueError):
-    """A set metric needs more pictures."""
 
 
 def fid(pred: Rgb | Rgb8, target: Rgb | Rgb8) -> Scalar:

@@ -57,6 +57,28 @@ def squared_mmd(x: Tensor, y: Tensor, paired: bool | None = None) -> float:
     return kid_of_grams(*grams(x, y), x.shape[1], paired)
 
 
+def kernel(gram: Tensor, width: int) -> Tensor:
+    """The kernel (x.y / d + 1)^3 from inner products of features of this width."""
+    return (gram / width + 1) ** 3
+
+
+def kid_of_draws(
+    xx: Float[Tensor, "n n"],
+    yy: Float[Tensor, "n n"],
+    xy: Float[Tensor, "n n"],
+    width: int,
+    counts: Float[Tensor, "r n"],
+) -> Float[Tensor, "r"]:
+    """KID of paired sets under r draws with replacement, which take picture i `counts[:, i]` times.
+
+    A picture that was drawn twice stands at two places, and would be compared with itself and its own photo: these pairs are
+    left out like those with i = j, without which every draw is too large by O(1 / n).
+    """
+    both = kernel(xx, width) + kernel(yy, width) - kernel(xy, width) - kernel(xy, width).T
+    both.fill_diagonal_(0)
+    return ((counts @ both) * counts).sum(dim=1) / (counts.sum(dim=1).square() - counts.square().sum(dim=1))
+
+
 def kid_of_grams(
     xx: Float[Tensor, "m m"], yy: Float[Tensor, "n n"], xy: Float[Tensor, "m n"], width: int, paired: bool | None = None
 ) -> float:
@@ -66,7 +88,7 @@ def kid_of_grams(
         paired: whether x_i may belong to y_i, so that the pairs i = j are left out; default: sets of one length.
     """
     m, n = xy.shape
-    xx, yy, xy = ((gram / width + 1) ** 3 for gram in (xx, yy, xy))
+    xx, yy, xy = (kernel(gram, width) for gram in (xx, yy, xy))
     within = (xx.sum() - xx.trace()) / (m * (m - 1)) + (yy.sum() - yy.trace()) / (n * (n - 1))
     if paired if paired is not None else m == n:
         return (within - 2 * (xy.sum() - xy.trace()) / (n * (n - 1))).item()

@@ -29,10 +29,17 @@ class Pictures:
         names: one per picture.
         read: index -> `(3, h, w)`, uint8 or float in [0, 1]; raises PhotoError when it gives no picture.
         stack: all of them as one tensor `(n, 3, h, w)`, when they are one.
+        in_folder: the names are those of the files of a folder, by which pictures are matched.
     """
 
-    def __init__(self, names: Sequence[str], read: Callable[[int], Tensor], stack: Tensor | None = None):
-        self.names, self.read, self.stack = list(names), read, stack
+    def __init__(
+        self,
+        names: Sequence[str],
+        read: Callable[[int], Tensor],
+        stack: Tensor | None = None,
+        in_folder: bool = False,
+    ):
+        self.names, self.read, self.stack, self.in_folder = list(names), read, stack, in_folder
         self.unreadable: dict[str, str] = {}
 
     def __len__(self) -> int:
@@ -111,7 +118,7 @@ def folder_pictures(folder: str | Path) -> Pictures:
     """The `picture_files` of a folder."""
     files = picture_files(folder)
     paths = list(files.values())
-    return Pictures(list(files), lambda index: read_picture(paths[index]))
+    return Pictures(list(files), lambda index: read_picture(paths[index]), in_folder=True)
 
 
 def picture_files(folder: str | Path) -> dict[str, Path]:
@@ -124,6 +131,8 @@ def picture_files(folder: str | Path) -> dict[str, Path]:
     """
     folder = Path(folder)
     if not folder.is_dir():
+        if folder.suffix.lower() in PICTURE_ENDINGS and not folder.exists():
+            raise ValueError(f"{printable(folder)} does not exist: pass a picture, or the folder that holds them")
         raise ValueError(f"{printable(folder)} is not a folder: pass the folder that holds the pictures")
     found: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):

@@ -9,13 +9,13 @@ import torch
 from torch import Tensor
 
 from colorbench.features import WeightsMissing, load_features
-from colorbench.metrics.fid import INDICATIVE_BELOW, TooFewPictures, fid_of
+from colorbench.metrics.fid import INDICATIVE_BELOW, fid_of
 from colorbench.metrics.pictures import OtherSize, Pictures, at_size, folder_pictures, no_common_name
 from colorbench.metrics.protocol_rules import Frechet, Measure, PerPicture, Size
 from colorbench.metrics.protocols import MEASURES, protocol_rows
 from colorbench.metrics.score import Progress
 from colorbench.photo import PhotoError
-from colorbench.tensors import PictureTooSmall, float32_on_gpu
+from colorbench.tensors import PictureTooSmall, TooFewPictures, float32_on_gpu
 
 if TYPE_CHECKING:
     import pandas

@@ -5,7 +5,7 @@ images give inf, with gradient 0; the mean over images counts them apart. Never 
 1.6 dB lower.
 """
 
-from collections.abc import Callable
+import math
 
 import torch
 from torch import Tensor
@@ -25,7 +25,7 @@ def psnr(pred: Rgb | Rgb8, target: Rgb | Rgb8) -> PerImage:
     20.0
     """
     pred, target = checked_pair(pred, target)
-    return _decibels(_mse(pred, target), lambda mse: -10 * torch.log10(mse))
+    return _decibels(_mse(pred, target), peak=1.0)
 
 
 def psnr_ab(pred: Rgb | Rgb8, target: Rgb | Rgb8) -> PerImage:
@@ -36,13 +36,14 @@ def psnr_ab(pred: Rgb | Rgb8, target: Rgb | Rgb8) -> PerImage:
 
 def psnr_ab_lab(pred: Tensor, target: Tensor) -> PerImage:
     """The same from Lab."""
-    return _decibels(_mse_ab(pred, target), lambda mse: 10 * torch.log10(AB_RANGE**2 / mse))
+    return _decibels(_mse_ab(pred, target), AB_RANGE)
 
 
-def _decibels(mse: Tensor, decibels: Callable[[Tensor], Tensor]) -> PerImage:
-    """Of identical pictures inf, with gradient 0."""
-    identical = mse == 0
-    return decibels(mse.where(~identical, 1.0)).masked_fill(identical, torch.inf)
+def _decibels(mse: Tensor, peak: float) -> PerImage:
+    """Of identical pictures inf. Gradient 0 where the error is below the smallest normal number, whose inverse overflows."""
+    identical, tiny = mse == 0, mse < torch.finfo(mse.dtype).tiny
+    mse = torch.where(tiny, mse.detach().where(~identical, 1.0), mse)
+    return (20 * math.log10(peak) - 10 * torch.log10(mse)).masked_fill(identical, torch.inf)
 
 
 @fused

@@ -48,6 +48,7 @@ class MetricRow:
         on_features: for a set metric, its value from the features of both sets.
         features: for a set metric, what they are; rows that share one object share what is kept.
         differentiable: False when it has no gradient, or one that is 0 everywhere.
+        ordered: for a set metric, whether the order of the pictures counts: they are a video's frames.
     """
 
     key: str
@@ -63,6 +64,7 @@ class MetricRow:
     on_features: Callable[[Tensor, Tensor], float] | None = None
     features: SetFeatures = INCEPTION
     differentiable: bool = True
+    ordered: bool = False
 
     def __post_init__(self):
         if self.inputs not in INPUTS:

@@ -78,7 +78,7 @@ def score_samples(
 
     frames = []
     for place in range(k):
-        pictures = Pictures(list(samples), partial(_read, list(samples.values()), place))
+        pictures = Pictures(list(samples), partial(_read, list(samples.values()), place), in_folder=True)
         frames.append(score(pictures, references, rows, resize=resize, on_progress=tell))
         done += len(references)
     names = [name for name in references.names if name in samples]

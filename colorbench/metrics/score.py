@@ -9,7 +9,7 @@ from torch import Tensor
 
 from colorbench.errors import unknown_name
 from colorbench.features import WeightsMissing
-from colorbench.metrics.fid import INDICATIVE_BELOW, TooFewPictures, fid_of
+from colorbench.metrics.fid import INDICATIVE_BELOW, fid_of
 from colorbench.metrics.pair import Pair, Reference
 from colorbench.metrics.pictures import Pictures, at_size, no_common_name, pictures_of
 from colorbench.metrics.references import References, as_float
@@ -17,7 +17,7 @@ from colorbench.metrics.row import MetricRow, SetFeatures
 from colorbench.metrics.table import METRICS
 from colorbench.photo import PhotoError
 from colorbench.record import finite_mean
-from colorbench.tensors import PictureTooSmall, float32_on_gpu
+from colorbench.tensors import PictureTooSmall, TooFewPictures, float32_on_gpu
 
 if TYPE_CHECKING:
     import pandas
@@ -57,7 +57,12 @@ def score(
         version), `identical` (how many pictures equal their photo: their psnr is inf), `unreadable` (name -> why),
         `unmatched` (names that only one folder holds).
     """
-    rows = metric_rows(metrics)
+    return _scored(pred, target, metric_rows(metrics), resize, on_progress)[0]
+
+
+def _scored(
+    pred: Any, target: Any, rows: list[MetricRow], resize: bool = False, on_progress: Progress | None = None
+) -> "tuple[pandas.DataFrame, _Tally]":
     references = target if isinstance(target, References) else References(target)
     predictions = _Aligned(pictures_of(pred, "pred"), references, resize)
     tally = _Tally([row for row in rows if row.per_image], [row for row in rows if not row.per_image])
@@ -69,7 +74,7 @@ def score(
             done += len(indices)
             if on_progress is not None:
                 on_progress(done, len(references))
-    return tally.frame(references, predictions)
+    return tally.frame(references, predictions), tally
 
 
 def score_folders(
@@ -96,10 +101,10 @@ def set_score(pred: Any, target: Any, key: str) -> float:
     row = metric_rows([key])[0]
     if row.per_image:
         raise ValueError(f"{key} is a per-image metric: use score(pred, target, [{key!r}])")
-    frame = score(pred, target, [row])
+    frame, tally = _scored(pred, target, [row])
     if key in frame.attrs["set"]:
         return frame.attrs["set"][key]
-    problem = WeightsMissing if len(frame) > 1 else TooFewPictures
+    problem = WeightsMissing if key in tally.without_weights else TooFewPictures
     raise problem(frame.attrs["missing"][key])
 
 
@@ -113,7 +118,7 @@ def mean_scores(frame: "pandas.DataFrame") -> dict[str, float]:
 
 
 def metric_rows(metrics: Sequence[str | MetricRow] | None) -> list[MetricRow]:
-    """Rows by key; None is every per-image metric that is on by default."""
+    """Rows by key, each once; None is every per-image metric that is on by default."""
     if metrics is None:
         return [row for row in METRICS.values() if row.per_image and row.default]
     if isinstance(metrics, str):
@@ -121,16 +126,21 @@ def metric_rows(metrics: Sequence[str | MetricRow] | None) -> list[MetricRow]:
     for metric in metrics:
         if not isinstance(metric, MetricRow) and metric not in METRICS:
             raise unknown_name("metric", metric, METRICS)
-    return [metric if isinstance(metric, MetricRow) else METRICS[metric] for metric in metrics]
+    rows = [metric if isinstance(metric, MetricRow) else METRICS[metric] for metric in metrics]
+    by_key: dict[str, MetricRow] = {}
+    for row in rows:
+        if by_key.setdefault(row.key, row) is not row:
+            raise ValueError(f"two metrics are called {row.key}: give yours another key")
+    return list(by_key.values())
 
 
 class _Aligned:
-    """Predictions in the order of the references: by stem when both have names of files, else by position."""
+    """Predictions in the order of the references: by stem when both are folders, else by position."""
 
     def __init__(self, predictions: Pictures, references: References, resize: bool):
         self.predictions, self.references, self.resize = predictions, references, resize
         self.unreadable: dict[str, str] = {}
-        self.by_name = predictions.stack is None and predictions.names != references.names
+        self.by_name = predictions.in_folder and references.pictures.in_folder
         if self.by_name:
             self.index_of = {name: index for index, name in enumerate(predictions.names)}
             if not set(self.index_of) & set(references.names):
@@ -236,7 +246,7 @@ class _Tally:
         frame = pd.DataFrame(columns, index=pd.Index(self.names, name="image"), dtype=float)
         frame.attrs = {
             "missing": self.missing,
-            "set": self.set_values(),
+            "set": self.set_values(),  # which finds what is missing, too
             "notes": self._notes(),
             "versions": {row.key: row.version for row in (*self.image_rows, *self.set_rows)},
             "unreadable": {**references.unreadable, **predictions.unreadable},
@@ -251,7 +261,7 @@ class _Tally:
         if count >= INDICATIVE_BELOW:
             return {}
         note = f"indicative: {count} pictures, fewer than {INDICATIVE_BELOW}; read kid instead"
-        return {row.key: note for row in self.set_rows if row.on_features is fid_of}
+        return {row.key: note for row in self.set_rows if row.on_features is fid_of and row.key not in self.missing}
 
 
 def _nan(pair: Pair) -> Tensor:

@@ -237,6 +237,7 @@ _ROWS = (
         on_features=cdc_of,
         features=_HISTOGRAMS,
         differentiable=False,
+        ordered=True,
     ),
 )
 

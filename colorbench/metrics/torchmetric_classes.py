@@ -8,17 +8,19 @@ name; metrics of a plug-in have theirs once the plug-in is loaded. The one modul
 """
 
 from functools import cache
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, distributed
 from torchmetrics import Metric
 
+from colorbench.color import ab_bins, rgb_to_lab
+from colorbench.metrics.ab_auc import areas_by_bin, rebalanced_of_bins
 from colorbench.metrics.fid import inception_features
 from colorbench.metrics.pair import Pair
 from colorbench.metrics.row import INCEPTION, MetricRow
 from colorbench.metrics.table import METRICS
-from colorbench.tensors import float32_on_gpu
+from colorbench.tensors import checked_pair, float32_on_gpu
 
 
 class ImageMean(Metric):
@@ -54,19 +56,77 @@ class ImageMean(Metric):
         return torch.where((self.finite == 0) & (self.infinite > 0), torch.inf, mean)
 
 
-class SetDistance(Metric):
-    """A distance between two sets of pictures, from the features of all of them."""
+class _OfAll(Metric):
+    """What is computed once all pictures have been seen, from lists with a row for each."""
 
     full_state_update = False
     row: MetricRow
     width: int
-    pred_features: list[Tensor]
-    target_features: list[Tensor]
+    lists: ClassVar[tuple[str, str]]
+    dtype_of_rows: ClassVar[torch.dtype] = torch.float32
 
     def __init__(self, **settings: Any):
         super().__init__(**settings)
-        for state in ("pred_features", "target_features"):
+        for state in self.lists:
             self.add_state(state, [], dist_reduce_fx="cat")
+
+    def add(self, *rows: Tensor) -> None:
+        """Rows of a batch for every list."""
+        for state, some in zip(self.lists, rows):
+            getattr(self, state).append(some)
+
+    def joined(self) -> list[Tensor]:
+        """Every list as one tensor, over all batches and processes."""
+        found = [_joined(getattr(self, state)) for state in self.lists]
+        rows = [some for some in found if some is not None]
+        if len(rows) < len(found):
+            raise RuntimeError(
+                f"{type(self).__name__} has seen no pictures: call update(pred, target) before compute()"
+            )
+        return rows
+
+    def sync(self, *args: Any, **kwargs: Any) -> None:
+        """Gather the rows of all processes; one without pictures gives an empty tensor of the same width."""
+        if kwargs.get("should_sync", True) and _has_other_processes():
+            self._refuse_if_ordered()
+        for state in self.lists:
+            rows = getattr(self, state)
+            if isinstance(rows, list) and not rows:
+                rows.append(torch.empty(0, self.width, dtype=self.dtype_of_rows, device=self.device))
+        super().sync(*args, **kwargs)
+
+    def merge_state(self, *args: Any, **kwargs: Any) -> None:
+        """Add another's pictures to these."""
+        self._refuse_if_ordered()
+        super().merge_state(*args, **kwargs)
+
+    def _refuse_if_ordered(self) -> None:
+        if self.row.ordered:
+            raise RuntimeError(
+                f"{self.row.key} compares neighboring frames, whose order is lost between processes: give one process the "
+                "whole video"
+            )
+
+
+class RebalancedAccuracy(_OfAll):
+    """The mean of `ab-auc-rebalanced`, whose weights are those of the colors of all photos."""
+
+    lists = ("areas", "counts")
+    dtype_of_rows = torch.float64
+
+    def update(self, pred: Tensor, target: Tensor) -> None:
+        """Add the pictures `(b, 3, h, w)` of a batch."""
+        self.add(*areas_by_bin(*map(rgb_to_lab, checked_pair(pred, target))))
+
+    def compute(self) -> Tensor:
+        """The mean over all pictures so far."""
+        return rebalanced_of_bins(*self.joined()).mean().float()
+
+
+class SetDistance(_OfAll):
+    """A distance between two sets of pictures, from the features of all of them."""
+
+    lists = ("pred_features", "target_features")
 
     def update(self, pred: Tensor, target: Tensor) -> None:
         """Add the features of a batch of predictions and of their photos."""
@@ -75,28 +135,15 @@ class SetDistance(Metric):
                 pred_features, target_features = inception_features(pred), inception_features(target)
             else:
                 pred_features, target_features = self._of_pair(pred, target)
-        self.pred_features.append(pred_features)
-        self.target_features.append(target_features)
+        self.add(pred_features, target_features)
 
     @torch.inference_mode()
     def _of_pair(self, pred: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         return self.row.features.of_pair(Pair(pred, target))
 
-    def sync(self, *args: Any, **kwargs: Any) -> None:
-        """Gather the features of all processes; one without pictures gives an empty tensor of the same width."""
-        for features in (self.pred_features, self.target_features):
-            if isinstance(features, list) and not features:
-                features.append(torch.empty(0, self.width, device=self.device))
-        super().sync(*args, **kwargs)
-
     def compute(self) -> Tensor:
         """The distance between all predictions and all photos so far."""
-        pred, target = _joined(self.pred_features), _joined(self.target_features)
-        if pred is None or target is None:
-            raise RuntimeError(
-                f"{type(self).__name__} has seen no pictures: call update(pred, target) before compute()"
-            )
-        return torch.tensor(self.row.of_features(pred, target))
+        return torch.tensor(self.row.of_features(*self.joined()))
 
 
 def class_name(key: str) -> str:
@@ -108,15 +155,15 @@ def class_name(key: str) -> str:
 def class_of(key: str) -> type[Metric]:
     """The class of this key."""
     row = METRICS[key]
+    base = RebalancedAccuracy if key == "ab-auc-rebalanced" else ImageMean if row.per_image else SetDistance
     attributes = {
         "__module__": __name__,
         "__doc__": f"{key} ({row.source}), {'the mean over pictures' if row.per_image else 'between two sets'}.",
         "row": row,
-        "width": row.features.width,
+        "width": len(ab_bins()) if base is RebalancedAccuracy else row.features.width,
         "higher_is_better": row.higher_is_better,
         "is_differentiable": row.differentiable,
     }
-    base: type[Metric] = ImageMean if row.per_image else SetDistance
     return cast(type[Metric], type(class_name(key), (base,), attributes))
 
 
@@ -125,6 +172,10 @@ def __getattr__(name: str) -> type[Metric]:
         if class_name(key) == name:
             return class_of(key)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def _has_other_processes() -> bool:
+    return distributed.is_available() and distributed.is_initialized() and distributed.get_world_size() > 1
 
 
 def _joined(features: list[Tensor] | Tensor) -> Tensor | None:

@@ -85,7 +85,7 @@ def test_cropped_logits_are_copied_once(monkeypatch):
     ("shape", "more", "message"),
     [
         ((1, 314, 2, 2), {}, r"314 logits belong to no known grid; known: 313 \(step 10\)"),
-        ((1, 313, 2, 2), {"bins": torch.zeros(3, 2)}, r"bins of shape \(313, 2\)"),
+        ((1, 313, 2, 2), {"bins": torch.zeros(3, 2)}, r"wanted float \(313, 2\) for 313 logits"),
         ((1, 313, 2, 2), {"temperature": 0.0}, "temperature > 0.*hard_ab"),
         ((313, 2, 2), {}, r"logits has shape \(313, 2, 2\), wanted"),
     ],

@@ -1,4 +1,5 @@
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -7,7 +8,7 @@ import pytest
 import torch
 
 from colorbench.color import fused, kept
-from colorbench.color.kept import FAILED, LIBRARY, Differentiable, Library, compile_here, library_key
+from colorbench.color.kept import CHECKSUM, FAILED, LIBRARY, Differentiable, Library, compile_here, library_key
 from colorbench.metrics.psnr import _mse
 
 LATER = """
@@ -84,6 +85,31 @@ def test_a_kernel_is_compiled_once_and_found_by_a_later_process(monkeypatch, tmp
         values, (found,) = torch.load(returned)
         assert torch.equal(values, kept.forward(*pictures))
         torch.testing.assert_close(found, gradient, atol=0, rtol=1e-5)
+
+    whole = (kept.forward.folder / LIBRARY).read_bytes()
+    for damaged in (whole[:-9] + bytes([whole[-9] ^ 4]) + whole[-8:], whole[:1000]):
+        (kept.forward.folder / LIBRARY).write_bytes(damaged)
+        assert not Library(_mse.__wrapped__, [pred, target]).ready()
+        assert not (kept.forward.folder / LIBRARY).exists(), "it is compiled anew"
+    for name in (LIBRARY, CHECKSUM):
+        shutil.copy(kept.backward.folder / name, kept.forward.folder / name)
+    assert not Library(_mse.__wrapped__, [pred, target]).ready(), "another kernel's"
+
+
+def _of_middle_row(x):
+    return x[:, :, x.shape[2] // 2].square().mean(dim=(1, 2))
+
+
+@pytest.mark.compiled
+def test_a_kernel_whose_compiled_form_keeps_a_size_of_its_example_is_not_kept(cache, pictures):
+    if not fused.has_compiler("cpu"):
+        pytest.skip("needs a C++ compiler")
+    of_gradients = Library(_of_middle_row, pictures[:1], [0])
+    compile_here(of_gradients.kernel, os.fspath(of_gradients.folder))
+    assert (
+        "other values for pictures of (count, height, width) (1, 24, 40)" in (of_gradients.folder / FAILED).read_text()
+    )
+    assert not of_gradients.ready()
 
 
 def test_calls_share_a_library_by_types_channels_and_settings(pictures):

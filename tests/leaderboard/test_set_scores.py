@@ -10,17 +10,37 @@ from colorbench.leaderboard.tiers import rank_board
 from colorbench.record import Score, read_record, write_record
 
 
-def test_both_are_the_package_metrics_from_the_same_features():
-    """Of the photos that a draw takes."""
+def test_fid_is_the_package_metric_of_the_photos_that_a_draw_takes():
     from colorbench.metrics.fid import fid_of
-    from colorbench.metrics.kid import kid_of
 
     rng = np.random.default_rng(0)
     x, y = rng.normal(0.2, 1, (60, 12)), rng.normal(0, 1.3, (60, 12))
     picks = np.random.default_rng(SEED).integers(0, 60, (3, 60))
-    for key, value in (("fid", fid_of), ("kid", kid_of)):
-        expected = [value(torch.from_numpy(x[pick]), torch.from_numpy(y[pick])) for pick in picks]
-        assert joint_resampling([[x]], y, key, draws=3)[0] == pytest.approx(expected, rel=1e-6)
+    expected = [fid_of(torch.from_numpy(x[pick]), torch.from_numpy(y[pick])) for pick in picks]
+    assert joint_resampling([[x]], y, "fid", draws=3)[0] == pytest.approx(expected, rel=1e-6)
+
+
+def test_kid_of_a_draw_never_compares_a_photo_with_itself():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(0.2, 1, (12, 5)), rng.normal(0, 1.3, (12, 5))
+    picks = np.random.default_rng(SEED).integers(0, 12, (3, 12))
+    kernel = lambda a, b: (a @ b / 5 + 1) ** 3  # noqa: E731
+    for found, pick in zip(joint_resampling([[x]], y, "kid", draws=3)[0], picks):
+        pairs = [(i, j) for i in pick for j in pick if i != j]
+        values = [kernel(x[i], x[j]) + kernel(y[i], y[j]) - 2 * kernel(x[i], y[j]) for i, j in pairs]
+        assert found == pytest.approx(np.mean(values), rel=1e-9)
+
+
+def test_draws_of_kid_are_around_its_value():
+    """With the pairs of a photo that was drawn twice every one of these draws is above it."""
+    from colorbench.metrics.kid import kid_of
+
+    rng = np.random.default_rng(2)
+    truth = rng.normal(0, 1, (40, 64))
+    pred = truth * 0.8
+    drawn = joint_resampling([[pred]], truth, "kid")[0]
+    value = kid_of(torch.from_numpy(pred), torch.from_numpy(truth))
+    assert abs(drawn.mean() - value) < 4 * drawn.std() / len(drawn) ** 0.5
 
 
 def test_pairing_over_photos_sharpens_a_difference():

@@ -1,8 +1,14 @@
+import numpy as np
 import pytest
 import torch
 
-from colorbench.losses import LOSSES, classification, l1, total_variation
+from colorbench.batch import Batch, Output
+from colorbench.color import annealed_mean, densify, hard_ab, soft_encode
+from colorbench.losses import LOSSES, build_loss, class_kl, classification, feature_matching, l1, total_variation
+from colorbench.losses.adversarial import wgan_penalty
 from colorbench.losses.inputs import full_precision
+from colorbench.losses.patchgan import PatchGan
+from colorbench.metrics import ab_auc_rebalanced
 
 PICTURES = [key for key, row in LOSSES.items() if row.term is None and row.view != "logits"]
 CHANNELS = {"rgb": 3, "lab": 3, "ab": 2}
@@ -78,3 +84,79 @@ def test_logits_that_do_not_fit_are_refused():
         classification(logits[:1], ab)
     with pytest.raises(ValueError, match="ab has shape"):
         classification(logits, torch.zeros(2, 3, 16, 16))
+
+
+@pytest.mark.parametrize("key", [key for key in PICTURES if LOSSES[key].view == "rgb" or key in ANY_CHANNELS])
+@pytest.mark.parametrize("dtype", [torch.int64, torch.int16, torch.bool])
+def test_other_whole_numbers_learn_that_8_bits_are_meant(key, dtype):
+    rgb = torch.ones(1, 3, 32, 32, dtype=dtype)
+    with pytest.raises(ValueError, match=r"wanted uint8 \(0 \.\. 255\) or float in \[0, 1\]"):
+        LOSSES[key].function(rgb, rgb)
+
+
+def test_pictures_without_channels_are_refused():
+    with pytest.raises(ValueError, match="pictures without pixels"):
+        l1(torch.rand(2, 0, 8, 8), torch.rand(2, 0, 8, 8))
+
+
+def test_half_precision_by_keyword_is_widened_too():
+    logits = torch.randn(2, 10, generator=torch.Generator().manual_seed(0)).bfloat16()
+    found = class_kl(logits=logits, target_logits=logits.flip(1))
+    assert found.dtype == torch.float32
+    assert torch.equal(found, class_kl(logits, logits.flip(1)))
+
+
+WRONG_SHARES = {
+    "too few": torch.rand(100),
+    "too many": torch.rand(400),
+    "whole numbers": torch.ones(313, dtype=torch.int64),
+    "negative": torch.full((313,), -0.1),
+    "a list": [1 / 313] * 313,
+    "an array": np.full(313, 1 / 313),
+}
+
+
+@pytest.mark.parametrize("shares", WRONG_SHARES.values(), ids=WRONG_SHARES)
+def test_numbers_of_the_color_bins_that_do_not_fit_are_refused(unchecked, shares):
+    message = "wanted (a tensor|float|shares)"
+    with pytest.raises((ValueError, TypeError), match=message):
+        classification(torch.zeros(1, 313, 2, 2), torch.ones(1, 2, 8, 8), weights=shares)
+    with pytest.raises((ValueError, TypeError), match=message):
+        ab_auc_rebalanced(torch.rand(1, 3, 8, 8), torch.rand(1, 3, 8, 8), prior=shares)
+
+
+@pytest.mark.parametrize("bins", [[[0.0, 0.0]] * 313, np.zeros((313, 2)), torch.zeros(313, 2, dtype=torch.int64)])
+def test_bins_that_are_no_floats_are_refused(unchecked, bins):
+    for decode in (annealed_mean, hard_ab):
+        with pytest.raises((ValueError, TypeError), match=r"wanted (a tensor|float) \(313, 2\)"):
+            decode(torch.zeros(1, 313, 2, 2), bins=bins)
+
+
+@pytest.mark.parametrize(("shift", "bins"), [(400, 313), (0, 100), (-313, 313)])
+def test_indices_of_another_grid_are_refused(shift, bins):
+    indices, weights = soft_encode(torch.rand(1, 2, 4, 4))
+    with pytest.raises(ValueError, match=f"wanted 0 .. {bins - 1}: give the number of bins"):
+        densify(indices + shift, weights, bins)
+
+
+def test_maps_of_critics_that_do_not_fit_are_refused(unchecked):
+    maps = [torch.rand(4, 3, 8, 8), torch.rand(1, 3, 4, 4)]
+    with pytest.raises(ValueError, match="feature maps are of 1 and of 4 pictures"):
+        feature_matching(maps, maps)
+    for wrong in (None, maps[0]):
+        with pytest.raises(TypeError, match="wanted a list of feature maps"):
+            feature_matching(wrong, wrong)
+    critic = PatchGan(3, width=4, layers=1)
+    for wrong in (torch.rand(3, 32, 32), torch.rand(1, 2, 32, 32)):
+        with pytest.raises(ValueError, match=r"looks at \(b, 3, h, w\)"):
+            critic(wrong)
+    with pytest.raises(ValueError, match="real has shape"):
+        wgan_penalty(critic, torch.rand(4, 3, 32, 32), torch.rand(1, 3, 32, 32))
+
+
+def test_a_class_head_that_gave_nothing_is_named():
+    batch = Batch.from_rgb(torch.rand(1, 3, 16, 16))
+    output = Output.from_rgb(batch.rgb)
+    output.extras["logits_529"] = None
+    with pytest.raises(ValueError, match="which this one does not have"):
+        build_loss("classification-529")(output, batch)

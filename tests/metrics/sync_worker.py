@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 
-NAMES = ("psnr", "ssim", "colorfulness", "fid", "kid", "delta-cf")
+NAMES = ("psnr", "ssim", "colorfulness", "ab-auc-rebalanced", "fid", "kid", "delta-cf")
 
 
 def features_stand_in(rgb):
@@ -40,6 +40,10 @@ def together(store: Path, rank: int) -> dict:
     found["two"] = {name: value(name, pair, slice(0, 3) if rank == 0 else slice(3, 5)) for name in NAMES}
     warnings.filterwarnings("ignore", message="The ``compute`` method of metric")
     found["idle"] = {name: value(name, pair, slice(0, 3) if rank == 0 else None) for name in NAMES}
+    try:
+        value("cdc", pair, slice(0, 5))
+    except RuntimeError as error:
+        found["cdc"] = str(error)
     torch.distributed.destroy_process_group()
     return found
 

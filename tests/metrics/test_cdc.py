@@ -5,7 +5,7 @@ from PIL import Image
 from scipy.spatial.distance import jensenshannon
 
 from colorbench.metrics import cdc, score, score_folders
-from colorbench.metrics.fid import TooFewPictures
+from colorbench.tensors import TooFewPictures
 
 
 def literal(frames):

@@ -105,3 +105,16 @@ def test_compiled_values_are_the_eager_ones(pair, monkeypatch):
     eager = colorfulness(pair[0])
     monkeypatch.setenv("COLORBENCH_COMPILE", "1")
     torch.testing.assert_close(colorfulness(pair[0]), eager, rtol=1e-5, atol=0)
+
+
+@pytest.mark.compiled
+def test_compiled_gradients_of_pictures_with_few_rows(monkeypatch, tmp_path):
+    monkeypatch.setenv("COLORBENCH_CACHE", str(tmp_path))
+    for shape in ((4, 3, 128, 128), (128, 3, 24, 24), (2, 3, 11, 6000), (1, 3, 1, 50_000)):
+        rgb = torch.rand(shape, generator=torch.Generator().manual_seed(0), requires_grad=True)
+        found = []
+        for mode in ("1", "0"):
+            monkeypatch.setenv("COLORBENCH_COMPILE", mode)
+            found.append(torch.autograd.grad(colorfulness(rgb).sum(), rgb)[0])
+        torch.testing.assert_close(*found, atol=1e-5 * float(found[1].abs().max()), rtol=0)
+    assert len(list(tmp_path.glob("kernels/*/kernel.pt2"))) == 2

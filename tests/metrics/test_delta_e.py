@@ -61,6 +61,21 @@ def test_the_34_pairs_of_sharma_both_ways_round(dtype):
         np.testing.assert_allclose(delta_e_2000_lab(*lab).flatten(), SHARMA[:, 6], atol=5e-5)
 
 
+def test_float32_colors_take_the_side_that_their_numbers_have():
+    """They are numbers of float64 too, where the side is known; exactly opposite ones are Sharma's pairs 10 and 14."""
+    draw = torch.Generator().manual_seed(0)
+    angle = torch.rand(4000, generator=draw, dtype=torch.float64) * 2 * torch.pi
+    turned = angle + torch.pi + 3e-6 * (torch.rand(4000, generator=draw, dtype=torch.float64) - 0.5)
+    lab = [
+        torch.stack([torch.full_like(a, 60.0), 90 * a.cos(), 90 * a.sin()]).T[..., None, None] for a in (angle, turned)
+    ]
+    issue = [(60, -79.86355100472929, 60.18150231520482), (60, 79.863656041144, -60.18136292692152)]
+    lab = [torch.cat([some, torch.tensor(pair).view(1, 3, 1, 1)]).float() for some, pair in zip(lab, issue)]
+    found = delta_e_2000_lab(*lab)
+    torch.testing.assert_close(found.double(), delta_e_2000_lab(*(some.double() for some in lab)), atol=1e-3, rtol=0)
+    assert round(found[-1].item(), 2) == 102.07
+
+
 def test_nearly_opposite_hues_in_float64_have_a_short_way_round():
     """A tenth of a millionth of a turn off opposite: a float32 tolerance would call it exactly opposite, and 59.59."""
     first = torch.tensor([60, -79.86355100472929, 60.18150231520482], dtype=torch.float64).view(1, 3, 1, 1)

@@ -2,7 +2,8 @@ import pytest
 import torch
 
 from colorbench.metrics import fid
-from colorbench.metrics.fid import TooFewPictures, fid_of, fid_of_grams, grams
+from colorbench.metrics.fid import fid_of, fid_of_grams, grams
+from colorbench.tensors import TooFewPictures
 from tests.metrics.conftest import random_features
 
 

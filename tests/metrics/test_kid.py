@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from colorbench.metrics import kid
-from colorbench.metrics.fid import TooFewPictures
 from colorbench.metrics.kid import kid_of, squared_mmd
+from colorbench.tensors import TooFewPictures
 from tests.metrics.conftest import random_features
 
 

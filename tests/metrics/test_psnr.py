@@ -23,6 +23,16 @@ def test_identical_pictures_are_infinite(pair):
         assert torch.autograd.grad(value.sum(), pred)[0].abs().max() == 0
 
 
+@pytest.mark.parametrize("measure", [psnr, psnr_ab])
+@pytest.mark.parametrize("distance", [1e-23, 1e-21, 1e-20, 1e-19, 1e-12, 1e-8])
+def test_nearly_identical_pictures_have_finite_gradients(measure, distance):
+    target = torch.zeros(2, 3, 8, 8)
+    pred = torch.full_like(target, distance)
+    pred[0, :, :4] = 0
+    pred.requires_grad_()
+    assert torch.autograd.grad(measure(pred, target).sum(), pred)[0].isfinite().all()
+
+
 def test_the_mean_over_images_is_not_the_psnr_of_the_pooled_error():
     target = torch.full((2, 3, 8, 8), 0.5)
     pred = target + torch.tensor([0.01, 0.1]).view(2, 1, 1, 1)

@@ -6,8 +6,8 @@ from PIL import Image
 
 from colorbench.features import WeightsMissing
 from colorbench.metrics import METRICS, MetricRow, References, mean_scores, score, score_folders, set_score
-from colorbench.metrics.fid import TooFewPictures
 from colorbench.metrics.score import metric_rows
+from colorbench.tensors import TooFewPictures
 
 CHEAP = ["psnr", "ssim", "colorfulness-error", "delta-e-2000"]
 
@@ -114,6 +114,38 @@ def test_photos_of_different_sizes(pair):
 def test_other_counts_are_refused(pair):
     with pytest.raises(ValueError, match="2 predictions for 3 references"):
         score(pair[0][:2], pair[1], CHEAP)
+
+
+def test_lists_are_matched_by_position_so_their_lengths_agree(folders, pair):
+    for pred, target in (
+        (list(pair[0]), list(pair[1][:2])),
+        (list(pair[0]), pair[1][:2]),
+        (pair[0], list(pair[1][:2])),
+    ):
+        with pytest.raises(ValueError, match="3 predictions for 2 references: pass one for each, in order"):
+            score(pred, target, ["psnr"])
+    paths = [sorted(folder.glob("*.png")) for folder in folders]
+    with pytest.raises(ValueError, match="predictions for 1 references"):
+        score(paths[0], paths[1][:1], ["psnr"])
+
+
+def test_a_metric_asked_for_twice_is_one_column(pair):
+    assert list(score(*pair, ["psnr", "ssim", "psnr"]).columns) == ["psnr", "ssim"]
+    with pytest.raises(ValueError, match="two metrics are called psnr"):
+        score(*pair, ["psnr", MetricRow("psnr", METRICS["ssim"].function, "", True, "mine")])
+
+
+def test_the_reason_of_a_set_metric_is_of_its_kind(no_weights, pair):
+    with pytest.raises(TooFewPictures, match="cdc compares frames"):
+        set_score(*pair, "cdc")
+    with pytest.raises(WeightsMissing):
+        set_score(*pair, "fid")
+    assert score(*pair, ["fid"]).attrs["notes"] == {}, "no advice on what is missing"
+
+
+def test_a_file_that_is_not_there_is_no_folder(tmp_path):
+    with pytest.raises(ValueError, match=r"zzz.png does not exist: pass a picture, or the folder"):
+        score(tmp_path / "zzz.png", tmp_path / "zzz.png")
 
 
 def test_wrong_ranges_are_refused(pair):

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import colorbench
-from colorbench.metrics import METRICS, as_torchmetric
+from colorbench.metrics import METRICS, as_torchmetric, score
 from tests.metrics.conftest import noisy_pair
 
 pytest.importorskip("torchmetrics")
@@ -58,6 +58,24 @@ def test_each_key_has_a_class_of_its_own_that_can_be_pickled(key):
     assert type(metric).__name__ == class_name(key)
     assert type(pickle.loads(pickle.dumps(metric))) is type(metric)
     assert metric.higher_is_better is METRICS[key].higher_is_better
+
+
+@pytest.mark.parametrize("batch", [1, 2, 3])
+def test_rare_colors_weigh_by_all_photos_whatever_the_batch(batch):
+    pred, target = noisy_pair((6, 3, 24, 24))
+    pred[3:] = pred[3:] * 0.2 + 0.4
+    metric = as_torchmetric("ab-auc-rebalanced")
+    for start in range(0, 6, batch):
+        metric.update(pred[start : start + batch], target[start : start + batch])
+    assert metric.compute().item() == pytest.approx(score(pred, target, ["ab-auc-rebalanced"]).mean().item(), rel=1e-6)
+
+
+def test_frames_of_a_video_are_not_merged_out_of_order():
+    metric, other = as_torchmetric("cdc"), as_torchmetric("cdc")
+    metric.update(*noisy_pair((6, 3, 24, 24)))
+    assert metric.compute() > 0
+    with pytest.raises(RuntimeError, match="cdc compares neighboring frames"):
+        metric.merge_state(other)
 
 
 @pytest.fixture(scope="module")
@@ -117,5 +135,6 @@ def test_two_processes_give_what_one_gives(elsewhere):
     first, second = elsewhere["0"], elsewhere["1"]
     assert first == second
     assert first["two"] == pytest.approx(first["one"], rel=1e-6)
-    assert set(first["two"]) == {"psnr", "ssim", "colorfulness", "fid", "kid", "delta-cf"}
+    assert set(first["two"]) == {"psnr", "ssim", "colorfulness", "ab-auc-rebalanced", "fid", "kid", "delta-cf"}
+    assert first["cdc"].endswith("whose order is lost between processes: give one process the whole video")
     assert first["idle"] == pytest.approx(first["of_three"], rel=1e-6), "a process without pictures"
