@@ -6,12 +6,14 @@ The ground floor: imports only errors, and no torch.
 import hashlib
 import os
 import re
+import stat
 import sys
 import tempfile
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
+from io import BufferedReader
 from pathlib import Path
 
 from colorbench.errors import mistyped
@@ -127,14 +129,31 @@ def cache_folder(cache_dir: str | Path | None = None) -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "colorbench"
 
 
+@contextmanager
+def open_regular(path: Path) -> Iterator[BufferedReader]:
+    """Open a file to read. Raises OSError for what is no regular file: a named pipe would be waited for without end."""
+    number = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    if not stat.S_ISREG(os.fstat(number).st_mode):
+        os.close(number)
+        raise OSError(f"{printable(path)} is no regular file: remove it")
+    with os.fdopen(number, "rb") as file:
+        yield file
+
+
+def read_file(path: Path) -> bytes:
+    """The content of a file. Raises OSError as `open_regular`."""
+    with open_regular(path) as file:
+        return file.read()
+
+
 def bytes_sha256(content: bytes | memoryview) -> str:
     """The hash by which a record names a file's content, as hex digits."""
     return hashlib.sha256(content).hexdigest()
 
 
 def file_sha256(path: Path) -> str:
-    """`bytes_sha256` of a file, read in pieces."""
-    with path.open("rb") as file:
+    """`bytes_sha256` of a file, read in pieces. Raises OSError as `open_regular`."""
+    with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

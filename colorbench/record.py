@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 from pydantic import Field, ValidationError, field_validator
 
 from colorbench.cell import Cell, Extended, Strict
-from colorbench.files import write_atomically
+from colorbench.files import read_file, write_atomically
 
 if TYPE_CHECKING:
     import numpy as np
@@ -214,8 +214,8 @@ def read_record(path: Path) -> Record:
     if size > _MAX_BYTES:
         raise ValueError(f"{path.name} has {size} bytes; a record has at most {_MAX_BYTES}")
     try:
-        return Record.from_json(path.read_bytes())
-    except ValueError as error:
+        return Record.from_json(read_file(path))
+    except (ValueError, OSError) as error:
         raise ValueError(f"{path.parent.name}/{path.name}: {error}") from None
 
 

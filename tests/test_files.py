@@ -17,6 +17,7 @@ from colorbench.files import (
     hold,
     is_held,
     names_folder,
+    read_file,
     slug,
     write_atomically,
 )
@@ -127,3 +128,15 @@ def test_where_the_cache_is(monkeypatch, tmp_path):
     monkeypatch.setattr("sys.platform", "win32")
     monkeypatch.setenv("LOCALAPPDATA", str(tmp_path / "local"))
     assert cache_folder() == tmp_path / "local" / "colorbench"
+
+
+@pytest.mark.timeout(20)
+def test_what_is_no_regular_file_is_refused_at_once(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    for name in ("pipe", "folder"):
+        for read in (read_file, file_sha256):
+            with pytest.raises(OSError, match=f"{name} is no regular file: remove it"):
+                read(tmp_path / name)
+    (tmp_path / "file").write_bytes(b"content")
+    assert read_file(tmp_path / "file") == b"content"

@@ -27,6 +27,7 @@ from colorbench.files import (
     file_sha256,
     is_held,
     pictures_sha256,
+    read_file,
     write_atomically,
 )
 from colorbench.leaderboard.untrusted import folder_sha256
@@ -112,7 +113,7 @@ def _files(folder: Path, record: Record) -> dict[Path, str]:
 
 def _is_noted(note: Path, expected: Mapping[Path, str]) -> bool:
     try:
-        return note.read_bytes() == _listing(expected).encode()
+        return read_file(note) == _listing(expected).encode()
     except OSError:
         return False
 
@@ -171,7 +172,7 @@ def cell_statuses(folder: Path, known: dict[str, CellStatus] | None = None) -> l
 def read_progress(folder: Path) -> dict | None:
     """What the training in a cell's folder last reported (`RunLog.tell`); None without it, or where it is damaged."""
     try:
-        told = json.loads((folder / PROGRESS).read_text())
+        told = json.loads(read_file(folder / PROGRESS))
         whole = isinstance(told["share"], int | float) and isinstance(told["phase"], str)
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None

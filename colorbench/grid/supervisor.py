@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from colorbench.files import LOG, is_held
+from colorbench.files import LOG, is_held, read_file
 from colorbench.grid import state
 from colorbench.grid.worker import BUSY, DONE, STOPPED, Job, worker_variables
 from colorbench.record import Status
@@ -301,7 +301,7 @@ def saved_step(job: Job) -> int:
 def last_line(path: Path) -> str:
     """The last line of a log that is not empty."""
     try:
-        lines = [line.strip() for line in path.read_text(errors="replace").splitlines() if line.strip()]
+        lines = [line.strip() for line in read_file(path).decode(errors="replace").splitlines() if line.strip()]
     except OSError as error:
         return str(error)
     return lines[-1] if lines else f"ended without a message; see its {LOG}"

@@ -17,7 +17,7 @@ from jaxtyping import Float
 
 from colorbench.cell import Suite, canonical_json
 from colorbench.errors import mistyped
-from colorbench.files import CURVE, SCORES, SUITE, file_sha256
+from colorbench.files import CURVE, SCORES, SUITE, file_sha256, read_file
 from colorbench.leaderboard.untrusted import plain_file, read_curve, read_scores
 from colorbench.record import Record, Score, read_record
 
@@ -325,7 +325,7 @@ def _suite_settings(run_dir: Path, runs: list[Run]) -> dict:
 
 def _read_suite(path: Path) -> Suite:
     try:
-        return Suite.model_validate(json.loads(path.read_bytes()))
+        return Suite.model_validate(json.loads(read_file(path)))
     except (ValueError, RecursionError) as error:  # pydantic's errors are ValueErrors of many lines
         first = next(iter(str(error).splitlines()), type(error).__name__)[:200]
         raise ValueError(f"{path.parent.name}/{path.name} is damaged ({first}): {_SUITE_CURE}") from None

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from colorbench.files import CHECKED, LOCK, LOG, TICKET, TRAINING_STATE, pictures_sha256
+from colorbench.files import CHECKED, LOCK, LOG, TICKET, TRAINING_STATE, pictures_sha256, read_file
 from colorbench.photo import PhotoError, decode_photo
 
 MOST_FILES = 100_000
@@ -138,7 +138,7 @@ def _table_bytes(path: Path) -> bytes:
     size = path.stat().st_size
     if size > MOST_TABLE_BYTES:
         raise Refused(f"{size} bytes; a table of scores has at most {MOST_TABLE_BYTES}")
-    return path.read_bytes()
+    return read_file(path)
 
 
 def _check_columns(schema) -> None:
@@ -179,7 +179,7 @@ def read_curve(path: Path) -> list[dict[str, Any]]:
     if size > MOST_CURVE_BYTES:
         raise Refused(f"{place}: {size} bytes; a curve has at most {MOST_CURVE_BYTES}")
     lines: list[dict[str, Any]] = []
-    texts = path.read_bytes().split(b"\n")
+    texts = read_file(path).split(b"\n")
     last_step = 0
     for number, text in enumerate(texts, 1):
         if not text.strip():

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from colorbench.cell import Cell, Recipe, canonical_json
 from colorbench.errors import one_line
-from colorbench.files import CHECKPOINT, TRAINING_STATE, bytes_sha256, write_atomically
+from colorbench.files import CHECKPOINT, TRAINING_STATE, bytes_sha256, read_file, write_atomically
 from colorbench.training.heads import build_network, unbuilt_network
 from colorbench.training.run_log import Costs
 
@@ -52,7 +52,7 @@ def load_state(folder: Path, cell: Cell) -> SavedState | None:
     path = folder / TRAINING_STATE
     if not path.exists():
         return None
-    content = path.read_bytes()
+    content = read_file(path)
     digest, payload = content[:32], content[32:]
     if hashlib.sha256(payload).digest() != digest:
         raise CorruptCheckpoint(f"{path.name} of {folder.parent.name}/{folder.name} does not match its own hash")
@@ -83,6 +83,8 @@ def load_generator(checkpoint: Path | str, device: torch.device | str = "cpu") -
     from safetensors import SafetensorError, safe_open
 
     path = Path(checkpoint)
+    if path.exists() and not path.is_file():
+        raise ValueError(f"{path} is no regular file; give a {CHECKPOINT} of a run")
     try:
         with safe_open(str(path), framework="pt") as file:
             metadata, state = file.metadata() or {}, {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118

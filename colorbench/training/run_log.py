@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
 
-from colorbench.files import CURVE, PROGRESS, write_atomically
+from colorbench.files import CURVE, PROGRESS, read_file, write_atomically
 from colorbench.record import Attempt, Cost
 
 TELL_SECONDS = 0.5  # between two reports of progress in one phase
@@ -33,7 +33,7 @@ class RunLog:
     def start_curve(self, step: int) -> None:
         """Open the curve. Drop damaged lines, and those from `step` on: a lost attempt wrote them."""
         path = self.folder / CURVE
-        lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
+        lines = read_file(path).splitlines(keepends=True) if path.exists() else []
         path.write_bytes(b"".join(line for line in lines if _step(line) < step))
         self._curve = path.open("a")
 

@@ -7,7 +7,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from colorbench.files import CHECKED, CHECKPOINT, PREDICTIONS, RECORD, REFERENCES, SCORES, hold
+from colorbench.files import (
+    CHECKED,
+    CHECKPOINT,
+    PREDICTIONS,
+    PROGRESS,
+    RECORD,
+    REFERENCES,
+    SCORES,
+    TRAINING_STATE,
+    hold,
+)
 from colorbench.grid import state
 from colorbench.grid.executors import LocalExecutor
 from colorbench.grid.plan import plan_run
@@ -15,6 +25,7 @@ from colorbench.grid.run import run
 from colorbench.grid.state import are_references, cell_statuses, damaged_file, expected_cells, state_of
 from colorbench.grid.worker import DONE, PROBLEM, Job, main, read_job
 from colorbench.record import read_record
+from colorbench.training.checkpoint import load_generator, load_state
 from colorbench.training.run_log import RunLog
 from colorbench.training.train import train
 from tests.grid.in_process import InProcess
@@ -197,3 +208,25 @@ def test_damaged_references_are_made_again(copied):
 
 def test_other_photos_of_the_same_number_are_not_the_references(tmp_path):
     assert not are_references(tmp_path, ["a"], np.zeros((1, 3, 4, 4), np.uint8))
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("name", [RECORD, SCORES, CHECKPOINT, PREDICTIONS, PROGRESS, CHECKED, TRAINING_STATE])
+def test_a_pipe_in_place_of_a_file_is_not_waited_for(tmp_path, name):
+    cell = small_cell()
+    folder = tmp_path / cell.folder
+    train(cell, folder, metrics=("psnr",))
+    damaged_file(folder, read_record(folder / RECORD))
+    if (path := folder / name).is_dir():
+        shutil.rmtree(path)
+    path.unlink(missing_ok=True)
+    os.mkfifo(path)
+    found = state_of(cell, tmp_path)
+    assert found.name == {RECORD: "new", PROGRESS: "done", CHECKED: "done", TRAINING_STATE: "done"}.get(name, "damaged")
+    assert len(cell_statuses(tmp_path)) == 1
+    if name == CHECKPOINT:
+        with pytest.raises(ValueError, match="is no regular file"):
+            load_generator(path)
+    if name == TRAINING_STATE:
+        with pytest.raises(OSError, match="is no regular file: remove it"):
+            load_state(folder, cell)
