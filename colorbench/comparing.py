@@ -30,7 +30,7 @@ from colorbench.leaderboard.entries import Board
 from colorbench.leaderboard.table import arrow, csv, p_text, significant
 from colorbench.leaderboard.tiers import ALPHA
 from colorbench.plugins import load_plugins
-from colorbench.scoring import check_folder, first_device, score_folder
+from colorbench.scoring import check_folder, first_device, score_folder, tell_files
 
 
 def compare_and_print(
@@ -112,6 +112,13 @@ def _folders(a: Path, b: Path, truth: Path | None, metrics, *, resize: bool, dev
         forget_parts(parts)
     names = (printable(a.name), printable(b.name)) if a.name != b.name else (printable(a), printable(b))
     missing = frames[0].attrs["missing"] | frames[1].attrs["missing"]
+    for name, frame in zip(names, frames):
+        if frame.attrs["unreadable"] or frame.attrs["unmatched"]:
+            note(f"{name}:")
+            tell_files(frame.attrs)
+    if sorted(frames[0].index) != sorted(frames[1].index):
+        why = "one value for all pictures, and the folders do not have the same ones"
+        missing |= {metric: why for frame in frames for metric in frame.attrs["set"]}
     for metric, reason in missing.items():
         warn(f"{metric} is left out: {reason}")
     wanted = [*frames[0].columns, *frames[0].attrs["set"]]

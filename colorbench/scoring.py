@@ -153,7 +153,7 @@ def _tell_protocols(frame) -> None:
         warn(f"{measure} is empty for {', '.join(names)}: {reason}")
     for measure, caution in frame.attrs["notes"].items():
         warn(f"{measure}: {caution}")
-    _tell_files(frame.attrs)
+    tell_files(frame.attrs)
 
 
 _FACTS = ("missing", "notes", "samples", "identical", "unreadable", "unmatched", "versions")
@@ -217,10 +217,10 @@ def _tell_attributes(frame) -> None:
             else f"{count} pictures equal their photos; their psnr is"
         )
         note(f"{what} infinite and left out of the mean")
-    _tell_files(attributes)
+    tell_files(attributes)
 
 
-def _tell_files(attributes: dict) -> None:
+def tell_files(attributes: dict) -> None:
     """Files that gave no picture, and names that only one folder holds."""
     _name(attributes["unreadable"].items(), "left out")
     if unmatched := attributes["unmatched"]:

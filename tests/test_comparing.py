@@ -91,6 +91,29 @@ def test_two_folders_of_pictures_against_the_photos(tmp_path, capsys, monkeypatc
         compare_and_print(*places, ["psnr"], **USUAL)
 
 
+def test_pictures_that_only_one_folder_has_are_named_and_no_set_metric_compares_them(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("COLORBENCH_CACHE", str(tmp_path / "cache"))
+    generator = np.random.default_rng(0)
+    for name in ("truth", "near", "far"):
+        (tmp_path / name).mkdir()
+        for k in range(6):
+            Image.fromarray(generator.integers(0, 256, (24, 24, 3), dtype=np.uint8)).save(tmp_path / name / f"{k}.png")
+    whole = (tmp_path / "near" / "0.png").read_bytes()
+    (tmp_path / "near" / "0.png").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "far" / "5.png").rename(tmp_path / "far" / "extra.png")
+    places, options = (tmp_path / "near", tmp_path / "far"), USUAL | {"truth": tmp_path / "truth"}
+    compare_and_print(*places, ["psnr", "delta-cf"], **options)
+    said = " ".join(capsys.readouterr().err.split())
+    for words in (
+        "near: ",
+        "0 is left out: ",
+        "far: ",
+        "only one of the folders has: 2, such as 5, extra",
+        "delta-cf is left out",
+    ):
+        assert words in said
+
+
 def test_folders_of_any_name_are_compared_and_drawn(tmp_path, capsys):
     generator = np.random.default_rng(0)
     folders = [tmp_path / os.fsdecode(name) for name in (b"near\xff", b"far\n", b"truth")]

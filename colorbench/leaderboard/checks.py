@@ -8,11 +8,11 @@ Nothing submitted is executed. The last two checks need a trainer, so they take 
 """
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from colorbench.files import CHECKPOINT, PREDICTIONS, REFERENCES, file_sha256
-from colorbench.leaderboard.entries import Board, Run, label_of, read_board, record_files
+from colorbench.files import CHECKPOINT, PREDICTIONS, REFERENCES, file_sha256, printable, shown
+from colorbench.leaderboard.entries import Board, Run, color_only_of, label_of, read_board, record_files
 from colorbench.leaderboard.rerun import Infer, Rerun, reinferred, rerun_holds, rescored
 from colorbench.leaderboard.untrusted import Refused
 from colorbench.leaderboard.validity import plausible, valid
@@ -71,8 +71,33 @@ def check(
     for path in record_files(folder):
         place = path.relative_to(folder).as_posix()
         if only is None or label_of(place) in only:
-            findings.append(_check_one(folder, path, place, rescore, infer, rerun))
+            findings.append(_check_one(folder, path, printable(place), rescore, infer, rerun))
+    findings = _with_other_photos(folder, findings)
     return findings + _check_board(folder, findings, only)
+
+
+def _with_other_photos(folder: Path, findings: list[Finding]) -> list[Finding]:
+    """The findings, with a problem for each record whose table has other photos, or other color-only ones, than the board's."""
+    try:
+        board = read_board(folder)
+        reference = board.photo_table
+        wrong = {run.sha256 for run in board.runs if reference is not None and not _same_photos(run, reference)}
+    except (ValueError, OSError):  # which `_check_board` reports
+        return findings
+    why = (
+        "the photos of scores.parquet, or which of them count as color-only, are not those of the board's other tables"
+    )
+    return [
+        replace(finding, badges=(), problems=(*finding.problems, why)) if finding.sha256 in wrong else finding
+        for finding in findings
+    ]
+
+
+def _same_photos(run: Run, reference) -> bool:
+    if run.scores is None:
+        return True
+    flags, wanted = (dict(zip(table.index, color_only_of(table))) for table in (run.scores, reference))
+    return flags == wanted
 
 
 def badges_of(findings: list[Finding]) -> dict[str, list[str]]:
@@ -130,7 +155,7 @@ def _check_one(folder: Path, path: Path, place: str, rescore, infer, rerun) -> F
         problems = _check_pictures(folder, run, badges, rescore, infer, rerun)
     except (Refused, ValueError, OSError, KeyError, RuntimeError) as error:
         problems = [str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)]
-    return Finding(place, digest, tuple(badges), tuple(problems), absent)
+    return Finding(place, digest, tuple(badges), tuple(map(shown, problems)), absent)
 
 
 def _no_links(path: Path, folder: Path) -> None:

@@ -5,8 +5,9 @@ photos, rules, protocols or metric versions never share a board: `MixedBoard` na
 """
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -17,8 +18,8 @@ from jaxtyping import Float
 
 from colorbench.cell import Suite, canonical_json
 from colorbench.errors import mistyped
-from colorbench.files import CURVE, SCORES, SUITE, file_sha256, read_file
-from colorbench.leaderboard.untrusted import plain_file, read_curve, read_scores
+from colorbench.files import CURVE, SCORES, SUITE, file_sha256, printable, read_file, shown
+from colorbench.leaderboard.untrusted import Refused, plain_file, read_curve, read_scores
 from colorbench.record import Record, Score, read_record
 
 SUBMISSIONS = "submissions"
@@ -48,7 +49,13 @@ class Run:
 
     @cached_property
     def curve(self) -> list[dict]:
-        """The lines of curve.jsonl, oldest first; empty where there is none."""
+        """The lines of curve.jsonl, oldest first; empty where there is none, or a damaged one, which `check` reports."""
+        with suppress(Refused):
+            return self.checked_curve()
+        return []
+
+    def checked_curve(self) -> list[dict]:
+        """The same. Raises Refused where the file is damaged."""
         path = self.folder / CURVE
         return read_curve(path) if plain_file(path) else []
 
@@ -97,7 +104,10 @@ class Entry:
         A photo without a finite value (PSNR of an identical picture) takes the mean of the others.
         """
         tables = [run.scores for run in self.runs]
-        columns = [t[metric].reindex(photos).to_numpy(float) for t in tables if t is not None and metric in t.columns]
+        whole = [
+            t for t in tables if t is not None and metric in t.columns and t.index.isin(photos).sum() == len(photos)
+        ]
+        columns = [t[metric].reindex(photos).to_numpy(float) for t in whole]
         if not columns or len(columns) < len(self.runs):
             return None
         values = np.stack(columns)
@@ -139,10 +149,17 @@ class Board:
         return [entry for entry in self.entries if entry.kind == "trained"]
 
     @cached_property
+    def photo_table(self):
+        """The table of scores whose photos are the board's: those of most runs of the harness. None without tables."""
+        found = [(run.record.origin, run.scores) for run in self.runs if run.scores is not None]
+        tables = [table for origin, table in found if origin == "harness"] or [table for _, table in found]
+        names = [tuple(sorted(table.index)) for table in tables]
+        return tables[names.index(Counter(names).most_common(1)[0][0])] if tables else None
+
+    @cached_property
     def photos(self) -> tuple[str, ...]:
         """Test photos with scores of their own, sorted; empty for a folder of records alone."""
-        tables = [run.scores for run in self.runs if run.scores is not None]
-        return tuple(sorted(tables[0].index)) if tables else ()
+        return () if self.photo_table is None else tuple(sorted(self.photo_table.index))
 
     @property
     def labels(self) -> set[str]:
@@ -226,14 +243,23 @@ def _read_runs(run_dir: Path) -> tuple[list[Run], list[str]]:
     for path in record_files(run_dir):
         place = str(path.relative_to(run_dir))
         if any((run_dir / part).is_symlink() for part in [Path(place), *Path(place).parents]):
-            refused.append(f"{place}: a symbolic link; a board reads plain files only")
+            refused.append(f"{printable(place)}: a symbolic link; a board reads plain files only")
             continue
         try:
             digest = file_sha256(path)
-            runs.append(Run(read_record(path), path.parent, digest))
+            run = Run(read_record(path), path.parent, digest)
+            _ = run.scores  # a damaged table costs the board this run, and no other
+            runs.append(run)
         except (ValueError, OSError) as error:
-            refused.append(f"{place}: {error}")
+            refused.append(f"{printable(place)}: {shown(str(error))}")
     return runs, refused
+
+
+def color_only_of(table) -> np.ndarray:
+    """Which photos of a table of scores count as color-only; all where it does not say."""
+    if "color_only" not in table.columns:
+        return np.ones(len(table), dtype=bool)
+    return table["color_only"].to_numpy(bool)
 
 
 def _entries(runs: list[Run]) -> tuple[Entry, ...]:

@@ -171,7 +171,8 @@ def mean_intervals(data: Sample) -> tuple[Float[np.ndarray, "n"], Float[np.ndarr
 
 
 def _photo_part(data: Sample):
-    return np.zeros(len(data.mean)) if data.photos is None else np.diag(data.photos)
+    """Of an entry without values of single photos: 0, its interval runs over seeds alone."""
+    return np.zeros(len(data.mean)) if data.photos is None else np.nan_to_num(np.diag(data.photos))
 
 
 def compare(data: Sample) -> Comparisons:

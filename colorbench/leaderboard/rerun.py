@@ -43,6 +43,9 @@ def rescored(run: Run, references: Path) -> list[str]:
     with tempfile.TemporaryDirectory() as parts:
         frame, missing = score_in_parts(run.folder / PREDICTIONS, references, list(claims), Path(parts))
     problems = []
+    table = run.scores
+    if table is not None and sorted(table.index) != sorted(frame.index):
+        return ["scores.parquet has other photos than references/"]
     for key, (claimed, version) in claims.items():
         if version != METRICS[key].version:
             problems.append(f"{key} is of version {version}, this package has {METRICS[key].version}")
@@ -50,7 +53,16 @@ def rescored(run: Run, references: Path) -> list[str]:
             found = Score.over(frame[key].to_numpy(float), np.ones(len(frame), bool), METRICS[key]).value
             if found is None or not np.isclose(found, claimed, rtol=_RELATIVE, atol=1e-4):
                 problems.append(f"{key}: the stored pictures give {found}, the record says {claimed:g}")
+            elif table is not None and (far := _far(frame[key], table[key].reindex(frame.index))):
+                problems.append(f"{key}: the stored pictures give other values than scores.parquet for {far}")
     return problems
+
+
+def _far(found, held) -> str:
+    """The photos whose values differ, the first by name; "" where none do."""
+    near = np.isclose(found.to_numpy(float), held.to_numpy(float), rtol=_RELATIVE, atol=1e-3, equal_nan=True)
+    names = list(found.index[~near])
+    return f"{len(names)} photos, such as {names[0]}" if names else ""
 
 
 def reinferred(run: Run, references: Path, infer: Infer) -> list[str]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Bool, Float
 
-from colorbench.leaderboard.entries import Board, Entry
+from colorbench.leaderboard.entries import Board, Entry, color_only_of
 from colorbench.leaderboard.intervals import Comparisons, Sample, compare, mean_intervals, sample
 
 if TYPE_CHECKING:
@@ -143,18 +143,17 @@ def board_sample(board: Board, metric: str, color_only: bool = False) -> Sample:
 
 
 def photo_matrix(board: Board, metric: str, color_only: bool = False) -> Float[np.ndarray, "n p"] | None:
-    """Per-photo means of every entry, or None when one of them has none (records alone)."""
-    photos = board.photos
-    if color_only and photos:
-        table = next(run.scores for run in board.runs if run.scores is not None)
-        photos = tuple(p for p in photos if bool(table["color_only"].get(p, True))) if "color_only" in table else photos
+    """Per-photo means of every entry, NaN for one without (records alone, other photos), or None when none has any."""
+    photos, table = board.photos, board.photo_table
+    if color_only and table is not None:
+        flags = dict(zip(table.index, color_only_of(table)))
+        photos = tuple(photo for photo in photos if flags[photo])
     if len(photos) < 2:
         return None
     rows = [entry.photo_means(metric, photos) for entry in board.entries]
-    known = [row for row in rows if row is not None]
-    if len(known) < len(rows):
+    if all(row is None for row in rows):
         return None
-    columns = by_photo(np.stack(known), photos)
+    columns = by_photo(np.stack([np.full(len(photos), np.nan) if row is None else row for row in rows]), photos)
     return columns if columns.shape[1] >= FEWEST_PHOTOS else None
 
 
@@ -175,7 +174,7 @@ def by_photo(values: Float[np.ndarray, "n t"], names: tuple[str, ...]) -> Float[
 
 def _basis(entry: Entry, data: Sample, k: int) -> str:
     """What the interval rests on, in words for the table."""
-    over = "" if data.photos is None else "photos"
+    over = "" if data.photos is None or not np.isfinite(data.photos[k, k]) else "photos"
     if entry.fixed:
         return over or "none"
     if not np.isfinite(data.seed_variance[k]):

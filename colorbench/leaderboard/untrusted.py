@@ -4,6 +4,7 @@ Nothing submitted is unpickled, imported or run. Pictures go through the package
 weights are looked at as safetensors headers, curves line by line. A refusal (`Refused`) names the file and the reason.
 """
 
+import importlib
 import io
 import json
 import re
@@ -12,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from colorbench.files import CHECKED, LOCK, LOG, TICKET, TRAINING_STATE, pictures_sha256, read_file
+from colorbench.files import CHECKED, LOCK, LOG, TICKET, TRAINING_STATE, pictures_sha256, printable, read_file
 from colorbench.photo import PhotoError, decode_photo
 
 MOST_FILES = 100_000
@@ -30,6 +31,7 @@ LARGEST_INTEGER = 2**53
 LOCAL = (CHECKED, LOCK, LOG, TICKET, TRAINING_STATE)
 """Working files of a run beside its record: never read here, never published."""
 ENDINGS = (".json", ".jsonl", ".parquet", ".png", ".safetensors", ".md", ".csv")
+_LONGEST_NAME = 200
 METRIC = re.compile(r"[a-z0-9][a-z0-9-]{0,59}")
 _NAME = re.compile(r"[A-Za-z0-9_@+.,=-][A-Za-z0-9_@+.,= -]{0,199}")
 
@@ -84,7 +86,7 @@ def read_scores(path: Path):
     Raises:
         Refused: not a parquet table, too long or wide, photos without a name or twice, columns of the wrong kind.
     """
-    place = f"{path.parent.name}/{path.name}"
+    place = _place(path)
     try:
         table = _read_table(path)
     except Refused as error:
@@ -94,11 +96,17 @@ def read_scores(path: Path):
     return table
 
 
+def _place(path: Path) -> str:
+    """A file of a run, by its entry and its seed."""
+    return printable("/".join(path.parts[-3:]))
+
+
 def _read_table(path: Path):
     import numpy as np
     import pyarrow.parquet as parquet
 
-    file = parquet.ParquetFile(io.BytesIO(_table_bytes(path)))  # pyarrow takes no path that is not UTF-8
+    content = _table_bytes(path)
+    file = parquet.ParquetFile(io.BytesIO(content))  # pyarrow takes no path that is not UTF-8
     facts = file.metadata
     groups = [facts.row_group(k) for k in range(min(facts.num_row_groups, 1000))]
     rows = max(facts.num_rows, sum(group.num_rows for group in groups))
@@ -107,7 +115,10 @@ def _read_table(path: Path):
     if facts.num_columns > MOST_COLUMNS or sum(group.total_byte_size for group in groups) > MOST_TABLE_BYTES:
         raise Refused(f"more than {MOST_COLUMNS} columns or {MOST_TABLE_BYTES / 1e6:g} MB")
     _check_columns(file.schema_arrow)
-    table = file.read().to_pandas(ignore_metadata=True).set_index("photo")
+    # names as numbers of a dictionary: spelled out, 20 bytes of a long name for every row can be gigabytes
+    arrow = parquet.ParquetFile(io.BytesIO(content), read_dictionary=["photo"]).read()
+    _check_names(arrow["photo"])
+    table = arrow.to_pandas(ignore_metadata=True).astype({"photo": object}).set_index("photo")
     if table.index.hasnans or not table.index.is_unique:
         raise Refused("a photo stands in two rows, or has no name")
     if wrong := next((name for name in table.index if not _NAME.fullmatch(name)), None):
@@ -121,6 +132,16 @@ def _read_table(path: Path):
     return table.astype(dict.fromkeys(numbers, float))
 
 
+def _check_names(photos) -> None:
+    """Refuse photos with names of more than 200 letters before they are spelled out."""
+    compute: Any = importlib.import_module("pyarrow.compute")  # whose functions are made at run time
+    for chunk in photos.chunks:
+        names = chunk.dictionary if hasattr(chunk, "dictionary") else chunk
+        longest = compute.max(compute.binary_length(names)).as_py() or 0
+        if longest > _LONGEST_NAME:
+            raise Refused(f"a photo's name of {longest} bytes; names have at most {_LONGEST_NAME}")
+
+
 def read_table(path: Path):
     """A parquet table that is no table of scores, as a DataFrame. Raises Refused, which names the file, when it is damaged."""
     import pandas as pd
@@ -129,9 +150,7 @@ def read_table(path: Path):
     try:
         return pd.read_parquet(io.BytesIO(content))
     except Exception as error:  # as in `read_scores`
-        raise Refused(
-            f"{path.parent.name}/{path.name} is damaged ({str(error)[:200] or type(error).__name__})"
-        ) from None
+        raise Refused(f"{_place(path)} is damaged ({str(error)[:200] or type(error).__name__})") from None
 
 
 def _table_bytes(path: Path) -> bytes:
@@ -175,7 +194,7 @@ def read_curve(path: Path) -> list[dict[str, Any]]:
     Raises:
         Refused: too large, not JSON, nested deeper than `parts`, a number that is not finite, a step that goes back.
     """
-    place, size = f"{path.parent.name}/{path.name}", path.stat().st_size
+    place, size = _place(path), path.stat().st_size
     if size > MOST_CURVE_BYTES:
         raise Refused(f"{place}: {size} bytes; a curve has at most {MOST_CURVE_BYTES}")
     lines: list[dict[str, Any]] = []

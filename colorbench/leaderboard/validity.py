@@ -8,8 +8,8 @@ import re
 
 import numpy as np
 
-from colorbench.files import file_sha256
-from colorbench.leaderboard.entries import Run
+from colorbench.files import STEERING, file_sha256, printable
+from colorbench.leaderboard.entries import Run, color_only_of
 from colorbench.leaderboard.untrusted import (
     LARGEST,
     LARGEST_INTEGER,
@@ -20,7 +20,8 @@ from colorbench.leaderboard.untrusted import (
     is_number,
     submitted_files,
 )
-from colorbench.record import Record
+from colorbench.metrics import METRICS
+from colorbench.record import Record, Score
 
 _RANGES = {
     "psnr": (0, 120), "psnr-ab": (0, 120), "ssim": (-1, 1), "ms-ssim": (-1, 1), "lpips-alex": (0, 5), "lpips-vgg": (0, 5),
@@ -37,8 +38,8 @@ def valid(run: Run) -> list[str]:
     list(submitted_files(run.folder))
     record = run.record
     check_name(record.cell.recipe.label)
-    problems = _numbers(record) + _ranges(record) + _hashes(run) + _private(record)
-    _ = run.curve  # raises Refused
+    problems = _numbers(record) + _ranges(record) + _hashes(run) + _private(record) + _unprintable(record)
+    run.checked_curve()  # raises Refused
     if not problems and run.scores is not None:
         problems = _table_agrees(record, run.scores)
     return problems
@@ -109,16 +110,56 @@ def _private(record: Record) -> list[str]:
 
 def _table_agrees(record: Record, table) -> list[str]:
     problems = []
+    color_only = color_only_of(table)
     for key, score in record.scores.items():
-        if key not in table.columns or score.value is None:
+        if key not in table.columns:
+            if score.value is not None and key in METRICS and METRICS[key].per_image:
+                problems.append(f"{key}: the record has a value, scores.parquet no column")
             continue
-        values = table[key].to_numpy(float)
-        mean = float(values[np.isfinite(values)].mean()) if np.isfinite(values).any() else np.nan
-        if not np.isclose(mean, score.value, rtol=1e-6, atol=1e-9):
-            problems.append(f"{key}: scores.parquet has mean {mean:g}, the record says {score.value:g}")
+        found = Score.over(table[key].to_numpy(float), color_only, score)
+        if score.color_only_value is None and not score.color_only_n:  # not claimed
+            found = found.model_copy(update={"color_only_value": None, "color_only_n": 0})
+        pairs = (
+            ("mean", found.value, score.value),
+            ("color-only mean", found.color_only_value, score.color_only_value),
+        )
+        for what, ours, theirs in pairs:
+            if not _is_close(ours, theirs):
+                problems.append(f"{key}: scores.parquet has {what} {_number(ours)}, the record says {_number(theirs)}")
+        if (found.n, found.color_only_n) != (score.n, score.color_only_n):
+            problems.append(
+                f"{key}: scores.parquet counts {found.n} photos ({found.color_only_n} color-only), the record {score.n} "
+                f"({score.color_only_n})"
+            )
     if len(table) != record.data.n_test:
         problems.append(f"scores.parquet has {len(table)} photos, the record says {record.data.n_test}")
     return problems
+
+
+def _is_close(one: float | None, other: float | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return bool(np.isclose(one, other, rtol=1e-6, atol=1e-9))
+
+
+def _number(value: float | None) -> str:
+    return "none" if value is None else f"{value:g}"
+
+
+def _unprintable(record: Record) -> list[str]:
+    """Characters in a text that steer a terminal or turn the direction of writing."""
+
+    def walk(value, name: str):
+        if isinstance(value, dict):
+            for key, inner in value.items():
+                yield from walk(inner, f"{name}.{key}" if name else str(key))
+        elif isinstance(value, list):
+            for inner in value:
+                yield from walk(inner, name)
+        elif isinstance(value, str) and STEERING.search(value):
+            yield f"{printable(name)[:80]} holds control characters"
+
+    return list(walk(record.model_dump(mode="json"), ""))[:5]
 
 
 _PEAK_FLOPS = 2.5e15

@@ -1,11 +1,17 @@
 import hashlib
+import os
 
+import pandas as pd
 import pytest
 
+from colorbench.files import STEERING
 from colorbench.leaderboard import build
 from colorbench.leaderboard.checks import badges_of, check, report
+from colorbench.leaderboard.entries import color_only_of, read_board
 from colorbench.leaderboard.pull_request import difference_table
-from colorbench.record import read_record, write_record
+from colorbench.leaderboard.table import table
+from colorbench.leaderboard.tiers import rank_board
+from colorbench.record import Score, read_record, write_record
 
 
 def change(folder, label="unet+l1", seed=0, **changes):
@@ -56,20 +62,92 @@ def test_scores_beyond_their_range_and_off_their_table(honest):
     assert "scores.parquet has mean" in of(check(honest)).problems[0]
 
 
-def test_claimed_scores_that_the_pictures_do_not_give(honest):
-    """Table and record agree with one another, and both are wrong: only scoring again finds it."""
-    import pandas as pd
-
+def forge(honest, bend) -> None:
+    """Change a table; its record gets the hash and the means that belong to it."""
     path = honest / "unet+l1" / "seed-0" / "scores.parquet"
-    frame = pd.read_parquet(path).assign(psnr=lambda f: f["psnr"] + 1)
-    frame.to_parquet(path)
+    frame = bend(pd.read_parquet(path))
+    frame.to_parquet(path, index=False)
     record = read_record(path.with_name("record.json"))
     files = record.files | {"scores.parquet": hashlib.sha256(path.read_bytes()).hexdigest()}
-    psnr = record.scores["psnr"].model_copy(update={"value": float(frame["psnr"].mean())})
-    change(honest, scores=record.scores | {"psnr": psnr}, files=files)
+    flags = color_only_of(frame)
+    means = {
+        key: Score.over(frame[key].to_numpy(float), flags, score) if key in frame else score
+        for key, score in record.scores.items()
+    }
+    change(honest, scores=means, files=files)
+
+
+def test_claimed_scores_that_the_pictures_do_not_give(honest):
+    """Table and record agree with one another, and both are wrong: only scoring again finds it."""
+    forge(honest, lambda frame: frame.assign(psnr=frame["psnr"] + 1))
     finding = of(check(honest))
     assert finding.badges == ("valid", "plausible")
     assert "the stored pictures give" in finding.problems[0]
+
+
+def test_values_of_single_photos_that_the_pictures_do_not_give(honest):
+    """The mean is right."""
+    forge(honest, lambda frame: frame.assign(psnr=frame["psnr"].to_numpy()[::-1]))
+    finding = of(check(honest))
+    assert finding.badges == ("valid", "plausible")
+    assert "other values than scores.parquet for 6 photos, such as " in finding.problems[0]
+
+
+OTHERS = {
+    "no color-only photos": lambda frame: frame.assign(color_only=False),
+    "other names": lambda frame: frame.assign(photo=[f"x{k}" for k in range(len(frame))]),
+}
+
+
+@pytest.mark.parametrize("bend", OTHERS.values(), ids=OTHERS)
+def test_photos_that_are_not_the_boards(honest, bend):
+    before = table(rank_board(read_board(honest)))
+    forge(honest, bend)
+    finding = of(check(honest))
+    assert finding.badges == ()
+    assert "not those of the board's other tables" in finding.remark
+    after = table(rank_board(read_board(honest)))
+    gray = after["label"] == "gray"
+    assert list(after.loc[gray, "psnr_interval"]) == list(before.loc[before["label"] == "gray", "psnr_interval"])
+
+
+def test_color_only_scores_that_the_table_does_not_give(honest):
+    record = read_record(honest / "unet+l1" / "seed-0" / "record.json")
+    psnr = record.scores["psnr"]
+    for forged in ({"color_only_value": 90.0}, {"color_only_n": 2}):
+        change(honest, scores=record.scores | {"psnr": psnr.model_copy(update=forged)})
+        assert "psnr: scores.parquet" in of(check(honest)).problems[0]
+
+
+def test_a_table_that_lacks_a_metric_of_the_record(honest):
+    forge(honest, lambda frame: frame.drop(columns="psnr"))
+    assert "psnr: the record has a value, scores.parquet no column" in of(check(honest)).problems
+
+
+def test_what_steers_a_terminal_is_refused_and_written_out(honest, capsys):
+    facts = read_record(honest / "unet+l1" / "seed-0" / "record.json").generator
+    change(honest, generator=facts.model_copy(update={"citation": "Me\x1b[2J \u202egnol"}))
+    assert of(check(honest)).problems == ("generator.citation holds control characters",)
+    folder = honest / "submissions" / "\x1b[31mred\u202e" / "seed-0"
+    folder.mkdir(parents=True)
+    (folder / "record.json").write_text("{}")
+    bytes_no_text = honest / "submissions" / os.fsdecode(b"bad\xff") / "seed-0"
+    bytes_no_text.mkdir(parents=True)
+    (bytes_no_text / "record.json").write_text("{}")
+    findings = check(honest)
+    build(honest)
+    pages = [path.read_text() for path in (honest / "board").rglob("*") if path.suffix in (".html", ".md")]
+    for text in (report(findings), *(finding.place + finding.remark for finding in findings), *pages):
+        assert not STEERING.search(text)
+
+
+@pytest.mark.timeout(60)
+def test_a_pipe_named_like_a_record_is_refused(honest):
+    folder = honest / "submissions" / "evil" / "seed-0"
+    folder.mkdir(parents=True)
+    os.mkfifo(folder / "record.json")
+    assert "is no regular file" in of(check(honest), "submissions/evil").remark
+    build(honest)
 
 
 def test_the_difference_for_a_pull_request(honest):

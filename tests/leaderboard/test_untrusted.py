@@ -5,9 +5,13 @@ import json
 import os
 import pickle
 import random
+import resource
 import struct
 import zlib
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from colorbench.leaderboard.checks import check
@@ -280,6 +284,15 @@ def test_a_million_rows_and_no_table(tmp_path):
     path.write_bytes(b"PAR1 no")
     with pytest.raises(ValueError, match="not a parquet table"):
         read_scores(path)
+
+
+def test_a_long_name_that_stands_in_every_row_is_not_spelled_out(tmp_path):
+    names = pa.DictionaryArray.from_arrays(pa.array(np.zeros(199_999, np.int32)), pa.array(["a" * 20_000]))
+    pq.write_table(pa.table({"photo": names}), tmp_path / "scores.parquet", store_schema=False, compression="zstd")
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(Refused, match="a photo's name of 20000 bytes; names have at most 200"):
+        read_scores(tmp_path / "scores.parquet")
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 500_000  # KB; spelled out it takes 4 GB
 
 
 def test_tables_in_a_folder_whose_name_is_no_unicode(tmp_path):

@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 
 from colorbench.cell import Budget
+from colorbench.files import shown
 
 _HERE = Path(__file__).parent
 
@@ -28,9 +29,14 @@ def _environment():
 
     made = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_HERE), autoescape=True, undefined=jinja2.StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
+        trim_blocks=True, lstrip_blocks=True, finalize=_shown,
     )  # fmt: skip
     return made
+
+
+def _shown(value):
+    """A stranger's text cannot turn the direction of a page's writing; markup is our own."""
+    return shown(value) if type(value) is str else value
 
 
 @cache
