@@ -2,7 +2,7 @@
 
 A profile is judged by its effect, never by its name: it is left out only when it moves no color by more than 1/255,
 as the many sRGB profiles do. A profile that does not fit the picture (gray for color, CMYK for RGB) or that littleCMS
-refuses is ignored, and the picture read as sRGB.
+refuses is ignored, and the picture read as sRGB. Gray that is decoded as RGB, as of WebP, is gray (`is_gray`, `as_gray`).
 """
 
 import io
@@ -14,6 +14,7 @@ from PIL import Image, ImageCms
 from colorbench.profiles import space_of
 
 _SAME = 1  # levels of 255: a profile that moves no probe by more is sRGB
+_GRAY_SPREAD = 1  # levels of 255 between the channels of a gray that a lossy format stores as color
 _PROBES = 17  # a grid of so many values per channel decides; every gray besides
 
 
@@ -41,6 +42,18 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     if profile is not None and space == b"CMYK" and image.mode == "CMYK":
         return _applied(image, profile, "RGB").convert("RGB")
     return image
+
+
+def is_gray(image: Image.Image) -> bool:
+    """Whether a picture in mode RGB or RGBA has equal channels, but for the rounding of a lossy format."""
+    values = np.asarray(image)[..., :3]
+    return bool((values.max(axis=2) - values.min(axis=2)).max() <= _GRAY_SPREAD)
+
+
+def as_gray(image: Image.Image) -> Image.Image:
+    """One channel of a gray picture in mode RGB or RGBA, with its alpha: mode L or LA."""
+    image = image.convert("RGBA") if _has_alpha(image) else image
+    return image.convert("LA" if image.mode == "RGBA" else "L")
 
 
 def _with_a_transparent_gray(image: Image.Image, profile: bytes | None) -> Image.Image:

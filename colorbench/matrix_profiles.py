@@ -51,11 +51,13 @@ _CURVES: dict[int, Curve] = {
     15: _BT709_CURVE,
     17: (2.6,),
 }
-_NO_SRGB = {9: "logarithmic", 10: "logarithmic", 16: "HDR (PQ)", 18: "HDR (HLG)"}
+_UNSPECIFIED = 2
+_NO_SRGB_PRIMARIES = {10: "XYZ"}
+_NO_SRGB_CURVES = {9: "logarithmic", 10: "logarithmic", 16: "HDR (PQ)", 18: "HDR (HLG)"}
 
 
 class Coding(NamedTuple):
-    """Code points of H.273. 2, unspecified, and unknown ones stand for sRGB's."""
+    """Code points of H.273. One that is 2, unspecified, stands for sRGB's beside one that is not."""
 
     primaries: int
     transfer: int
@@ -86,9 +88,23 @@ def are_srgb(chromaticities: Sequence[float]) -> bool:
     return bool(np.allclose(chromaticities, SRGB, atol=2e-3))
 
 
+def states_colors(coding: Coding) -> bool:
+    """Whether these code points say anything: not both are unspecified, and none is reserved or unknown."""
+    if coding.primaries in _NO_SRGB_PRIMARIES or coding.transfer in _NO_SRGB_CURVES:
+        return True  # said clearly enough to be refused, whatever the other code point is
+    known = coding.primaries in (_UNSPECIFIED, *_PRIMARIES) and coding.transfer in (_UNSPECIFIED, *_CURVES)
+    return known and (coding.primaries, coding.transfer) != (_UNSPECIFIED, _UNSPECIFIED)
+
+
 def profile_of_coding(coding: Coding, gray: bool) -> bytes | None:
-    """A profile of these code points; None where they are sRGB's. Raises ValueError for colors that cannot be made sRGB."""
-    if what := _NO_SRGB.get(coding.transfer):
+    """A profile of these code points; None where they are sRGB's or state nothing.
+
+    Raises:
+        ValueError: for colors that cannot be made sRGB.
+    """
+    if not states_colors(coding):
+        return None
+    if what := _NO_SRGB_CURVES.get(coding.transfer) or _NO_SRGB_PRIMARIES.get(coding.primaries):
         raise ValueError(f"its colors are {what}, which sRGB cannot hold as they are: save it as sRGB")
     colors, curve = _PRIMARIES.get(coding.primaries, SRGB), _CURVES.get(coding.transfer, SRGB_CURVE)
     return None if (colors, curve) == (SRGB, SRGB_CURVE) else profile_of_curve(colors, curve, gray)

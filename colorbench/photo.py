@@ -22,15 +22,15 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import UInt8
-from PIL import ExifTags, Image, JpegImagePlugin, TiffImagePlugin
+from PIL import ExifTags, Image, JpegImagePlugin, PngImagePlugin, TiffImagePlugin
 
 from colorbench.files import printable
-from colorbench.icc import to_srgb
-from colorbench.profiles import profile_of
+from colorbench.icc import as_gray, is_gray, to_srgb
+from colorbench.profiles import profile_of, space_of
 
 MAX_PIXELS = 89_478_485  # Pillow's own threshold for a decompression bomb: 0.27 GB as RGB
 MOST_FILE_BYTES = 1_000_000_000  # of a file: the largest picture that is decoded has 0.7 GB uncompressed, in 16 bits
-DECODER = 4  # counts the changes of decoded pixels; part of a store's name
+DECODER = 5  # counts the changes of decoded pixels; part of a store's name
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP", "PPM", "JPEG2000", "AVIF", "HEIF", "TGA")
 """As Pillow calls them. MPO is read as JPEG, HEIF by pillow-heif where installed; TGA has no signature: it is last."""
 
@@ -105,9 +105,10 @@ def _decoded(image: Image.Image, file: io.BufferedIOBase | None, least_px: int |
         image.draft(image.mode, (_DRAFT_GAP * least_px, _DRAFT_GAP * least_px))
     _check_kind(image)
     with _large if _needed_bytes(image, full) > _LARGE_BYTES else nullcontext():
+        low = _low_bytes(image, file)
         profile = profile_of(image, file)  # before a file that is Pillow's own is closed
         image.load()
-        turn, photo = _turn(image), _pixels(image, profile)
+        turn, photo = _turn(image), _pixels(image, profile, low)
     return np.ascontiguousarray(turn(photo)) if turn else photo
 
 
@@ -182,11 +183,19 @@ def _tiff_kind(file: BinaryFile) -> str:
         tags = TiffImagePlugin.ImageFileDirectory_v2(file.read(8))
         file.seek(tags.next)
         tags.load(file)
-        bits, kinds = tags.get(258, (1,)), tags.get(339, (1,))
-        kind = {1: "unsigned", 2: "signed", 3: "floating-point"}.get(kinds[0], "complex")
-        return f"a TIFF of {tags.get(277, 1)} x {bits[0]}-bit {kind} samples: save it with 8 or 16 bits, RGB or gray"
+        return _tiff_sentence(tags)
     except Exception:  # arbitrary bytes; the reason that Pillow gave stands
         return ""
+
+
+def _tiff_sentence(tags: TiffImagePlugin.ImageFileDirectory_v2) -> str:
+    bits, form = tags.get(TiffImagePlugin.BITSPERSAMPLE, (1,))[0], tags.get(TiffImagePlugin.SAMPLEFORMAT, (1,))[0]
+    kind = {1: "unsigned", 2: "signed", 3: "floating-point"}.get(form, "complex")
+    what = f"a TIFF of {tags.get(TiffImagePlugin.SAMPLESPERPIXEL, 1)} x {bits}-bit {kind} samples"
+    if kind == "unsigned" and bits in (8, 16) and tags.get(TiffImagePlugin.PHOTOMETRIC_INTERPRETATION) == 0:
+        order = "big-endian, " if tags.prefix == b"MM" else ""
+        return f"{what}, {order}zero is white: save it so that zero is black"
+    return f"{what}: save it with 8 or 16 bits, RGB or gray"
 
 
 def _check_kind(image: Image.Image) -> None:
@@ -195,9 +204,16 @@ def _check_kind(image: Image.Image) -> None:
         raise PhotoError("it has no pixels")
     if image.mode == "F":
         raise PhotoError("floating-point pixels have no stated range: save it with 8 or 16 bits")
-    tags = getattr(image, "tag_v2", {})
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        _check_tiff(image.tag_v2)
+
+
+def _check_tiff(tags: TiffImagePlugin.ImageFileDirectory_v2) -> None:
+    bits = max(tags.get(TiffImagePlugin.BITSPERSAMPLE, (1,)))
+    if bits not in (1, 2, 4, 8, 16) or 2 in tags.get(TiffImagePlugin.SAMPLEFORMAT, ()):
+        raise PhotoError(_tiff_sentence(tags))  # Pillow wraps signed values, and gives those of 12 and 32 bits as of 16
     planes = tags.get(TiffImagePlugin.PLANAR_CONFIGURATION) == 2 and tags.get(TiffImagePlugin.COMPRESSION, 1) == 1
-    if planes and max(tags.get(TiffImagePlugin.BITSPERSAMPLE, (1,))) > 8:
+    if planes and bits > 8:
         raise PhotoError("an uncompressed TIFF of 16-bit planes: save it with 8 bits, or compressed")
 
 
@@ -234,18 +250,55 @@ def _turn(image: Image.Image) -> Callable[[np.ndarray], np.ndarray] | None:
     return None
 
 
-def _pixels(image: Image.Image, profile: bytes | None) -> Photo8:
+def _low_bytes(image: Image.Image, file: io.BufferedIOBase | None) -> Image.Image | None:
+    """The low bytes of a 16-bit PNG in which one color is transparent; None for others. `image` is not yet loaded.
+
+    That color is told in 16 bits, and Pillow decodes the high bytes alone. Its decoder gives the low ones when it is told
+    that the samples are little-endian.
+    """
+    if not (isinstance(image, PngImagePlugin.PngImageFile) and image.tile and image.tile[0].args == "RGB;16B"):
+        return None
+    if "transparency" not in image.info or not isinstance(file, BinaryFile):
+        return None
+    place = file.tell()
+    file.seek(0)
+    low = PngImagePlugin.PngImageFile(file)
+    low.tile = [tile._replace(args="RGB;16L") for tile in low.tile]
+    low.load()
+    file.seek(place)
+    return low
+
+
+def _pixels(image: Image.Image, profile: bytes | None, low: Image.Image | None) -> Photo8:
     """The picture as sRGB on white, in strips: a whole copy at each step would take several times its memory."""
     width, height = image.size
     inverted = _is_white_zero(image)
     photo = np.empty((height, width, 3), dtype=np.uint8)
-    rows = max(1, _STRIP_PIXELS // width)
-    for top in range(0, height, rows):
-        strip = image.crop((0, top, width, min(top + rows, height)))
+    gray = space_of(profile) == b"GRAY" and image.mode in ("RGB", "RGBA") and all(is_gray(s) for _, s in _strips(image))
+    for top, strip in _strips(image):
+        if low:
+            strip = _with_a_transparent_color(strip, low.crop((0, top, width, top + strip.height)))
         if strip.mode.startswith("I"):
             strip = _sixteen_bit(strip, inverted)
-        photo[top : top + rows] = np.asarray(_on_white(to_srgb(strip, profile)))
+        strip = to_srgb(as_gray(strip) if gray else strip, profile)
+        photo[top : top + strip.height] = np.asarray(_on_white(strip))
     return photo
+
+
+def _strips(image: Image.Image) -> Iterator[tuple[int, Image.Image]]:
+    """The first row of each strip, and the strip."""
+    width, height = image.size
+    rows = max(1, _STRIP_PIXELS // width)
+    for top in range(0, height, rows):
+        yield top, image.crop((0, top, width, min(top + rows, height)))
+
+
+def _with_a_transparent_color(high: Image.Image, low: Image.Image) -> Image.Image:
+    """A strip of 16-bit color, of which both bytes are given, with the color that is transparent (tRNS of a PNG) as alpha."""
+    color = np.array(high.info.pop("transparency"))
+    hidden = (np.asarray(high) == color >> 8).all(axis=2) & (np.asarray(low) == color & 255).all(axis=2)
+    high.putalpha(Image.fromarray(np.where(hidden, 0, 255).astype(np.uint8)))
+    return high
 
 
 def _is_white_zero(image: Image.Image) -> bool:

@@ -1,10 +1,11 @@
 """What a picture file states about its colors, in whatever form, as an ICC profile.
 
-In order of precedence: cICP of a PNG (by its specification it overrules all others); an ICC profile, which Pillow finds, or
-which lies in a BMP or JPEG 2000, where it does not look; nclx of AVIF and HEIF; Adobe RGB that only EXIF tells; gamma and
-primaries of a PNG (gAMA, cHRM; an sRGB chunk overrules them), a BMP (version 4) or a TIFF.
+In order of precedence: cICP of a PNG (by its specification it overrules all others, but not where its code points are
+unspecified or reserved); an ICC profile, which Pillow finds, or which lies in a BMP or JPEG 2000, where it does not look; nclx
+of AVIF and HEIF; Adobe RGB that only EXIF tells; gamma and primaries of a PNG (gAMA, cHRM; an sRGB chunk overrules them), a BMP
+(version 4) or a TIFF.
 
-Colors without a meaning in sRGB (PQ and HLG, which are HDR; logarithmic ones) raise ValueError. Not read: profiles in GIF
+Colors without a meaning in sRGB (PQ and HLG, which are HDR; logarithmic ones; XYZ) raise ValueError. Not read: profiles in GIF
 (an application extension), a BMP's link to a profile elsewhere, gamma in TGA.
 """
 
@@ -14,7 +15,7 @@ from contextlib import suppress
 from io import BufferedIOBase
 
 import numpy as np
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, ImageFile
 
 from colorbench.matrix_profiles import (
     D65,
@@ -27,6 +28,7 @@ from colorbench.matrix_profiles import (
     profile_of_curve,
     profile_of_gamma,
     profile_of_tables,
+    states_colors,
 )
 
 _MOST_BYTES = 4_000_000  # of a profile; the largest in use, for printing, have 3 MB
@@ -54,17 +56,24 @@ def profile_of(image: Image.Image, file: BufferedIOBase | None) -> bytes | None:
 
 
 def _profile_of(image: Image.Image, file: BufferedIOBase | None) -> bytes | None:
-    gray = image.mode in _GRAY_MODES
+    gray = _is_stored_gray(image)
     if coding := _png_coding(image, file):
         if not coding.full_range:
             raise ValueError("its colors have the range of video (16 .. 235): save it as full-range sRGB")
-        return profile_of_coding(coding, gray)
+        if states_colors(coding):
+            return profile_of_coding(coding, gray)
     profile = image.info.get("icc_profile") or _embedded(image, file)
     if space_of(profile):
         return profile
     if (coding := _box_coding(image, file)) and (profile := profile_of_coding(coding, gray)):
         return profile
     return adobe_rgb() if _is_marked_adobe_rgb(image) else _of_numbers(image, file, gray)
+
+
+def _is_stored_gray(image: Image.Image) -> bool:
+    """Whether the file has gray samples; of a PNG with 16-bit gray and alpha Pillow makes RGBA."""
+    tile = image.tile[0] if isinstance(image, ImageFile.ImageFile) and image.tile else None
+    return image.mode in _GRAY_MODES or (tile is not None and tile.args == "LA;16B")
 
 
 def space_of(profile: bytes | None) -> bytes:

@@ -124,6 +124,37 @@ def test_gray_profiles_on_every_gray_mode(mode, icc):
     assert np.abs(decode_photo(encoded(image, icc_profile=icc)) - judge(plain, icc)).max() <= 1
 
 
+def gray_and_alpha() -> tuple[np.ndarray, np.ndarray]:
+    """16-bit values of gray and alpha, and what they are on white when the profile is gamma 1.8."""
+    values = np.random.default_rng(5).integers(0, 65536, (40, 50, 2), dtype=np.uint16)
+    values[:20, :, 1] = 65535
+    gray, alpha = Image.fromarray((values[..., 0] >> 8).astype(np.uint8)), (values[..., 1:] >> 8) / 255
+    return values, judge(gray, gray_profile(1.8)) * alpha + 255 * (1 - alpha)
+
+
+def test_a_gray_profile_of_sixteen_bit_gray_with_alpha():
+    values, expected = gray_and_alpha()
+    assert np.abs(decode_photo(png16(values, 4, gray_profile(1.8))) - expected).max() <= 1
+
+
+@pytest.mark.parametrize("mode", ["L", "LA"])
+@pytest.mark.parametrize("lossless", [True, False])
+def test_a_gray_profile_of_a_webp(mode, lossless):
+    ramp = np.arange(256, dtype=np.uint8)[:, None].repeat(32, axis=1)
+    data = encoded(Image.fromarray(ramp).convert(mode), "WEBP", lossless=lossless, icc_profile=gray_profile(1.0))
+    stored = Image.open(io.BytesIO(data))
+    assert stored.mode in ("RGB", "RGBA")
+    assert np.abs(decode_photo(data) - judge(stored.convert("L"), gray_profile(1.0))).max() <= 1
+
+
+def test_a_gray_profile_is_unfit_for_a_picture_with_color_anywhere(monkeypatch):
+    """Strips are converted one by one, but the profile is for the whole picture or for none of it."""
+    monkeypatch.setattr("colorbench.photo._STRIP_PIXELS", 64)
+    photo = np.full((16, 16, 3), 90, dtype=np.uint8)
+    photo[-1, -1] = (200, 30, 30)
+    np.testing.assert_array_equal(decode_photo(encoded(Image.fromarray(photo), icc_profile=gray_profile(1.0))), photo)
+
+
 def test_transparency_is_composited_after_the_profile():
     pixels = np.zeros((1, 2, 4), dtype=np.uint8)
     pixels[0, :] = (100, 150, 100, 128)

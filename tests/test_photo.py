@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from colorbench.photo import PhotoError, decode_photo
+from colorbench.photo import PhotoError, decode_image, decode_photo
 
 
 def encoded(image: Image.Image, form: str = "PNG", **options) -> bytes:
@@ -21,17 +21,18 @@ def color(height: int = 6, width: int = 8) -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
-def png16(values: np.ndarray, color_type: int, icc: bytes = b"") -> bytes:
+def png_chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def png16(values: np.ndarray, color_type: int, icc: bytes = b"", transparent: tuple = ()) -> bytes:
     """A 16-bit PNG; Pillow writes none in color."""
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
     height, width = values.shape[:2]
     header = struct.pack(">IIBBBBB", width, height, 16, color_type, 0, 0, 0)
     rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
-    profile = chunk(b"iCCP", b"icc\0\0" + zlib.compress(icc)) if icc else b""
-    body = chunk(b"IHDR", header) + profile + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    stated = png_chunk(b"iCCP", b"icc\0\0" + zlib.compress(icc)) if icc else b""
+    stated += png_chunk(b"tRNS", struct.pack(f">{len(transparent)}H", *transparent)) if transparent else b""
+    body = png_chunk(b"IHDR", header) + stated + png_chunk(b"IDAT", zlib.compress(rows)) + png_chunk(b"IEND", b"")
     return b"\x89PNG\r\n\x1a\n" + body
 
 
@@ -89,6 +90,24 @@ def test_transparency_on_white():
     assert photo[0, 0].tolist() == [255, 255, 255]
     assert photo[0, 1].tolist() == [227, 127, 127]
     assert photo[0, 2].tolist() == [200, 0, 0]
+
+
+def test_a_transparent_color_of_sixteen_bits():
+    values = np.random.default_rng(6).integers(0, 65536, (5, 4, 3), dtype=np.uint16)
+    values[0, 0] = values[4, 3] = (1000, 2000, 3000)
+    values[1, 1] = (1001, 2000, 3000)  # the same in its high bytes: another color, and not transparent
+    expected = values >> 8
+    expected[0, 0] = expected[4, 3] = 255
+    data = png16(values, 2, transparent=(1000, 2000, 3000))
+    np.testing.assert_array_equal(decode_photo(data), expected)
+    np.testing.assert_array_equal(decode_image(Image.open(io.BytesIO(data))), expected)
+
+
+def test_a_transparent_color_of_eight_bits():
+    expected = color()
+    data = encoded(Image.fromarray(expected), transparency=tuple(expected[2, 3].tolist()))
+    expected[2, 3] = 255
+    np.testing.assert_array_equal(decode_photo(data), expected)
 
 
 def test_palette_with_a_transparent_entry():
@@ -213,12 +232,49 @@ def test_a_tiff_in_planes(options, dtype):
         (np.zeros((4, 4, 3), np.float32), "3 x 32-bit floating-point"),
         (np.zeros((4, 4), np.float64), "1 x 64-bit floating-point"),
         (np.zeros((4, 4, 3), np.uint32), "3 x 32-bit unsigned"),
+        (np.zeros((4, 4), np.uint32), "1 x 32-bit unsigned"),
+        (np.zeros((4, 4), np.int32), "1 x 32-bit signed"),
+        (np.zeros((4, 4), np.int16), "1 x 16-bit signed"),
+        (np.zeros((4, 4), np.int8), "1 x 8-bit signed"),
     ],
 )
 def test_tiffs_of_other_kinds_are_called_what_they_are(values, kind):
     options = {"photometric": "rgb"} if values.ndim == 3 else {}
     with pytest.raises(PhotoError, match=f"a TIFF of {kind} samples: save it with 8 or 16 bits"):
         decode_photo(tiff(values, **options))
+
+
+def test_a_tiff_of_12_bits_is_not_read_as_16():
+    tags = [(256, 2), (257, 1), (258, 12), (259, 1), (262, 1), (273, 122), (277, 1), (278, 1), (279, 3)]
+    entries = b"".join(struct.pack("<HHII", tag, 3, 1, value) for tag, value in tags)
+    data = b"II*\0" + struct.pack("<IH", 8, len(tags)) + entries + bytes(4) + b"\xff\xff\xff"
+    with pytest.raises(PhotoError, match="a TIFF of 1 x 12-bit unsigned samples: save it with 8 or 16 bits"):
+        decode_photo(data)
+
+
+@pytest.mark.parametrize("byteorder", ["<", ">"])
+@pytest.mark.parametrize("samples", [1, 3, 4])
+def test_a_tiff_of_unsigned_16_bits(byteorder, samples):
+    values = np.random.default_rng(7).integers(0, 65536, (5, 4, samples), dtype=np.uint16)
+    values[..., 3:] = 65535
+    kind = {"photometric": "minisblack"} if samples == 1 else {"photometric": "rgb"}
+    kind |= {"extrasamples": ["unassalpha"]} if samples == 4 else {}
+    data = tiff(values[..., 0] if samples == 1 else values, byteorder=byteorder, **kind)
+    assert np.abs(decode_photo(data) - values[..., :3] / 257.0).max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("values", "options", "kind"),
+    [
+        (np.zeros((4, 4), np.uint16), {"byteorder": ">"}, "1 x 16-bit unsigned samples, big-endian, zero is white"),
+        (np.zeros((4, 4, 2), np.uint8), {"extrasamples": ["unassalpha"]}, "2 x 8-bit unsigned samples, zero is white"),
+    ],
+    ids=["big-endian", "alpha"],
+)
+def test_a_tiff_whose_zero_is_white_and_that_pillow_cannot_read(values, options, kind):
+    data = tiff(values, photometric="miniswhite", planarconfig="contig", **options)
+    with pytest.raises(PhotoError, match=f"a TIFF of {kind}: save it so that zero is black"):
+        decode_photo(data)
 
 
 def test_the_first_picture_of_an_mpo_reduced_like_a_jpeg(recwarn):

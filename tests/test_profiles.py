@@ -11,7 +11,7 @@ from PIL.PngImagePlugin import PngInfo
 from colorbench.matrix_profiles import adobe_rgb
 from colorbench.photo import PhotoError, decode_photo
 from tests.test_icc import COLOR_PROFILES, gray_profile, judge, own_srgb, profile
-from tests.test_photo import color, encoded
+from tests.test_photo import color, encoded, png16, png_chunk
 
 
 def marked(space: int, index: str | None) -> bytes:
@@ -116,6 +116,14 @@ def test_linear_sixteen_bit_gray_keeps_its_dark_steps():
     decoded = decode_photo(encoded(plain, pnginfo=chunks(1.0)))
     assert np.abs(decoded - judge(plain, gray_profile(1.0))).max() <= 1
     assert len(np.unique(decoded)) > 50
+
+
+def test_linear_sixteen_bit_gray_with_alpha():
+    values = np.arange(4096, dtype=np.uint16).reshape(64, 64) * 16
+    data = png16(np.stack([values, np.full_like(values, 65535)], axis=2), 4)
+    gamma = png_chunk(b"gAMA", struct.pack(">I", 100_000))
+    plain = Image.fromarray((values >> 8).astype(np.uint8))
+    assert np.abs(decode_photo(data[:33] + gamma + data[33:]) - judge(plain, gray_profile(1.0))).max() <= 1
 
 
 @pytest.mark.parametrize(
@@ -244,6 +252,23 @@ def test_the_range_of_video_is_refused():
 def test_code_points_of_a_png_overrule_its_profile():
     data = encoded(Image.fromarray(color()), pnginfo=coded(1, 13), icc_profile=COLOR_PROFILES["adobe"])
     np.testing.assert_array_equal(decode_photo(data), color())
+
+
+@pytest.mark.parametrize("points", [(2, 2), (0, 13), (3, 13), (255, 255), (12, 0), (1, 3), (0, 0)])
+def test_code_points_that_state_nothing_leave_it_to_the_profile(points):
+    photo = Image.fromarray(color())
+    data = encoded(photo, pnginfo=coded(*points), icc_profile=COLOR_PROFILES["adobe"])
+    assert np.abs(decode_photo(data) - judge(photo, COLOR_PROFILES["adobe"])).max() <= 1
+    data = encoded(photo, pnginfo=chunks(1.0, cICP=bytes([*points, 0, 1])))
+    assert np.abs(decode_photo(data) - judge(photo, COLOR_PROFILES["linear"])).max() <= 1
+    np.testing.assert_array_equal(decode_photo(encoded(photo, pnginfo=coded(*points))), color())
+
+
+@pytest.mark.parametrize("form", ["PNG", "AVIF", "HEIF"])
+def test_xyz_is_refused_by_name(form):
+    data = encoded(Image.fromarray(color()), pnginfo=coded(10, 13)) if form == "PNG" else boxed(form, 10, 13)
+    with pytest.raises(PhotoError, match="its colors are XYZ, which sRGB cannot hold as they are: save it as sRGB"):
+        decode_photo(data)
 
 
 def test_a_profile_overrules_nclx():
