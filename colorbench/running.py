@@ -36,6 +36,7 @@ from colorbench.grid.plan import Plan, cells_with_steps, plan_run
 from colorbench.grid.run import RunReport, adopt, build_board, run, worker_environment
 from colorbench.plugins import load_plugins
 from colorbench.run_bars import watch_cells
+from colorbench.scoring import name_files
 from colorbench.suites import load_suite, override_suite
 from colorbench.summary import read_summary, show_summary
 
@@ -92,6 +93,7 @@ def run_suite(
             runner = make(jobs=side_by_side(suite.protocol, devices[0], steps, plan.photo_bytes))
         note(f"{suite.name}: {suite.title}", style="bold")
         note(f"{plan.photos}.")
+        name_files(plan.skipped, "skipped")
         if suite.note:
             warn(suite.note)
         for cell, state in plan.states:

@@ -222,12 +222,12 @@ def _tell_attributes(frame) -> None:
 
 def tell_files(attributes: dict) -> None:
     """Files that gave no picture, and names that only one folder holds."""
-    _name(attributes["unreadable"].items(), "left out")
+    name_files(attributes["unreadable"].items(), "left out")
     if unmatched := attributes["unmatched"]:
         warn(f"names that only one of the folders has: {len(unmatched)}, such as {', '.join(unmatched[:3])}")
 
 
-def _name(problems, word: str) -> None:
+def name_files(problems, word: str) -> None:
     """Name the first few files with their reasons, count the others by reason."""
     problems = list(problems)
     for name, reason in problems[:MOST_NAMED]:
@@ -318,7 +318,7 @@ def colorize_and_print(
             show(f"{printable(path)} -> {printable(target)}")
 
     report = colorize(checkpoint, photos, out, device=place, size_px=size_px, overwrite=overwrite, on_photo=tell)
-    _name(((printable(path), reason) for path, reason in report.passed_over.items()), "passed over")
+    name_files(((printable(path), reason) for path, reason in report.passed_over.items()), "passed over")
     if report.kept:
         note(f"pictures kept that were in {out} already: {len(report.kept)}; --overwrite makes them again.")
     if report.refused:

@@ -7,6 +7,7 @@ from colorbench.grid.run import run
 from colorbench.grid.supervisor import Event
 from colorbench.running import run_suite
 from colorbench.suites import load_suite
+from tests.data.conftest import write_photos
 from tests.grid.in_process import InProcess
 from tests.training.cells import write_suite
 
@@ -70,3 +71,21 @@ def test_an_engine_elsewhere_may_have_gpus_that_this_machine_lacks(suite, tmp_pa
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     options = {"source": None, "overrides": {}, "out": tmp_path / "out", "jobs": None, "plugins": [], "rescore": False}
     assert run_suite(str(suite), executor="ray", device="cuda", dry_run=True, **options) == 0
+
+
+def test_every_photo_that_is_skipped_is_named_with_its_reason(suite, tmp_path, capsys):
+    photos = write_photos(tmp_path / "photos", range(12), width=160, height=160)
+    for name in ("a.png", "[b].png"):
+        (photos / name).write_text(f"no picture: {name}")
+    options = {
+        "source": str(photos),
+        "overrides": {},
+        "out": tmp_path / "out",
+        "executor": "local",
+        "device": "cpu",
+        "jobs": 1,
+    }
+    run_suite(str(suite), plugins=[], rescore=False, dry_run=True, **options)
+    said = " ".join(capsys.readouterr().err.split())
+    for name in ("a.png", "[b].png"):
+        assert f"{name} is skipped: not a picture" in said

@@ -23,6 +23,7 @@ class Plan:
         states: every cell with its state.
         photos: how many there are, and what was left out.
         photo_bytes: of those to train on.
+        skipped: (name, reason) of the pictures that give no photo.
         table: the step table, if any.
         expected_seconds: recipe's label -> device seconds that a cell should take: by budget or step table, else what
             the same recipe took here before. An absent label is unknown.
@@ -34,6 +35,7 @@ class Plan:
     states: tuple[tuple[Cell, CellState], ...]
     photos: str = ""
     photo_bytes: int = 0
+    skipped: tuple[tuple[str, str], ...] = ()
     table: StepTable | None = None
     expected_seconds: dict[str, float] = field(default_factory=dict)
 
@@ -104,7 +106,7 @@ def plan_run(
     about_photos = f"{photos.report.usage()}; {len(photos.train)} to train on, {len(photos.test)} to test{shortfall}"
     return Plan(
         suite, out, None if source is None else str(source), tuple(states), about_photos, photos.train.pixels.nbytes,
-        table, expected,
+        tuple(photos.report.skipped), table, expected,
     )  # fmt: skip
 
 
