@@ -6,6 +6,7 @@ The ground floor: imports only errors, and no torch.
 import hashlib
 import os
 import re
+import shutil
 import stat
 import sys
 import tempfile
@@ -78,6 +79,26 @@ def write_atomically(path: Path, content: bytes, durable: bool = True) -> None:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+def write_run_file(path: Path, content: bytes, durable: bool = True) -> None:
+    """`write_atomically` for a file that belongs to a run: whatever else holds its name, such as a folder, is removed."""
+    clear_for_file(path)
+    write_atomically(path, content, durable)
+
+
+def clear_for_file(path: Path) -> None:
+    """Remove what holds this name, unless it is a regular file or a link to one."""
+    if os.path.lexists(path) and not path.is_file():  # in this order: another process may just write it
+        remove(path)
+
+
+def remove(path: Path) -> None:
+    """Remove what holds this name, if anything does: a folder with all it holds; of a link, only the link."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)  # what stays is named by the write that follows
+    else:
+        path.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 from pydantic import Field, ValidationError, field_validator
 
 from colorbench.cell import Cell, Extended, Strict
-from colorbench.files import read_file, write_atomically
+from colorbench.files import read_file, write_run_file
 
 if TYPE_CHECKING:
     import numpy as np
@@ -221,4 +221,4 @@ def read_record(path: Path) -> Record:
 
 def write_record(record: Record, path: Path) -> None:
     """Write atomically: a reader sees the old state or the whole record, also after a crash."""
-    write_atomically(path, record.to_json().encode())
+    write_run_file(path, record.to_json().encode())

@@ -18,8 +18,10 @@ from colorbench.files import (
     is_held,
     names_folder,
     read_file,
+    remove,
     slug,
     write_atomically,
+    write_run_file,
 )
 
 
@@ -140,3 +142,44 @@ def test_what_is_no_regular_file_is_refused_at_once(tmp_path):
                 read(tmp_path / name)
     (tmp_path / "file").write_bytes(b"content")
     assert read_file(tmp_path / "file") == b"content"
+
+
+def put(path, kind):
+    """Something that is no regular file: a folder that holds one, a named pipe, or a link."""
+    if kind == "folder":
+        write_atomically(path / "inside", b"old")
+    elif kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to({"loop": path.name, "dangling link": "absent", "link to a folder": "kept"}[kind])
+
+
+KINDS = ("folder", "pipe", "loop", "dangling link", "link to a folder")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_file_of_a_run_takes_the_place_of_whatever_holds_its_name(tmp_path, kind):
+    write_atomically(tmp_path / "kept" / "file", b"kept")
+    put(tmp_path / "name", kind)
+    write_run_file(tmp_path / "name", b"new")
+    assert read_file(tmp_path / "name") == b"new"
+    assert not (tmp_path / "name").is_symlink()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["kept", "name"]
+    assert read_file(tmp_path / "kept" / "file") == b"kept"
+
+
+def test_a_file_of_anybody_never_takes_the_place_of_a_folder(tmp_path):
+    put(tmp_path / "name", "folder")
+    with pytest.raises(IsADirectoryError):
+        write_atomically(tmp_path / "name", b"new")
+    assert read_file(tmp_path / "name" / "inside") == b"old"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_removed_is_never_what_a_link_leads_to(tmp_path, kind):
+    write_atomically(tmp_path / "kept" / "file", b"kept")
+    put(tmp_path / "name", kind)
+    for _ in range(2):
+        remove(tmp_path / "name")
+        assert [path.name for path in tmp_path.iterdir()] == ["kept"]
+    assert read_file(tmp_path / "kept" / "file") == b"kept"

@@ -11,7 +11,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from colorbench.files import TICKET, write_atomically
+from colorbench.files import TICKET, write_run_file
 from colorbench.grid.supervisor import Supervisor
 from colorbench.grid.worker import Job, read_job
 
@@ -23,7 +23,7 @@ def write_ticket(job: Job) -> str:
     """Write a job and a new ticket beside it, for a `RemoteCell` elsewhere."""
     job.write()
     ticket = secrets.token_hex(8)
-    write_atomically(job.folder / TICKET, ticket.encode(), durable=False)
+    write_run_file(job.folder / TICKET, ticket.encode(), durable=False)
     return ticket
 
 

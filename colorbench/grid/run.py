@@ -19,8 +19,12 @@ from colorbench.files import (
     STEP_TABLE,
     SUITE,
     bytes_sha256,
+    clear_for_file,
     is_held,
+    read_file,
+    remove,
     write_atomically,
+    write_run_file,
 )
 from colorbench.grid.executors import Executor, LocalExecutor, find_devices
 from colorbench.grid.plan import Plan, plan_run, refuse_other_protocol
@@ -221,13 +225,21 @@ def build_board(plan: Plan, progress: Callable[[str], None] | None = None) -> Pa
 
     folder = plan.out / plan.suite.name
     stamp, code = folder / "board" / _STAMP, Path(leaderboard.__file__).parent
-    if stamp.is_file() and stamp.read_text() == _fingerprint([folder, code], "*"):
+    if _content(stamp) == _fingerprint([folder, code], "*").encode():
         return stamp.parent
     records = _fingerprint([folder], RECORD)
     built = leaderboard.build(folder, progress=progress)
     if _fingerprint([folder], RECORD) == records:  # else another process has recorded a cell, and builds again
-        write_atomically(stamp, _fingerprint([folder, code], "*").encode(), durable=False)
+        write_run_file(stamp, _fingerprint([folder, code], "*").encode(), durable=False)
     return built
+
+
+def _content(stamp: Path) -> bytes | None:
+    """What the stamp of a board says; None where it is absent or no file, so that the board is made again."""
+    try:
+        return read_file(stamp)
+    except OSError:
+        return None
 
 
 def _fingerprint(places: list[Path], pattern: str) -> str:
@@ -235,7 +247,7 @@ def _fingerprint(places: list[Path], pattern: str) -> str:
     boards = (path for path in places[0].parent.glob("*/board") if path.parent != places[0])
     facts = [f"{path}" for path in boards if (path / "table.md").exists()]
     for path in (path for place in places for path in place.rglob(pattern)):
-        with suppress(FileNotFoundError):  # what another process writes comes and goes
+        with suppress(OSError):  # what another process writes comes and goes; a link may lead in a circle
             status = path.stat()
             if stat.S_ISREG(status.st_mode) and path.name[0] != "." and path.suffix != ".pyc":
                 facts.append(f"{path} {status.st_size} {status.st_mtime_ns}")
@@ -259,9 +271,10 @@ def write_references(folder: Path, photos: "PhotoSet") -> None:
     from colorbench.training.evaluate import save_pictures
 
     if photos.truth is not None:
+        clear_for_file(folder.parent / TRUTH)
         photos.truth.write(folder.parent / TRUTH)
     pixels = np.asarray(photos.pixels)
     if are_references(folder, photos.ids, pixels):
         return
-    shutil.rmtree(folder, ignore_errors=True)
+    remove(folder)
     save_pictures(folder, torch.from_numpy(np.array(pixels)), photos.ids)

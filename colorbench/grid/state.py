@@ -28,7 +28,7 @@ from colorbench.files import (
     is_held,
     pictures_sha256,
     read_file,
-    write_atomically,
+    write_run_file,
 )
 from colorbench.leaderboard.untrusted import folder_sha256
 from colorbench.record import STATUSES, Record, read_record
@@ -120,7 +120,7 @@ def _is_noted(note: Path, expected: Mapping[Path, str]) -> bool:
 
 def _note(note: Path, expected: Mapping[Path, str]) -> None:
     try:
-        write_atomically(note, _listing(expected).encode(), durable=False)
+        write_run_file(note, _listing(expected).encode(), durable=False)
     except OSError:  # a read-only copy: read again next time
         return
 

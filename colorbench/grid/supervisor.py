@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from colorbench.files import LOG, is_held, read_file
+from colorbench.files import LOG, clear_for_file, is_held, read_file
 from colorbench.grid import state
 from colorbench.grid.worker import BUSY, DONE, STOPPED, Job, worker_variables
 from colorbench.record import Status
@@ -106,6 +106,7 @@ class Tracker:
 
 def start_worker(job: Job, environment: Mapping[str, str]) -> subprocess.Popen:
     """Start the worker of a job whose file is written, with these variables over ours. Ctrl-C does not reach it."""
+    clear_for_file(job.folder / LOG)
     with (job.folder / LOG).open("wb") as log:
         return subprocess.Popen(
             [sys.executable, "-m", "colorbench.grid.worker", str(job.folder)],

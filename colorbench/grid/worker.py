@@ -17,7 +17,7 @@ from pathlib import Path
 
 from colorbench.cell import Cell, Protocol
 from colorbench.errors import one_line
-from colorbench.files import CHECKPOINT, JOB, LOG, RECORD, Busy, file_sha256, hold, write_atomically
+from colorbench.files import CHECKPOINT, JOB, LOG, RECORD, Busy, clear_for_file, file_sha256, hold, write_run_file
 from colorbench.grid.state import note_files, state_in
 from colorbench.record import Record, Status, read_record
 
@@ -81,7 +81,7 @@ class Job:
         plan = {"steps": self.cell.steps, "provisional": self.cell.provisional}  # not written with a cell
         facts = asdict(self) | {"cell": self.cell.model_dump(mode="json")} | plan
         facts.pop("folder")
-        write_atomically(self.folder / JOB, json.dumps(facts, indent=1).encode(), durable=False)
+        write_run_file(self.folder / JOB, json.dumps(facts, indent=1).encode(), durable=False)
 
 
 def read_job(folder: Path) -> Job:
@@ -127,6 +127,7 @@ def main(folder: Path) -> int:
 def logged_main(folder: Path) -> int:
     """Do what `main` does in a process that was forked, or that runs several jobs: output goes to the cell's log."""
     try:
+        clear_for_file(folder / LOG)
         log = os.open(folder / LOG, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
         for number in (1, 2):
             os.dup2(log, number)

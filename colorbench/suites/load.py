@@ -7,6 +7,7 @@ out that of the suite it extends.
 """
 
 import itertools
+import os
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from colorbench.suites.step_table import StepTable
 
 _FOLDER = Path(__file__).parent
+_WRITE_AGAIN = (
+    "remove it, and run the suite again with the same --out, which writes it again and keeps the finished cells"
+)
 
 SUITES: dict[str, Path] = {path.stem: path for path in sorted(_FOLDER.glob("*.toml"))}
 """Shipped suites by name. They are read when asked for."""
@@ -90,17 +94,16 @@ def _fields(path: Path) -> dict[str, Any]:
 
 def read_written_suite(path: Path) -> Suite:
     """The suite that a run wrote beside its cells (`suite.json`)."""
-    if not path.is_file():
+    if not os.path.lexists(path):
         raise ValueError(f"there is no {path.name} in {path.parent}; give a suite's folder, such as runs/mini")
+    if not path.is_file():
+        raise ValueError(f"{path} is no regular file: {_WRITE_AGAIN}")
     try:
         return Suite.model_validate_json(path.read_bytes())
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
-        raise ValueError(
-            f"{path} is damaged ({where + ': ' if where else ''}{first['msg']}): remove it, and run the suite again with "
-            "the same --out, which writes it again and keeps the finished cells"
-        ) from None
+        raise ValueError(f"{path} is damaged ({where + ': ' if where else ''}{first['msg']}): {_WRITE_AGAIN}") from None
 
 
 def parse_suite(name: str, fields: dict[str, Any]) -> Suite:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from colorbench.cell import Cell, Recipe, canonical_json
 from colorbench.errors import one_line
-from colorbench.files import CHECKPOINT, TRAINING_STATE, bytes_sha256, read_file, write_atomically
+from colorbench.files import CHECKPOINT, TRAINING_STATE, bytes_sha256, read_file, write_run_file
 from colorbench.training.heads import build_network, unbuilt_network
 from colorbench.training.run_log import Costs
 
@@ -39,7 +39,7 @@ def save_state(folder: Path, cell: Cell, trainer: dict, costs: Costs) -> float:
     began, buffer = time.monotonic(), io.BytesIO()
     torch.save({"format": _FORMAT, "key": cell.key, "trainer": trainer, "costs": vars(costs)}, buffer)
     payload = buffer.getvalue()
-    write_atomically(folder / TRAINING_STATE, hashlib.sha256(payload).digest() + payload)
+    write_run_file(folder / TRAINING_STATE, hashlib.sha256(payload).digest() + payload)
     return time.monotonic() - began
 
 
@@ -70,7 +70,7 @@ def save_weights(folder: Path, state_dict: dict[str, Tensor], cell: Cell, head: 
     facts = {"cell": cell.model_dump(mode="json"), "head": head, "version": "1"}
     metadata = {"colorbench": canonical_json(facts)}  # one key: safetensors writes several in random order
     content = save(_untied(tensors), metadata)
-    write_atomically(folder / CHECKPOINT, content)
+    write_run_file(folder / CHECKPOINT, content)
     return bytes_sha256(content)
 
 

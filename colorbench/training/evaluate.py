@@ -5,7 +5,6 @@ the files, to the last digit.
 """
 
 import io
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,7 @@ from torch import Tensor, nn
 from colorbench.batch import Batch, Output
 from colorbench.cell import Cell
 from colorbench.data import PhotoSet
-from colorbench.files import PREDICTIONS, SAMPLES, SCORES, bytes_sha256, pictures_sha256, write_atomically
+from colorbench.files import PREDICTIONS, SAMPLES, SCORES, bytes_sha256, pictures_sha256, remove, write_run_file
 from colorbench.generators import BASELINES
 from colorbench.generators.bayes import HiddenTruth
 from colorbench.record import Score
@@ -191,13 +190,20 @@ def _score(frame: "pandas.DataFrame", row, color_only: np.ndarray) -> Score:
 
 
 def save_evaluation(folder: Path, evaluation: Evaluation, photos: PhotoSet) -> dict[str, str]:
-    """Per-image scores, predictions and samples into a cell's folder; returns the hashes that its record keeps."""
-    shutil.rmtree(folder / PREDICTIONS, ignore_errors=True)
-    files = {
-        SCORES: save_scores(folder, evaluation, photos),
-        PREDICTIONS: save_pictures(folder / PREDICTIONS, evaluation.predictions, photos.ids),
-    }
-    save_samples(folder, evaluation, photos)
+    """Per-image scores, predictions and samples into a cell's folder; returns the hashes that its record keeps.
+
+    New predictions are written beside the old ones and take their place last, so that a failed write loses none.
+    """
+    beside = folder / f".part-{PREDICTIONS}"
+    remove(beside)  # of an attempt that was killed
+    try:
+        pictures = save_pictures(beside, evaluation.predictions, photos.ids)
+        files = {SCORES: save_scores(folder, evaluation, photos), PREDICTIONS: pictures}
+        save_samples(folder, evaluation, photos)
+        remove(folder / PREDICTIONS)
+        beside.rename(folder / PREDICTIONS)
+    finally:
+        remove(beside)
     return files
 
 
@@ -209,7 +215,7 @@ def save_scores(folder: Path, evaluation: Evaluation, photos: PhotoSet) -> str:
     frame.insert(0, "photo", list(photos.ids))
     buffer = io.BytesIO()
     frame.to_parquet(buffer, index=False)
-    write_atomically(folder / SCORES, buffer.getvalue())
+    write_run_file(folder / SCORES, buffer.getvalue())
     return bytes_sha256(buffer.getvalue())
 
 
@@ -240,4 +246,4 @@ def save_samples(folder: Path, evaluation: Evaluation, photos: PhotoSet) -> None
     strip: Tensor = torch.cat(rows, dim=1)
     buffer = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(strip.permute(1, 2, 0).numpy())).save(buffer, format="PNG")
-    write_atomically(folder / SAMPLES, buffer.getvalue())
+    write_run_file(folder / SAMPLES, buffer.getvalue())

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
 
-from colorbench.files import CURVE, PROGRESS, read_file, write_atomically
+from colorbench.files import CURVE, PROGRESS, clear_for_file, read_file, write_run_file
 from colorbench.record import Attempt, Cost
 
 TELL_SECONDS = 0.5  # between two reports of progress in one phase
@@ -28,11 +28,12 @@ class RunLog:
             return
         self._told, self._phase = now, phase
         told = {"phase": phase, "share": round(share, 4), "pid": os.getpid(), "time": time.time(), **facts}
-        write_atomically(self.folder / PROGRESS, json.dumps(told).encode(), durable=False)
+        write_run_file(self.folder / PROGRESS, json.dumps(told).encode(), durable=False)
 
     def start_curve(self, step: int) -> None:
         """Open the curve. Drop damaged lines, and those from `step` on: a lost attempt wrote them."""
         path = self.folder / CURVE
+        clear_for_file(path)
         lines = read_file(path).splitlines(keepends=True) if path.exists() else []
         path.write_bytes(b"".join(line for line in lines if _step(line) < step))
         self._curve = path.open("a")

@@ -15,7 +15,7 @@ from colorbench.cell import Cell
 from colorbench.data import Photos, load_protocol_photos
 from colorbench.errors import one_line
 from colorbench.features import WeightsMissing
-from colorbench.files import CHECKPOINT, RECORD, TRAINING_STATE
+from colorbench.files import CHECKPOINT, RECORD, TRAINING_STATE, remove
 from colorbench.plugins import load_plugins, loaded_files
 from colorbench.record import Environment, GeneratorFacts, Record, Score, Spent, Status, read_record, write_record
 from colorbench.suites.budget import count_flops, count_step, with_steps
@@ -315,7 +315,7 @@ class _Run:
             files=files,
         )
         write_record(record, self.folder / RECORD)
-        (self.folder / TRAINING_STATE).unlink(missing_ok=True)
+        remove(self.folder / TRAINING_STATE)
         self.log.tell(status, 1.0)
         return record
 

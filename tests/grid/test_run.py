@@ -8,13 +8,26 @@ import time
 import pytest
 
 from colorbench.cell import Budget, Recipe, Suite
-from colorbench.files import CURVE, RECORD, SUITE, TRAINING_STATE, hold, write_atomically
+from colorbench.files import (
+    CURVE,
+    JOB,
+    LOCK,
+    PROGRESS,
+    RECORD,
+    SAMPLES,
+    SUITE,
+    TRAINING_STATE,
+    hold,
+    remove,
+    write_atomically,
+)
 from colorbench.grid import supervisor
 from colorbench.grid.executors import LocalExecutor
 from colorbench.grid.plan import plan_run
 from colorbench.grid.run import adopt, run
 from colorbench.grid.supervisor import saved_step
 from colorbench.grid.worker import STOPPED, Job, read_job
+from colorbench.suites.load import read_written_suite
 from tests.grid.in_process import InProcess
 from tests.grid.meanwhile import kill, meanwhile, training_workers
 from tests.training.cells import small_cell, small_protocol
@@ -79,6 +92,54 @@ def test_a_board_is_made_again_only_when_something_has_changed(monkeypatch, tmp_
         for _ in range(2):
             assert run(suite, out=tmp_path, executor=InProcess()).board == folder / "board"
         assert len(made) == count
+
+
+@pytest.fixture
+def made(monkeypatch):
+    """Folders whose board was built, with a builder that writes one file."""
+    folders = []
+
+    def build(folder, progress=None):
+        folders.append(folder)
+        write_atomically(folder / "board" / "table.md", b"a board")
+        return folder / "board"
+
+    monkeypatch.setattr("colorbench.leaderboard.build", build, raising=False)
+    return folders
+
+
+def test_links_that_lead_nowhere_or_in_a_circle_are_no_part_of_what_a_board_is_made_from(tmp_path, made):
+    suite, folder = tiny_suite(recipes=()), tmp_path / "tiny"
+    run(suite, out=tmp_path, executor=InProcess())
+    (folder / "x").symlink_to("x")
+    (folder / "y").symlink_to("absent")
+    for name in (SAMPLES, PROGRESS, JOB, LOCK, CURVE):
+        (folder / "gray" / "seed-0" / name).unlink(missing_ok=True)
+        (folder / "gray" / "seed-0" / name).symlink_to(name)
+    for _ in range(2):
+        report = run(suite, out=tmp_path, executor=InProcess())
+        assert (report.problems, report.ran, report.board) == ((), 0, folder / "board")
+    assert len(made) == 2, "again once, because samples are gone"
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("kind", ["bytes", "folder", "pipe", "loop"])
+def test_a_board_whose_stamp_is_damaged_is_made_again(tmp_path, made, kind):
+    suite, stamp = tiny_suite(recipes=()), tmp_path / "tiny" / "board" / ".made-from"
+    run(suite, out=tmp_path, executor=InProcess())
+    right = stamp.read_bytes()
+    stamp.unlink()
+    {
+        "bytes": lambda: stamp.write_bytes(b"\xe6\x00"),
+        "folder": stamp.mkdir,
+        "pipe": lambda: os.mkfifo(stamp),
+        "loop": lambda: stamp.symlink_to(stamp.name),
+    }[kind]()
+    for _ in range(2):
+        assert run(suite, out=tmp_path, executor=InProcess()).board == stamp.parent
+    assert len(made) == 2
+    assert stamp.is_file()
+    assert len(stamp.read_bytes()) == len(right)
 
 
 def test_a_suite_may_be_named(tmp_path):
@@ -199,5 +260,14 @@ def test_a_damaged_suite_file_is_named_with_its_cure(tmp_path):
         with pytest.raises(ValueError, match=r"tiny/suite\.json is damaged .*: remove it, and run the suite again"):
             run(tiny_suite(recipes=()), out=tmp_path, executor=InProcess(), build=False)
     path.unlink()
+    for put in (path.mkdir, lambda: os.mkfifo(path)):
+        put()
+        with pytest.raises(
+            ValueError, match=r"tiny/suite\.json is no regular file: remove it, and run the suite again"
+        ):
+            run(tiny_suite(recipes=()), out=tmp_path, executor=InProcess(), build=False)
+        remove(path)
+    with pytest.raises(ValueError, match=r"there is no suite\.json in .*tiny; give a suite's folder"):
+        read_written_suite(path)
     assert run(tiny_suite(recipes=()), out=tmp_path, executor=InProcess(), build=False).problems == ()
     assert path.is_file()

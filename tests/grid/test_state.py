@@ -10,19 +10,25 @@ import pytest
 from colorbench.files import (
     CHECKED,
     CHECKPOINT,
+    CURVE,
+    JOB,
+    LOG,
     PREDICTIONS,
     PROGRESS,
     RECORD,
     REFERENCES,
+    SAMPLES,
     SCORES,
     TRAINING_STATE,
     hold,
+    remove,
 )
 from colorbench.grid import state
 from colorbench.grid.executors import LocalExecutor
 from colorbench.grid.plan import plan_run
 from colorbench.grid.run import run
 from colorbench.grid.state import are_references, cell_statuses, damaged_file, expected_cells, state_of
+from colorbench.grid.supervisor import start_worker
 from colorbench.grid.worker import DONE, PROBLEM, Job, main, read_job
 from colorbench.record import read_record
 from colorbench.training.checkpoint import load_generator, load_state
@@ -152,6 +158,71 @@ def test_a_damaged_cell_is_made_again_as_it_was(copied, name):
     assert plan_run(tiny_suite(), out=copied).todo == []
 
 
+def put(path, kind, elsewhere):
+    """In place of what `path` holds: a folder, a file, a named pipe, or a link to the folder `elsewhere`."""
+    remove(path)
+    if kind == "folder":
+        path.mkdir()
+        (path / "another.png").write_bytes(b"")
+    elif kind == "file":
+        path.write_bytes(b"x")
+    elif kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to(elsewhere)
+
+
+@pytest.fixture
+def elsewhere(tmp_path):
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    (folder / "a.png").write_bytes(b"kept")
+    yield folder
+    assert [path.read_bytes() for path in folder.iterdir()] == [b"kept"]
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        *((name, kind) for name in (SCORES, RECORD, CHECKPOINT) for kind in ("folder", "pipe")),
+        *((PREDICTIONS, kind) for kind in ("file", "pipe", "link")),
+    ],
+)
+def test_what_took_the_place_of_a_cells_file_is_replaced(copied, elsewhere, name, kind):
+    folder = copied / "tiny" / "unet+l1" / "seed-0"
+    before = read_record(folder / RECORD)
+    put(folder / name, kind, elsewhere)
+    report = run(tiny_suite(), out=copied, executor=Workers(), build=False)
+    assert (report.problems, report.ran) == ((), 1)
+    after = read_record(folder / RECORD)
+    assert (after.scores, after.files) == (before.scores, before.files)
+    assert damaged_file(folder, after) is None
+    assert not (folder / name).is_symlink()
+    assert plan_run(tiny_suite(), out=copied).todo == []
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("name", [PROGRESS, JOB, CURVE, SAMPLES, CHECKED])
+def test_a_folder_in_place_of_what_a_cell_writes_along_the_way_is_replaced(copied, elsewhere, name):
+    folder = copied / "tiny" / "unet+l1" / "seed-0"
+    before = read_record(folder / RECORD)
+    (folder / RECORD).unlink()
+    put(folder / name, "folder", elsewhere)
+    assert run(tiny_suite(), out=copied, executor=Workers(), build=False).problems == ()
+    assert (folder / name).is_file()
+    assert read_record(folder / RECORD).scores == before.scores
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("kind", ["folder", "pipe"])
+def test_a_worker_writes_its_log_over_what_is_no_file(copied, elsewhere, kind):
+    folder = copied / "tiny" / "unet+l1" / "seed-0"
+    put(folder / LOG, kind, elsewhere)
+    assert start_worker(read_job(folder), {}).wait() == DONE
+    assert (folder / LOG).is_file()
+
+
 def test_a_damaged_baseline_is_made_again(copied):
     folder = copied / "tiny" / "gray" / "seed-0"
     path = picture(folder)
@@ -204,6 +275,18 @@ def test_damaged_references_are_made_again(copied):
     (folder / "another.png").write_bytes(b"")
     assert run(tiny_suite(), out=copied, executor=InProcess(), build=False).problems == ()
     assert {path.name: path.read_bytes() for path in folder.glob("*.png")} == pictures
+
+
+@pytest.mark.parametrize("kind", ["folder", "file", "pipe", "link"])
+def test_what_took_the_place_of_the_references_is_replaced(copied, elsewhere, kind):
+    folder = copied / "tiny" / REFERENCES
+    pictures = {path.name: path.read_bytes() for path in folder.iterdir()}
+    put(folder, kind, elsewhere)
+    assert run(tiny_suite(), out=copied, executor=InProcess(), build=False).problems == ()
+    assert {path.name: path.read_bytes() for path in folder.glob("*.png")} == {
+        name: content for name, content in pictures.items() if name != CHECKED
+    }
+    assert not folder.is_symlink()
 
 
 def test_other_photos_of_the_same_number_are_not_the_references(tmp_path):
