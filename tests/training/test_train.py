@@ -125,13 +125,13 @@ def test_missing_weights_skip(tmp_path, failing):
     assert record.generator.parameters == 20
 
 
-def test_a_state_that_cannot_be_written_is_nobodys_result(tmp_path):
-    def block() -> bool:
-        (tmp_path / TRAINING_STATE).mkdir(exist_ok=True)
-        return True
+def test_a_state_that_cannot_be_written_is_nobodys_result(tmp_path, monkeypatch):
+    def full(path, content) -> None:
+        raise OSError(28, "No space left on device", str(path))
 
+    monkeypatch.setattr("colorbench.training.checkpoint.write_run_file", full)
     with pytest.raises(OSError, match=TRAINING_STATE):
-        train(small_cell(), tmp_path, metrics=METRICS, should_stop=block)
+        train(small_cell(), tmp_path, metrics=METRICS, should_stop=lambda: True)
     assert not (tmp_path / "record.json").exists()
 
 
