@@ -5,6 +5,8 @@ can be read. plausible: the arithmetic of budget, time and memory.
 """
 
 import re
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -47,18 +49,32 @@ def valid(run: Run) -> list[str]:
 
 def _numbers(record: Record) -> list[str]:
     """Numbers so large that the arithmetic of a table or plot overflows, in any field."""
+    return [
+        f"{name[:80]} is beyond {LARGEST_INTEGER if isinstance(value, int) else LARGEST:g}"
+        for name, value in _leaves(record.model_dump(mode="json"))
+        if isinstance(value, int | float) and not isinstance(value, bool) and not is_number(value)
+    ][:5]
 
-    def walk(value, name: str):
-        if isinstance(value, dict):
-            for key, inner in value.items():
-                yield from walk(inner, f"{name}.{key}" if name else str(key))
-        elif isinstance(value, list):
-            for inner in value:
-                yield from walk(inner, name)
-        elif isinstance(value, int | float) and not isinstance(value, bool) and not is_number(value):
-            yield f"{name[:80]} is beyond {LARGEST_INTEGER if isinstance(value, int) else LARGEST:g}"
 
-    return list(walk(record.model_dump(mode="json"), ""))[:5]
+def _unprintable(record: Record) -> list[str]:
+    """Characters in a text that steer a terminal or turn the direction of writing."""
+    return [
+        f"{printable(name)[:80]} holds control characters"
+        for name, value in _leaves(record.model_dump(mode="json"))
+        if isinstance(value, str) and STEERING.search(value)
+    ][:5]
+
+
+def _leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    """`(dotted name, value)` of all that is no object or list."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _leaves(inner, f"{name}.{key}" if name else str(key))
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _leaves(inner, name)
+    else:
+        yield name, value
 
 
 def _ranges(record: Record) -> list[str]:
@@ -144,22 +160,6 @@ def _is_close(one: float | None, other: float | None) -> bool:
 
 def _number(value: float | None) -> str:
     return "none" if value is None else f"{value:g}"
-
-
-def _unprintable(record: Record) -> list[str]:
-    """Characters in a text that steer a terminal or turn the direction of writing."""
-
-    def walk(value, name: str):
-        if isinstance(value, dict):
-            for key, inner in value.items():
-                yield from walk(inner, f"{name}.{key}" if name else str(key))
-        elif isinstance(value, list):
-            for inner in value:
-                yield from walk(inner, name)
-        elif isinstance(value, str) and STEERING.search(value):
-            yield f"{printable(name)[:80]} holds control characters"
-
-    return list(walk(record.model_dump(mode="json"), ""))[:5]
 
 
 _PEAK_FLOPS = 2.5e15
