@@ -44,7 +44,9 @@ PICTURE_ENDINGS = (
 
 LONGEST_SLUG = 100
 
-STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+CONTROL_CHARACTERS = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
 """Characters that steer a terminal or turn the direction of writing, and bytes that are no text."""
 
 
@@ -251,13 +253,13 @@ def printable(name: str | Path) -> str:
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
-def shown(text: str) -> str:
+def escape_controls(text: str) -> str:
     """Text of a stranger for a terminal or a page: what would steer it is written out.
 
-    >>> shown("\x1b[2Jred")
+    >>> escape_controls("\x1b[2Jred")
     '\\\\x1b[2Jred'
     """
-    return STEERING.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+    return CONTROL_CHARACTERS.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def _lock(folder: Path, timeout_seconds: float):

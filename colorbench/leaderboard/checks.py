@@ -11,7 +11,7 @@ import io
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from colorbench.files import CHECKPOINT, PREDICTIONS, REFERENCES, file_sha256, printable, shown
+from colorbench.files import CHECKPOINT, PREDICTIONS, REFERENCES, escape_controls, file_sha256, printable
 from colorbench.leaderboard.entries import Board, Run, color_only_of, label_of, read_board, record_files
 from colorbench.leaderboard.rerun import Infer, Rerun, reinferred, rerun_holds, rescored
 from colorbench.leaderboard.untrusted import Refused
@@ -72,18 +72,20 @@ def check(
         place = path.relative_to(folder).as_posix()
         if only is None or label_of(place) in only:
             findings.append(_check_one(folder, path, printable(place), rescore, infer, rerun))
-    findings = _with_other_photos(folder, findings)
-    return findings + _check_board(folder, findings, only)
-
-
-def _with_other_photos(folder: Path, findings: list[Finding]) -> list[Finding]:
-    """The findings, with a problem for each record whose table has other photos, or other color-only ones, than the board's."""
+    if not findings:
+        return []
     try:
         board = read_board(folder)
-        reference = board.photo_table
-        wrong = {run.sha256 for run in board.runs if reference is not None and not _same_photos(run, reference)}
-    except (ValueError, OSError):  # which `_check_board` reports
-        return findings
+    except (ValueError, OSError) as error:
+        return findings if only is not None else [*findings, Finding(".", "", (), (str(error),))]
+    findings = _with_other_photos(board, findings)
+    return findings if only is not None else findings + _check_table(board)
+
+
+def _with_other_photos(board: Board, findings: list[Finding]) -> list[Finding]:
+    """The findings, with a problem for each record whose table has other photos, or other color-only ones, than the board's."""
+    reference = board.photo_table
+    wrong = {run.sha256 for run in board.runs if reference is not None and not _same_photos(run, reference)}
     why = (
         "the photos of scores.parquet, or which of them count as color-only, are not those of the board's other tables"
     )
@@ -105,12 +107,10 @@ def badges_of(findings: list[Finding]) -> dict[str, list[str]]:
     return {finding.sha256: list(finding.badges) for finding in findings if finding.badges}
 
 
-def _check_board(folder: Path, findings: list[Finding], only: list[str] | None) -> list[Finding]:
-    """A finding when the folder as a whole is no board, or its built table is not that of the records."""
-    if not findings or only is not None:
-        return []
+def _check_table(board: Board) -> list[Finding]:
+    """A finding when the built table is not that of the records."""
     try:
-        stale = _stale(read_board(folder), folder / "board" / "table.csv")
+        stale = _stale(board, board.folder / "board" / "table.csv")
     except (ValueError, OSError) as error:
         return [Finding(".", "", (), (str(error),))]
     return [Finding("board", "", (), (stale,))] if stale else []
@@ -155,7 +155,7 @@ def _check_one(folder: Path, path: Path, place: str, rescore, infer, rerun) -> F
         problems = _check_pictures(folder, run, badges, rescore, infer, rerun)
     except (Refused, ValueError, OSError, KeyError, RuntimeError) as error:
         problems = [str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)]
-    return Finding(place, digest, tuple(badges), tuple(map(shown, problems)), absent)
+    return Finding(place, digest, tuple(badges), tuple(map(escape_controls, problems)), absent)
 
 
 def _no_links(path: Path, folder: Path) -> None:

@@ -18,7 +18,7 @@ from jaxtyping import Float
 
 from colorbench.cell import Suite, canonical_json
 from colorbench.errors import mistyped
-from colorbench.files import CURVE, SCORES, SUITE, file_sha256, printable, read_file, shown
+from colorbench.files import CURVE, SCORES, SUITE, escape_controls, file_sha256, printable, read_file
 from colorbench.leaderboard.untrusted import Refused, plain_file, read_curve, read_scores
 from colorbench.record import Record, Score, read_record
 
@@ -251,7 +251,7 @@ def _read_runs(run_dir: Path) -> tuple[list[Run], list[str]]:
             _ = run.scores  # a damaged table costs the board this run, and no other
             runs.append(run)
         except (ValueError, OSError) as error:
-            refused.append(f"{printable(place)}: {shown(str(error))}")
+            refused.append(f"{printable(place)}: {escape_controls(str(error))}")
     return runs, refused
 
 

@@ -38,7 +38,8 @@ class Sample:
         mean: over seeds and photos, `(n,)`.
         seed_variance: variance of the mean due to seeds, `(n,)`; 0 for a fixed model, NaN when unknown.
         seed_df: its degrees of freedom, `(n,)`; inf for a fixed model.
-        photos: covariance of the means due to the choice of photos `(n, n)`, or None: then intervals run over seeds alone.
+        photos: covariance of the means due to the choice of photos `(n, n)`, NaN for an entry without values of single
+            photos, or None: then intervals run over seeds alone.
         photo_df: its degrees of freedom.
         moderated: the variance leans on the other entries', because the entry has fewer than FEWEST_SEEDS.
         most_df: degrees of freedom of what moderated variances have in common.

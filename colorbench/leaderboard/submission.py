@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from colorbench.cell import Cell, Recipe
-from colorbench.files import PREDICTIONS, RECORD, REFERENCES, SCORES, STEERING, bytes_sha256, write_atomically
+from colorbench.files import CONTROL_CHARACTERS, PREDICTIONS, RECORD, REFERENCES, SCORES, bytes_sha256, write_atomically
 from colorbench.leaderboard.entries import SUBMISSIONS, Board, read_board
 from colorbench.leaderboard.scoring import forget_parts, matched_files, read_pair, score_in_parts
 from colorbench.leaderboard.untrusted import folder_sha256
@@ -54,7 +54,7 @@ def submit(
     folder = board.folder / SUBMISSIONS / recipe.label / "seed-0"
     if recipe.label in board.labels or (folder / RECORD).exists():
         raise FileExistsError(f"{board.name} has an entry or recipe called {recipe.label}; choose another name")
-    if STEERING.search("".join((licence, citation, source))):
+    if CONTROL_CHARACTERS.search("".join((licence, citation, source))):
         raise ValueError(
             "the license, citation or source holds control characters or bytes that are not UTF-8: leave them out"
         )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from colorbench.files import shown, write_atomically
+from colorbench.files import escape_controls, write_atomically
 from colorbench.leaderboard.entries import Board, Entry
 from colorbench.leaderboard.pareto import COSTS, cost, summary
 from colorbench.leaderboard.published import ABOUT, NUMBERS, TITLE, Published, published, traps
@@ -285,7 +285,7 @@ def _published_markdown(board: Board) -> list[str]:
 
 def plain_markdown(text: str) -> str:
     """Text for one Markdown table cell: no markup of its own, one line, nothing that steers a terminal."""
-    text = shown(text)
+    text = escape_controls(text)
     for sign in "\\`*_{}[]<>|#":
         text = text.replace(sign, {"<": "&lt;", ">": "&gt;"}.get(sign, "\\" + sign))
     return " ".join(text.split())

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from colorbench.files import STEERING, file_sha256, printable
+from colorbench.files import CONTROL_CHARACTERS, file_sha256, printable
 from colorbench.leaderboard.entries import Run, color_only_of
 from colorbench.leaderboard.untrusted import (
     LARGEST,
@@ -61,7 +61,7 @@ def _unprintable(record: Record) -> list[str]:
     return [
         f"{printable(name)[:80]} holds control characters"
         for name, value in _leaves(record.model_dump(mode="json"))
-        if isinstance(value, str) and STEERING.search(value)
+        if isinstance(value, str) and CONTROL_CHARACTERS.search(value)
     ][:5]
 
 

@@ -2,9 +2,10 @@
 
     from colorbench.metrics.torchmetric_classes import DeltaE2000
 
-Their states are sums (for a set metric: lists of features), so several processes together give what one would: a mean
-over all pictures, never a mean of means. A class is made when it is first asked for, also by pickle, which finds it by its
-name; metrics of a plug-in have theirs once the plug-in is loaded. The one module that imports torchmetrics.
+Their states are sums, or lists with a row for each picture (features of a set metric, areas by bin of `ab-auc-rebalanced`),
+so several processes together give what one would: a mean over all pictures, never a mean of means. A class is made when it is
+first asked for, also by pickle, which finds it by its name; metrics of a plug-in have theirs once the plug-in is loaded. The
+one module that imports torchmetrics.
 """
 
 from functools import cache

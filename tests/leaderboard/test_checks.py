@@ -4,7 +4,7 @@ import os
 import pandas as pd
 import pytest
 
-from colorbench.files import STEERING
+from colorbench.files import CONTROL_CHARACTERS
 from colorbench.leaderboard import build
 from colorbench.leaderboard.checks import badges_of, check, report
 from colorbench.leaderboard.entries import color_only_of, read_board
@@ -138,7 +138,7 @@ def test_what_steers_a_terminal_is_refused_and_written_out(honest, capsys):
     build(honest)
     pages = [path.read_text() for path in (honest / "board").rglob("*") if path.suffix in (".html", ".md")]
     for text in (report(findings), *(finding.place + finding.remark for finding in findings), *pages):
-        assert not STEERING.search(text)
+        assert not CONTROL_CHARACTERS.search(text)
 
 
 @pytest.mark.timeout(60)

@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 
 from colorbench.cell import Budget
-from colorbench.files import shown
+from colorbench.files import escape_controls
 
 _HERE = Path(__file__).parent
 
@@ -29,14 +29,14 @@ def _environment():
 
     made = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_HERE), autoescape=True, undefined=jinja2.StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True, finalize=_shown,
+        trim_blocks=True, lstrip_blocks=True, finalize=_escaped,
     )  # fmt: skip
     return made
 
 
-def _shown(value):
+def _escaped(value):
     """A stranger's text cannot turn the direction of a page's writing; markup is our own."""
-    return shown(value) if type(value) is str else value
+    return escape_controls(value) if type(value) is str else value
 
 
 @cache
